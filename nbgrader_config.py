@@ -1,0 +1,11 @@
+"""The repository root is an nbgrader course. What differs from nbgrader's defaults, and why: course_lib/grading.py."""
+
+import sys
+from pathlib import Path
+
+root = Path(__file__).resolve().parent
+sys.path.insert(0, str(root))
+
+from course_lib import grading  # noqa: E402
+
+grading.configure(get_config(), root)  # noqa: F821 (traitlets defines get_config)
