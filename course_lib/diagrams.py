@@ -194,7 +194,7 @@ def field(layers_or_net, size=None, title=""):
     ax.bar(np.arange(len(row)), row / row.max(), width=1.0 if len(row) > 60 else 0.8, color=BLUE)
     ax.set(xlim=(-0.5, len(row) - 0.5), ylim=(0, 1.05), xlabel="input column (px)", ylabel="share of the largest gradient",
            title="along the middle row (shaded: the field)")
-    ax.xaxis.get_major_locator().set_params(integer=True")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     return figure
 
 
