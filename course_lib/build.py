@@ -270,13 +270,13 @@ def check_module(lesson):
 
 def _heading(source, index, number, points):
     cell = source.cells[index]
-    head, _, rest = cell.source.partition("\n")
     level, minutes = cell.metadata.get("level"), cell.metadata.get("minutes")
-    title = re.fullmatch(r"(#+) (.+)", head)
-    if not title or level not in LEVELS or not isinstance(minutes, int):
-        source.fail(index, "a statement starts with a heading and is marked level=1, 2 or 3 and minutes=…")
+    titles = list(re.finditer(r"^### (.+)$", cell.source, flags=re.M))
+    if len(titles) != 1 or level not in LEVELS or not isinstance(minutes, int):
+        source.fail(index, "a statement has one heading `### …` and is marked level=1, 2 or 3 and minutes=…")
     worth = f"{points:g} point{'' if points == 1 else 's'}"
-    return f"{title[1]} Exercise {number} · {title[2]}\n\n{LEVELS[level]} · {worth} · about {minutes} minutes\n{rest}"
+    head = f"### Exercise {number} · {titles[0][1]}\n\n{LEVELS[level]} · {worth} · about {minutes} minutes"
+    return cell.source[: titles[0].start()] + head + cell.source[titles[0].end() :]
 
 
 def _cell(kind, text, metadata, cell_id=None):

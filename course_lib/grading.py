@@ -15,6 +15,7 @@ import contextlib
 import copy
 import math
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -36,6 +37,8 @@ def configure(c, root):
     """Make `c` (a traitlets config) the course at `root`: solutions/ is its source, lessons/ its release."""
     root = Path(root).resolve()
     grading = root / "grading"
+    _first_in("PATH", Path(sys.executable).parent)  # nbgrader calls `alembic` by name, activated environment or not
+    _first_in("PYTHONPATH", root)  # kernels import the course_lib of this checkout
     with contextlib.suppress(OSError):  # a read-only checkout can still generate elsewhere
         grading.mkdir(exist_ok=True)
     c.CourseDirectory.root = str(root)
@@ -59,6 +62,11 @@ def configure(c, root):
         q for p in Autograde.autograde_preprocessors.default_args[0] for q in ((Verdicts, p) if p is SaveAutoGrades else (p,))
     ]
     c.Autograde.pre_convert_hook = lambda assignment, **_: register(root, assignment, c.CourseDirectory.db_url)
+
+
+def _first_in(variable, folder):
+    places = [p for p in os.environ.get(variable, "").split(os.pathsep) if p and p != str(folder)]
+    os.environ[variable] = os.pathsep.join([str(folder), *places])
 
 
 def _after(converter, anchor, extra):

@@ -145,17 +145,18 @@ def names_used(thing, seen=None):
     code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
     if code is None:
         return {getattr(thing, "__name__", "")}
-    found, stack = set(), [code]
+    found, stack, home = set(), [code], getattr(thing, "__module__", None)
     while stack:
         code = stack.pop()
         found |= set(code.co_names)
         stack += [c for c in code.co_consts if isinstance(c, types.CodeType)]
     for name in list(found):
         other = scope.get(name)
-        if getattr(other, "__name__", None) and not isinstance(other, types.ModuleType):
-            found.add(other.__name__)
-        if isinstance(other, (types.FunctionType, type)) and other.__module__ == getattr(thing, "__module__", None):
+        if isinstance(other, (types.FunctionType, type)) and other.__module__ == home:
+            found.discard(name)  # the answer's own helper, whatever it is called
             found |= names_used(other, seen)
+        elif getattr(other, "__name__", None) and not isinstance(other, types.ModuleType):
+            found.add(other.__name__)
     return found
 
 
@@ -195,28 +196,47 @@ class Trial:
 
     def call(self, *args, **kwargs):
         """The answer's value for these arguments, as plain data. `t.changed` then says whether it altered them."""
-        return self.run(self.answer, *args, **kwargs)
+        sent = copied(args)
+        value = self._guarded(self.answer, sent, kwargs)
+        self.changed = self.changed or not same(list(sent), list(args))
+        return plain(value)
 
-    def run(self, function, *args, **kwargs):
-        """Call something that the answer returned (a module, say) in the same careful way."""
+    def run(self, net, x):
+        """The output of a module that the answer returned, for x, as plain data."""
+        return plain(self._guarded(net, (x,), {}))
+
+    def input_gradient(self, net, x):
+        """The gradient of the middle output pixel, all channels summed, with respect to the image x (B, C, H, W)."""
         import torch
 
-        sent = copied(args)
+        x = x.detach().clone().requires_grad_()
+        out = self.run(net, x)
+        out[..., out.shape[-2] // 2, out.shape[-1] // 2].sum().backward()
+        return torch.zeros_like(x) if x.grad is None else x.grad
+
+    def weight_gradients(self, net, x):
+        """{name: gradient or None} of a module's weights, for a random weighting of its output on x."""
+        import torch
+
+        net.zero_grad()
+        out = self.run(net, x)
+        (out * torch.randn(out.shape, generator=self.generator)).sum().backward()
+        return {name: weight.grad for name, weight in net.named_parameters()}
+
+    def _guarded(self, function, args, kwargs):
+        """Call into the student's code: silent, seeded, and whatever it raises becomes a sentence."""
+        import torch
+
         with quiet(self.printed), torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             try:
-                value = function(*sent, **kwargs)
-            except NotImplementedError:
-                raise
-            except NotYet:
+                return function(*args, **kwargs)
+            except (NotImplementedError, NotYet):
                 raise
             except Exception as error:
                 given = ", ".join([show(a) for a in args] + [f"{k}={show(v)}" for k, v in kwargs.items()])
-                raise NotYet(
-                    f"With {given} your code stopped: {type(error).__name__}: {error}".rstrip(": ") + "."
-                ) from error
-        self.changed = self.changed or not same(list(sent), list(args))
-        return plain(value)
+                what = f"{type(error).__name__}: {error}".rstrip(": .")
+                raise NotYet(f"With {given} your code stopped: {what}.") from error
 
     def fail(self, message, picture=None):
         raise NotYet(message, picture)

@@ -1,0 +1,566 @@
+"""Checks of lesson 02, encoder and decoder. What is expected comes from torch itself or from counting, not from formulas."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from .core import Lesson
+
+check = Lesson("02_encoder_decoder")
+
+
+# --- the size after one layer -------------------------------------------------------------------------------
+
+conv_out_size = check.exercise(
+    "conv_out_size",
+    hints=(
+        "Draw a row of 7 pixels and slide a kernel of 3 along it. Where can its left edge stand?",
+        "Padding adds p pixels at both ends. A dilated kernel reaches over d(k − 1) + 1 pixels, gaps included. "
+        "The left edge can then stand at every s-th place that leaves the whole kernel on the row.",
+        "The last place of the left edge is (n + 2p) − reach. Count the multiples of s from 0 up to it: "
+        "that is a whole-number division, `//`, and one more for the place at 0.",
+    ),
+)
+
+
+def _conv_size(n, k, s, p, d):
+    """What torch's own convolution makes of n pixels, without computing a value."""
+    row = torch.empty(1, 1, n, device="meta")
+    return F.conv1d(row, torch.empty(1, 1, k, device="meta"), stride=s, padding=p, dilation=d).shape[-1]
+
+
+def _conv_part(t, cases):
+    for n, k, s, p, d in cases:
+        reach, want = d * (k - 1) + 1, _conv_size(n, k, s, p, d)
+        known = [
+            (want - 1, "This is one too few: the place at 0 counts too."),
+            (_conv_size(n, k, s, p, 1), f"This forgets the dilation: {k} taps at distance {d} reach over {reach} pixels."),
+            (_conv_size(n, d * k, s, p, 1), f"This takes the reach as d·k = {d * k}; the taps span d(k − 1) + 1 = {reach}."),
+            (_conv_size(n + p, k, s, 0, d), "This pads one end only; p pixels are added at both."),
+            (want + 1, "This is one too many: a kernel that hangs over the end is not placed."),
+        ]
+        got = t.call(n, k, s, p, d)
+        given = f"n={n}, k={k}, s={s}, p={p}, d={d}"
+        if isinstance(got, float):
+            t.fail(f"For {given}: got {got}, which is a `float`. A size is an `int`: divide with `//`.")
+        t.equal(got, want, given, known)
+
+
+@conv_out_size.part("kernel and padding", 0.5)
+def _(t):
+    k = t.random.choice([3, 5, 7])
+    _conv_part(t, [(t.random.randint(9, 60), k, 1, 0, 1), (t.random.randint(9, 60), k, 1, k // 2, 1)])
+
+
+@conv_out_size.part("stride", 0.5)
+def _(t):
+    s = t.random.choice([2, 3, 4])
+    n = 3 + s * t.random.randint(5, 20)
+    _conv_part(t, [(n, 3, s, 0, 1), (n + 2 * s, 3, s, 0, 1)])  # the kernel fits without a rest
+
+
+@conv_out_size.part("rounding where the kernel does not fit evenly", 0.5)
+def _(t):
+    s = t.random.choice([2, 3, 4])
+    n = 4 + s * t.random.randint(5, 20)
+    _conv_part(t, [(n, 3, s, 0, 1), (224, 7, 2, 3, 1)])
+
+
+@conv_out_size.part("dilation", 0.5)
+def _(t):
+    _conv_part(t, [(t.random.randint(20, 60), 3, 1, 0, 2), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 1, 4)])
+
+
+# --- shapes through a net -----------------------------------------------------------------------------------
+
+trace_shapes = check.exercise(
+    "trace_shapes",
+    hints=(
+        "Keep three numbers, C, H and W, and change them row by row. Append a copy of them after each row.",
+        "A `conv` sets C to its channels and shrinks H and W by the formula of exercise 1. A `pool` leaves C alone "
+        "and its stride is its kernel. An `up` sets C too.",
+        "A transposed convolution undoes a convolution's sizes: its first kernel covers k pixels, and each of the "
+        "other n − 1 input pixels adds s more.",
+    ),
+)
+
+
+def _layer(row, channels):
+    """The torch module of one row of a net's table."""
+    kind, *rest = row
+    if kind == "conv":
+        out, k, s, p = rest
+        return nn.Conv2d(channels, out, k, s, p)
+    if kind == "pool":
+        return nn.MaxPool2d(rest[0])
+    out, k, s = rest
+    return nn.ConvTranspose2d(channels, out, k, s)
+
+
+def _measured(rows, shape):
+    """Run the net on shapes alone and read off what comes out of each layer."""
+    x, found = torch.empty(1, *shape, device="meta"), []
+    for row in rows:
+        x = _layer(row, x.shape[1]).to("meta")(x)
+        found.append(tuple(x.shape[1:]))
+    return found
+
+
+def _trace_part(t, rows, shape):
+    got = t.call(rows, shape)
+    want = _measured(rows, shape)
+    given = f"the net {rows} and shape {shape}"
+    if not isinstance(got, (list, tuple)):
+        t.fail(f"For {given}: expected a list of (C, H, W), got {got!r}.")
+    got = [tuple(g) if isinstance(g, (list, tuple)) else g for g in got]
+    if len(got) == len(want) + 1 and got[1:] == want:
+        t.fail(f"For {given}: every shape is right, but the list starts with the input; start with what the first layer gives.")
+    if len(got) != len(want):
+        t.fail(f"For {given}: expected one shape for each of the {len(want)} layers, got {len(got)}.")
+    for i, (mine, right, row) in enumerate(zip(got, want, rows), 1):
+        if mine == right:
+            continue
+        before = want[i - 2] if i > 1 else shape
+        message = f"For {given}: layer {i}, {row}, turns {before} into {right}; you have {mine}."
+        if isinstance(mine, tuple) and len(mine) == 3 and mine == (right[0], right[2], right[1]):
+            message += " Height and width have changed places; the order is (C, H, W)."
+        elif isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == right[1:]:
+            message += " Pooling keeps the channels." if row[0] == "pool" else " Height and width are right, the channels are not."
+        elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == (before[1] * row[3], before[2] * row[3]):
+            message += f" This multiplies by the stride; the last kernel hangs over by k − s = {row[2] - row[3]}."
+        t.fail(message)
+
+
+@trace_shapes.part("convolutions", 0.5)
+def _(t):
+    rows = [("conv", t.random.choice([8, 12]), 3, 1, 1), ("conv", t.random.choice([16, 20]), t.random.choice([3, 5]), 2, 1)]
+    _trace_part(t, rows, (3, t.random.randint(20, 40), t.random.randint(41, 60)))
+
+
+@trace_shapes.part("pooling, odd sizes too", 0.5)
+def _(t):
+    rows = [("pool", 2), ("pool", t.random.choice([2, 3]))]
+    _trace_part(t, rows, (t.random.randint(2, 9), 2 * t.random.randint(10, 20) + 1, 2 * t.random.randint(21, 30) + 1))
+
+
+@trace_shapes.part("transposed convolutions", 0.5)
+def _(t):
+    rows = [("up", t.random.choice([4, 6]), 2, 2), ("up", t.random.choice([3, 5]), t.random.choice([3, 4]), 2)]
+    _trace_part(t, rows, (16, t.random.randint(3, 9), t.random.randint(10, 15)))
+
+
+@trace_shapes.part("a whole encoder and decoder", 0.5)
+def _(t):
+    base = t.random.choice([4, 8])
+    rows = [("conv", base, 3, 1, 1), ("pool", 2), ("conv", 2 * base, 3, 1, 1), ("pool", 2), ("conv", 4 * base, 3, 1, 1),
+            ("up", 2 * base, 2, 2), ("conv", 2 * base, 3, 1, 1), ("up", base, 2, 2), ("conv", 3, 1, 1, 0)]
+    _trace_part(t, rows, (3, 4 * t.random.randint(5, 9), 4 * t.random.randint(10, 15) + 2))
+
+
+# --- the receptive field ------------------------------------------------------------------------------------
+
+receptive_field = check.exercise(
+    "receptive_field",
+    hints=(
+        "Start with a field of 1: without layers, a pixel sees itself. What does the first 3×3 layer add to that?",
+        "A layer adds d(k − 1) steps. A step is 1 input pixel at first. After a layer of stride s every step is s "
+        "times as long.",
+        "Keep two numbers, `field = 1` and `step = 1`. For each layer, grow the field by d(k − 1) steps; only then "
+        "make the step s times longer.",
+    ),
+)
+
+
+def _reached(layers, start=0):
+    """The input positions, as a set, that one output position looks at: from the last layer back to the first."""
+    places = {start}
+    for k, s, d in reversed(layers):
+        places = {i * s + j * d for i in places for j in range(k)}
+    return places
+
+
+def _span(layers):
+    places = _reached(layers)
+    return max(places) - min(places) + 1
+
+
+def _field_part(t, stacks):
+    for layers in stacks:
+        strides = [s for _, s, _ in layers]
+        own = 1
+        for k, s, d in layers:
+            own = own * s + d * (k - 1)
+        want = _span(layers)
+        known = [
+            (_span([(k, 1, d) for k, _, d in layers]),
+             "This forgets the strides: after a stride of s every later step is s input pixels long."),
+            (_span([(1, s, 1) for s in strides[:1]] + [(k, s, d) for (k, _, d), s in zip(layers, strides[1:] + [1])]),
+             "This lets a layer's own stride count for itself; a stride changes only the layers after it."),
+            (_span([(k, s, 1) for k, s, _ in layers]), "This forgets the dilation: a layer adds d(k − 1) steps."),
+            (_span([(d * k, s, 1) for k, s, d in layers]), "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1."),
+            (want - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
+            (own, "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field."),
+        ]
+        t.equal(t.call(layers), want, f"layers {layers}", known)
+
+
+@receptive_field.part("one layer, and none", 0.5)
+def _(t):
+    _field_part(t, [[(t.random.choice([5, 7]), 1, 1)], [(3, 2, 1)], []])
+
+
+@receptive_field.part("a stack at stride 1", 0.5)
+def _(t):
+    _field_part(t, [[(t.random.choice([3, 5, 7]), 1, 1) for _ in range(t.random.randint(2, 5))]])
+
+
+@receptive_field.part("strides", 0.5)
+def _(t):
+    n = t.random.randint(2, 3)
+    _field_part(t, [[(3, 2, 1)] * n + [(3, 1, 1)], [(3, 1, 1), (2, 2, 1), (t.random.choice([3, 5]), 1, 1), (2, 2, 1), (3, 1, 1)]])
+
+
+@receptive_field.part("dilation", 0.5)
+def _(t):
+    _field_part(t, [[(3, 1, 1), (3, 1, 2), (3, 1, t.random.choice([4, 5])), (3, 1, 8)], [(3, 2, 1), (3, 1, t.random.choice([2, 3]))]])
+
+
+# --- poke one pixel -----------------------------------------------------------------------------------------
+
+poke = check.exercise(
+    "poke",
+    hints=(
+        "Make an input of zeros that wants gradients: `torch.zeros(1, 1, size, size, requires_grad=True)`.",
+        "Run it through one convolution a layer. Weights that are all 1 and no bias: then nothing can cancel. "
+        "Padding of d(k − 1)/2 keeps the map centred.",
+        "Pick the output value at `[0, 0, h // 2, w // 2]`, call `.backward()` on it, and return the input's `.grad` "
+        "without its first two axes.",
+    ),
+)
+
+
+def _touched(layers, size):
+    """Which of `size` input pixels in a row the middle output pixel looks at: bool (size,)."""
+    sizes = [size]
+    for k, s, d in layers:
+        sizes.append(_conv_size(sizes[-1], k, s, d * (k - 1) // 2, d))
+    places = {sizes[-1] // 2}
+    for (k, s, d), n in zip(reversed(layers), reversed(sizes[:-1])):
+        places = {i * s + j * d - d * (k - 1) // 2 for i in places for j in range(k)}
+        places = {i for i in places if 0 <= i < n}
+    row = torch.zeros(size, dtype=torch.bool)
+    row[sorted(places)] = True
+    return row
+
+
+def _draw_fields(got, want):
+    from .. import plot
+
+    return plot.grid([(got != 0).float(), want.float()], ["yours: where the gradient is not 0", "expected"])
+
+
+def _poke_part(t, layers, size):
+    got = t.call(layers, size)
+    row = _touched(layers, size)
+    want = row[:, None] & row[None, :]
+    given = f"layers {layers} and size {size}"
+    if not isinstance(got, torch.Tensor):
+        t.fail(f"For {given}: expected a tensor of shape ({size}, {size}), got {got!r}."[:300])
+    if got.shape != want.shape:
+        more = " Drop the first two axes." if tuple(got.shape) == (1, 1, size, size) else ""
+        t.fail(f"For {given}: expected shape ({size}, {size}), got {tuple(got.shape)}.{more}")
+    mine = got.detach() != 0
+    if bool((mine == want).all()):
+        return
+    count = f"For {given}: the middle output pixel looks at {int(want.sum())} input pixels; your map has {int(mine.sum())} that are not 0."
+    if not mine.any():
+        count += " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a negative number?"
+    elif mine.all() and not want.all():
+        count += " Every pixel counts here: poke one output pixel, not the sum of all of them."
+    elif int(mine.sum()) == int(want.sum()):
+        count += " The number is right and the place is not: take the output at `h // 2, w // 2` and pad each layer by d(k − 1)/2."
+    elif mine.sum() > want.sum() and bool(mine[want].all()):
+        count += " The holes between dilated taps should stay 0." if any(d > 1 for _, _, d in layers) else ""
+    t.fail(count, _draw_fields(mine, want))
+
+
+@poke.part("a plain stack", 0.5)
+def _(t):
+    _poke_part(t, [(3, 1, 1)] * t.random.randint(1, 3), 2 * t.random.randint(8, 10) + 1)
+
+
+@poke.part("strides", 0.5)
+def _(t):
+    _poke_part(t, [(3, 2, 1), (3, 1, 1), (3, t.random.choice([1, 2]), 1)], t.random.randint(28, 36))
+
+
+@poke.part("dilation and its holes", 0.5)
+def _(t):
+    _poke_part(t, [(3, 1, t.random.choice([3, 4, 5]))], 2 * t.random.randint(8, 10) + 1)
+    _poke_part(t, [(3, 1, 2), (3, 1, t.random.choice([4, 6]))], 33)
+
+
+@poke.part("one pixel only", 0.5)
+def _(t):
+    size = t.random.randint(12, 20)
+    _poke_part(t, [(1, 1, 1)], size)
+    _poke_part(t, [(3, 1, 1)], size + 1)
+
+
+# --- a transposed convolution by hand -----------------------------------------------------------------------
+
+transposed_conv = check.exercise(
+    "transposed_conv",
+    hints=(
+        "Start from zeros of the final size. An input pixel at row i, column j writes a k×k patch whose corner is at "
+        "row i·s, column j·s.",
+        "Patches that overlap are added, so use `+=` on a slice. Loop over the input's rows and columns and do all "
+        "images and channels of one place at once.",
+        "At one place, `x[:, :, i, j]` is (B, C_in) and the weight is (C_in, C_out, k, k). Call the axes b c and c o k l: "
+        "`torch.einsum` gives the patches b o k l, summed over c. Add them to the canvas, all images at once.",
+    ),
+    own_work={name: "This calls torch's own transposed convolution. Write it from slices: that is where the checkerboard will show."
+              for name in ("conv_transpose2d", "ConvTranspose2d", "conv_transpose1d", "convolution", "fold", "Fold", "grad", "conv2d_input")},
+)
+
+
+def _draw_maps(got, want):
+    from .. import plot
+
+    return plot.grid([m.detach().float().reshape(-1, *m.shape[-2:])[0] for m in (got, want)], ["yours", "expected"])
+
+
+def _transposed_part(t, x, weight, stride):
+    got = t.call(x, weight, stride)
+    want = F.conv_transpose2d(x, weight, stride=stride)
+    given = f"x of shape {tuple(x.shape)}, weight of shape {tuple(weight.shape)}, stride {stride}"
+    k = weight.shape[-1]
+    brush, last = torch.ones(1, 1, k, k), torch.zeros_like(want)
+    for place in range(x.shape[2] * x.shape[3]):
+        one = torch.zeros(x.shape[2] * x.shape[3]).index_fill_(0, torch.tensor([place]), 1.0).reshape(1, 1, *x.shape[2:])
+        last = torch.where(F.conv_transpose2d(one, brush, stride=stride) > 0, F.conv_transpose2d(x * one, weight, stride=stride), last)
+    known = [(last, "Later patches have overwritten earlier ones; where they overlap they add up.")]
+    known.append((F.conv_transpose2d(x, weight.flip(2, 3), stride=stride), "The kernel is upside down: nothing is flipped here."))
+    known.append((F.conv_transpose2d(x, weight.transpose(2, 3), stride=stride), "Rows and columns of the kernel have changed places."))
+    if isinstance(got, torch.Tensor) and got.shape[2:] == (x.shape[2] * stride, x.shape[3] * stride) != want.shape[2:]:
+        t.fail(f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. "
+               f"The last patch hangs over by k − s = {k - stride}; the size is (n − 1)·s + k.")
+    t.close(got, want, given, known, picture=_draw_maps)
+
+
+@transposed_conv.part("one pixel paints one kernel", 0.5)
+def _(t):
+    x = torch.zeros(1, 1, 3, 3)
+    x[0, 0, t.random.randint(0, 2), t.random.randint(0, 2)] = 1.0
+    _transposed_part(t, x, t.tensor(1, 1, 3, 3), 3)
+
+
+@transposed_conv.part("overlapping patches add up", 0.5)
+def _(t):
+    _transposed_part(t, t.tensor(1, 1, 4, 5), t.tensor(1, 1, 3, 3), 2)
+
+
+@transposed_conv.part("batch and channels", 0.5)
+def _(t):
+    _transposed_part(t, t.tensor(2, 3, 3, 4), t.tensor(3, t.random.choice([2, 4]), 2, 2), 2)
+
+
+@transposed_conv.part("gradients flow, arguments stay as they were", 0.5)
+def _(t):
+    x, weight = t.tensor(1, 2, 3, 3).requires_grad_(), t.tensor(2, 1, 3, 3)
+    got = t.call(x, weight, 1)
+    if not isinstance(got, torch.Tensor) or not got.requires_grad:
+        t.fail("With an x that wants gradients the result has none: work on tensors throughout, without `.item()`, "
+               "`.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
+    if t.changed:
+        t.fail("Your function changed one of its arguments. Write into a new tensor of zeros.")
+
+
+# --- who writes where ---------------------------------------------------------------------------------------
+
+overlap_count = check.exercise(
+    "overlap_count",
+    hints=(
+        "Input pixel i writes to the output pixels from i·s up to i·s + k − 1.",
+        "Start from zeros, of length (n − 1)·s + k, and add 1 to a slice for each input pixel.",
+        "Loop over the input pixels. For each, take the slice of the zeros that starts at i·s and is k long, and add 1 to all of it. "
+        "The zeros want `dtype=torch.int64`.",
+    ),
+    own_work={name: "This calls torch's own transposed convolution. Count with a loop: it is three lines."
+              for name in ("conv_transpose1d", "conv_transpose2d", "ConvTranspose1d", "ConvTranspose2d")},
+)
+
+
+def _draw_counts(got, want):
+    from .. import plot
+
+    return plot.overlap(want.tolist())
+
+
+@overlap_count.part("length", 0.5)
+def _(t):
+    for k, s in ((3, 2), (2, 2), (2, 3), (5, 2)):
+        n = t.random.randint(3, 9)
+        got = t.call(n, k, s)
+        length = len(got) if isinstance(got, (list, tuple)) or (isinstance(got, torch.Tensor) and got.dim() == 1) else None
+        want = (n - 1) * s + k
+        if length != want:
+            more = f" The last of the {n} kernels starts at {(n - 1) * s} and is {k} long." if length is not None else ""
+            t.fail(f"For n={n}, k={k}, s={s}: expected a 1-D tensor of length {want}, got "
+                   f"{'length ' + str(length) if length is not None else got!r}.{more}")
+
+
+@overlap_count.part("counts", 0.5)
+def _(t):
+    for k, s in ((3, 2), (4, 2), (5, 2), (2, 3), (3, 1)):
+        n = t.random.randint(4, 9)
+        ones = torch.ones(1, 1, n), torch.ones(1, 1, k)
+        want = F.conv_transpose1d(*ones, stride=s)[0, 0].long()
+        got = t.call(n, k, s)
+        got = torch.tensor(got) if isinstance(got, (list, tuple)) else got
+        known = [(want.clamp(max=1), "This marks the pixels that are written at all; count how often.")]
+        if isinstance(got, torch.Tensor) and got.shape == want.shape:
+            got = got.to(want.dtype)
+        t.equal(got, want, f"n={n}, k={k}, s={s}", known, _draw_counts)
+
+
+# --- pixel shuffle by reshape -------------------------------------------------------------------------------
+
+shuffle_pixels = check.exercise(
+    "shuffle_pixels",
+    hints=(
+        "Split the channels first: C·r·r channels are C groups of r rows of r columns. `reshape` does it.",
+        "You now have (B, C, r, r, H, W). The output row is h·r + (row in the block), so that H must stand just "
+        "before the first r. `permute` moves axes.",
+        "Name the six axes B, C, i, j, H, W. They must come to read B, C, H, i, W, j before the last reshape. "
+        "For each of these, write down at which place it stood: that list is what `permute` wants.",
+    ),
+    own_work={name: "This calls torch's own pixel shuffle. Do it with `reshape` and `permute`."
+              for name in ("pixel_shuffle", "PixelShuffle", "conv_transpose2d")},
+)
+
+
+@shuffle_pixels.part("shape", 0.25)
+def _(t):
+    r, c = t.random.choice([2, 3]), t.random.choice([1, 3])
+    x = t.tensor(2, c * r * r, 3, 5)
+    got = t.call(x, r)
+    want = (2, c, 3 * r, 5 * r)
+    if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
+        t.fail(f"For x of shape {tuple(x.shape)} and r={r}: expected shape {want}, got "
+               f"{tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)}.")
+
+
+@shuffle_pixels.part("every value in its place", 0.75)
+def _(t):
+    for r, c in ((2, 1), (t.random.choice([2, 3]), 3)):
+        h, w = t.random.randint(2, 4), t.random.randint(5, 7)
+        x = torch.arange(c * r * r * h * w, dtype=torch.float32).reshape(1, c * r * r, h, w)
+        want = F.pixel_shuffle(x, r)
+        six = x.reshape(1, c, r, r, h, w)
+        known = [
+            (x.reshape(1, c, h * r, w * r), "This only reads the numbers off in another shape; the axes must change places between the two reshapes."),
+            (six.permute(0, 1, 4, 3, 5, 2).reshape(want.shape), "Within each block, rows and columns have changed places."),
+            (six.permute(0, 1, 2, 4, 3, 5).reshape(want.shape), "The blocks are laid side by side as whole small pictures; each block should be one pixel's own."),
+            (x.reshape(1, r, r, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(want.shape),
+             "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go to one block."),
+        ]
+        got = t.call(x, r)
+        t.equal(got, want, f"x of shape {tuple(x.shape)}, r={r}", known, _draw_maps)
+    if t.changed:
+        t.fail("Your function changed its argument.")
+
+
+# --- an encoder-decoder for any size ------------------------------------------------------------------------
+
+build_net = check.exercise(
+    "build_net",
+    hints=(
+        "One stage a width: a 3×3 convolution with padding 1, then `nn.ReLU()`. Between stages, `nn.MaxPool2d(2)`. "
+        "On the way back, double the size and convolve to the width one level up.",
+        "Pooling rounds down, so 2 × (H // 2) may be one short of H. Remember each level's size on the way down. "
+        "On the way up, resize to that size.",
+        "In `forward`, keep a list: `sizes.append(x.shape[-2:])` before each pooling. Later "
+        "`F.interpolate(x, size=sizes.pop(), mode='nearest')` and a convolution. Last, a 1×1 convolution to the classes.",
+    ),
+    own_work={name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
+              for name in ("EncoderDecoder", "UNet", "fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")},
+)
+SIZES = ((32, 32), (24, 40))
+ODD_SIZES = ((33, 47), (17, 30), (45, 45))
+
+
+def _net(t, classes, widths):
+    net = t.call(classes, widths)
+    if not isinstance(net, nn.Module):
+        t.fail(f"For classes={classes}, widths={widths}: expected a module, got {net!r}."[:200])
+    return net.eval()
+
+
+def _settings(t):
+    return t.random.randint(2, 6), t.random.choice([[4, 8, 16], [6, 10, 14], [5, 8, 12, 16]])
+
+
+def _sized(t, sizes):
+    classes, widths = _settings(t)
+    net = _net(t, classes, widths)
+    for h, w in sizes:
+        x = t.tensor(2, 3, h, w)
+        got = t.run(net, x)
+        want = (2, classes, h, w)
+        shape = tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)
+        if shape != want:
+            more = ""
+            if isinstance(shape, tuple) and len(shape) == 4 and shape[1] == classes and shape[2:] != (h, w):
+                more = " Pooling rounded down on the way; resize to the size that was there before it."
+            t.fail(f"For classes={classes}, widths={widths} and images of shape {tuple(x.shape)}: expected logits of shape {want}, got {shape}.{more}")
+
+
+@build_net.part("logits of the image's size", 1)
+def _(t):
+    _sized(t, SIZES)
+
+
+@build_net.part("odd sizes", 0.5)
+def _(t):
+    _sized(t, t.random.sample(ODD_SIZES, 2))
+
+
+@build_net.part("it halves between widths, and so sees far", 0.5)
+def _(t):
+    classes, widths = _settings(t)
+    net = _net(t, classes, widths)
+    x = t.tensor(1, 3, 64, 64).requires_grad_()
+    seen = t.input_gradient(net, x)[0].abs().sum(0)
+    rows = torch.nonzero(seen.sum(1) > 0).flatten()
+    reach = int(rows.max() - rows.min()) + 1 if len(rows) else 0
+    # one 3×3 convolution a width and a halving between: the smallest net that the exercise describes
+    need = max(_reached([(3, 1, 1), (2, 2, 1)] * (len(widths) - 1) + [(3, 1, 1)])) + 1
+    if reach < need:
+        t.fail(f"For widths={widths}: one output pixel depends on {reach} rows of the image; with {len(widths) - 1} "
+               f"halvings and a 3×3 convolution at every width it is at least {need}.")
+
+
+@build_net.part("the widths are used", 0.5)
+def _(t):
+    classes, widths = _settings(t)
+    widths = [w + t.random.randint(10, 20) + 3 * i for i, w in enumerate(widths)]
+    net = _net(t, classes, widths)
+    outs = {v.shape[0] for v in net.state_dict().values() if v.dim() == 4}
+    missing = [w for w in widths if w not in outs]
+    if missing:
+        t.fail(f"For widths={widths}: no convolution of your net puts out {missing[0]} channels.")
+
+
+@build_net.part("it bends, and every weight learns", 0.5)
+def _(t):
+    classes, widths = _settings(t)
+    net = _net(t, classes, widths)
+    x, y, zero = t.tensor(1, 3, 32, 32), t.tensor(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
+    with torch.no_grad():
+        a, b, c, d = (t.run(net, v) for v in (x, y, x + y, zero))
+        if torch.allclose(a + b, c + d, atol=1e-4):
+            t.fail("Your net is one straight map: f(x) + f(y) = f(x + y) + f(0). Put a ReLU after each 3×3 convolution.")
+    silent = [name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 32, 32)).items() if grad is None or not grad.any()]
+    if silent:
+        t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")

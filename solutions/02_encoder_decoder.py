@@ -1,0 +1,565 @@
+# %% [markdown]
+# # 02 · Encoder and decoder
+#
+# A classifier looks at a photograph and says "stag". To get there it shrinks the picture, again and again, until one number on its last map has seen all of it. A segmenter has a harder job. It must say *which pixels* are stag, and the shrinking has thrown the pixels away. So it grows the map back. Down, then up: an **encoder** and a **decoder**.
+#
+# By the end you will have built a network like the one drawn below, trained one, and measured where it goes wrong.
+#
+# **You will be able to**
+#
+# - say what size a map has after any layer, and how much of the picture one pixel of it has seen;
+# - measure both instead of believing a formula;
+# - grow a map in four ways, and say which of them draw checkerboards;
+# - build an encoder–decoder that takes a picture of any size;
+# - show where such a network errs, and say why.
+#
+# **You need** lesson 00, and to have met a convolution with kernel, stride and padding before. **Time:** 90 minutes. **Points:** 20.
+
+# %% given="setup"
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_lib import data, models, plot, train, widgets
+from course_lib.checks.lesson_02 import check
+
+print(f"torch {torch.__version__}, device: {train.device()}")
+
+# %% tags=["demo"]
+plot.shape_flow(models.EncoderDecoder(classes=3, base=8, depth=4), size=64)
+
+# %% [markdown]
+# Read it from left to right. A block's height is the height of the map, its width is the number of channels. Four times the map is halved, while the channels double. Then four times the reverse. The narrow place in the middle is the **bottleneck**: 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
+#
+# ## 1 · Why shrink at all?
+#
+# Take one pixel on an animal. Can you tell that it is animal from its own neighbourhood?
+
+# %% tags=["demo"]
+scene, mask = data.scenes("val", size=128)[9]
+row, column = 64, 64
+while mask[row, column] != 0:
+    row, column = row + 1, column + 1
+windows = [7, 15, 31, 63]
+framed = F.pad(scene, (31, 31, 31, 31), mode="reflect")
+crops = [framed[:, row + 31 - n // 2 : row + 32 + n // 2, column + 31 - n // 2 : column + 32 + n // 2] for n in windows]
+plot.grid(crops, [f"{n} × {n} pixels" for n in windows], title="The same pixel, with more and more around it")
+
+# %% [markdown]
+# Seven pixels are texture. Thirty-one are a guess. At sixty-three you see what it is. A network is in the same position: to label a pixel it must look at a wide surrounding, its **receptive field**.
+#
+# One 3 × 3 convolution sees 3 pixels across. A second one sees 5, a third 7: each adds 2. To see 63 pixels you need 31 of them, all at full size, and full size is expensive. Compare that with a network that halves the map as it goes.
+
+# %%
+def multiplications(c_in, c_out, size, k=3):
+    """Multiplications of one k×k convolution that puts out c_out maps of size×size."""
+    return k * k * c_in * c_out * size * size
+
+
+plain = 31 * multiplications(32, 32, 256)
+halving, channels = 0, 32
+for level in range(5):  # 256, 128, 64, 32, 16 pixels; 32, 64, 128, 256, 512 channels
+    size, c = 256 // 2**level, channels * 2**level
+    halving += multiplications(c if level == 0 else c // 2, c, size) + multiplications(c, c, size)
+print(f"31 layers at full size:           {plain / 1e9:5.1f} billion multiplications, field 63")
+print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplications, field 140")
+
+# %% [markdown]
+# The halving network costs about a fifth and sees more than twice as far. (With exercise 3 you can check the 140.) That is the bargain of every encoder: **context is bought with resolution**.
+#
+# ## 2 · The size after one layer
+#
+# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders. Watch the gaps between the taps, and how far the second output pixel sits from the first.
+
+# %% tags=["demo"]
+widgets.taps()
+
+# %% [markdown] statement="conv_out_size" minutes=5 level=1
+# A kernel of 3 at dilation 1 reaches over 3 pixels. At dilation 2 its taps stand at 0, 2, 4, so it reaches over 5. In general the reach is *d*(*k* − 1) + 1, not *d*·*k*: there are only *k* − 1 gaps between *k* taps.
+#
+# How many places does the kernel have? Seven pixels, a kernel of 3, stride 2, no padding: its left edge can stand at 0, 2 and 4. At 6 it would hang over the end, so that place is not used. Three places, three output pixels.
+#
+# ### The size after one layer
+#
+# Write `conv_out_size(n, k, s=1, p=0, d=1)`. It returns an `int`: the length of what a convolution makes of a row of `n` pixels.
+#
+# - `n`, `k`, `s`, `p`, `d` are whole numbers: length, kernel, stride, padding at each end, dilation;
+# - the kernel always fits on the padded row at least once.
+#
+# For example, `conv_out_size(7, 3, s=2)` is `3`, as counted above.
+
+# %% answer="conv_out_size"
+def conv_out_size(n, k, s=1, p=0, d=1):
+    """The length (int) of a convolution's output for a row of n pixels."""
+    ### BEGIN SOLUTION
+    reach = d * (k - 1) + 1
+    return (n + 2 * p - reach) // s + 1
+    ### END SOLUTION
+
+# %% check="conv_out_size"
+check.conv_out_size(conv_out_size)
+### BEGIN HIDDEN TESTS
+check.conv_out_size(conv_out_size) & check.conv_out_size(conv_out_size, seed=60317)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# If a check says *not yet*, it names the input and what came back. If you are stuck, ask for a hint in a cell of your own: `check.conv_out_size.hint()`. There are three; the last is nearly the answer.
+#
+# Look again. Classifiers end on a 7 × 7 map of a 224 × 224 picture. How many halvings is that? Let torch count.
+
+# %%
+x = torch.empty(1, 1, 224, 224, device="meta")  # on "meta" a tensor has a shape and no numbers: free
+sizes = [224]
+while sizes[-1] > 7:
+    x = nn.Conv2d(1, 1, 3, stride=2, padding=1, device="meta")(x)
+    sizes.append(x.shape[-1])
+print(" → ".join(map(str, sizes)), f" ({len(sizes) - 1} halvings)")
+
+# %% [markdown]
+# Five, not four. After five halvings, one place of the map stands for 32 × 32 pixels.
+#
+# ## 3 · Fewer places, more channels
+#
+# Here is the network of the first figure as a table. `models.trace` does not use a formula. It runs the network and records what each stage puts out.
+
+# %%
+net = models.EncoderDecoder(classes=3, base=8, depth=4)
+print(f"{'stage':12}{'C × H × W':>14}{'values':>9}{'parameters':>12}")
+for stage in models.trace(net, (1, 3, 64, 64)):
+    shape = f"{stage.channels} × {stage.height} × {stage.width}"
+    print(f"{stage.name:12}{shape:>14}{stage.channels * stage.height * stage.width:9,}{stage.parameters:12,}")
+
+# %% [markdown]
+# Each halving leaves a quarter of the places. Doubling the channels gives back a factor of two, so that the number of values falls by half at each level. Why double at all? A place now stands for four times as much of the picture, and there is more to say about it. And it costs nothing extra: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many multiplications as before.
+#
+# The parameters pile up at the bottom, where the channels are many. The values are fewest there. Of 12,288 numbers in the picture, 2,048 are left.
+#
+# Try the network for yourself: change depth, base and input size.
+
+# %% tags=["demo"]
+widgets.shape_tracer()
+
+# %% [markdown] statement="trace_shapes" minutes=10 level=2
+# ### Shapes through a net
+#
+# A net is given as a list of rows, one for each layer, in order:
+#
+# - `("conv", channels, k, s, p)`: a convolution that puts out so many channels, without dilation;
+# - `("pool", k)`: max-pooling with kernel and stride `k`, no padding;
+# - `("up", channels, k, s)`: a transposed convolution. Each input pixel writes a k × k patch, and the patches start `s` pixels apart. (*n* input pixels in a row: where does the last patch end?)
+#
+# Write `trace_shapes(rows, shape)`. `shape` is the input's `(C, H, W)`. Return a list of `(C, H, W)` tuples of `int`, the shape *after* each row. Don't run a network; do arithmetic.
+#
+# For example, `trace_shapes([("conv", 8, 3, 2, 1), ("pool", 2), ("up", 4, 3, 2)], (3, 17, 32))` is `[(8, 9, 16), (8, 4, 8), (4, 9, 17)]`.
+
+# %% answer="trace_shapes"
+def trace_shapes(rows, shape):
+    """The (C, H, W) after each row of a net, as a list of tuples."""
+    ### BEGIN SOLUTION
+    c, h, w = shape
+    shapes = []
+    for kind, *numbers in rows:
+        if kind == "conv":
+            c, k, s, p = numbers
+            h, w = ((n + 2 * p - k) // s + 1 for n in (h, w))
+        elif kind == "pool":
+            h, w = h // numbers[0], w // numbers[0]
+        else:
+            c, k, s = numbers
+            h, w = ((n - 1) * s + k for n in (h, w))
+        shapes.append((c, h, w))
+    return shapes
+    ### END SOLUTION
+
+# %% check="trace_shapes"
+check.trace_shapes(trace_shapes)
+### BEGIN HIDDEN TESTS
+check.trace_shapes(trace_shapes) & check.trace_shapes(trace_shapes, seed=18803)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 4 · How far does one pixel see?
+#
+# Take two 3 × 3 layers. A pixel of the second looks at 3 pixels of the first, and each of those at 3 pixels of the input. Neighbours share, so together it is 5 pixels, not 9.
+#
+# Now give the first layer stride 2. Its output pixels stand 2 input pixels apart. The second layer still looks at 3 of them, but they now lie at 0, 2 and 4, and each sees 3 pixels: from −1 to 5. That is 7.
+#
+# So a layer adds *d*(*k* − 1) steps, and the length of a step is the product of the strides *before* it. The figures below are not drawn from that rule. Each pokes one output pixel and asks torch by gradient which input pixels it depends on.
+
+# %% tags=["demo"]
+plot.field([(3, 1, 1)] * 4, size=41)
+
+# %% tags=["demo"]
+plot.field([(3, 2, 1)] * 4, size=41)
+
+# %% [markdown] statement="receptive_field" minutes=8 level=2
+# Four plain layers see 9 pixels; four layers of stride 2 see 31. A common saying is that a stride doubles the field. It does not. It doubles *what each later layer adds*: 2, then 4, then 8, then 16.
+#
+# ### The receptive field of a stack
+#
+# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return the field as an `int`: how many input pixels lie from the first to the last that one output pixel depends on, in one direction. Holes between dilated taps count as inside.
+#
+# For example, `receptive_field([(3, 2, 1), (3, 1, 1)])` is `7`, and `receptive_field([])` is `1`: a pixel sees itself.
+
+# %% answer="receptive_field"
+def receptive_field(layers):
+    """The receptive field (int, in input pixels) of a stack of (k, s, d) layers."""
+    ### BEGIN SOLUTION
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += d * (k - 1) * step
+        step *= s
+    return field
+    ### END SOLUTION
+
+# %% check="receptive_field"
+check.receptive_field(receptive_field)
+### BEGIN HIDDEN TESTS
+check.receptive_field(receptive_field) & check.receptive_field(receptive_field, seed=44209)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="poke" minutes=12 level=3
+# A formula can be wrong in ways that look right. So measure. An output pixel depends on exactly those input pixels whose small changes change it, and that is what a gradient says.
+#
+# ### Poke one pixel
+#
+# Write `poke(layers, size)`. It builds a stack of convolutions from a list of `(k, s, d)`, with one channel throughout, all *k* odd, and padding *d*(*k* − 1)/2 at each layer. It runs the stack on a `size` × `size` input and takes the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. It returns a float tensor of shape `(size, size)`: the gradient of that one output pixel with respect to every input pixel.
+#
+# The gradient must be different from 0 at every pixel that the output pixel looks at, so choose weights that cannot cancel, and leave out ReLU and bias.
+#
+# For example, `poke([(3, 1, 1)], 5)` is not 0 on the middle 3 × 3 of a 5 × 5 map, and 0 around it.
+
+# %% answer="poke"
+def poke(layers, size):
+    """The gradient, (size, size), of the middle output pixel of a stack with respect to the input."""
+    ### BEGIN SOLUTION
+    image = torch.ones(1, 1, size, size, requires_grad=True)
+    out = image
+    for k, s, d in layers:
+        out = F.conv2d(out, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
+    out[0, 0, out.shape[2] // 2, out.shape[3] // 2].backward()
+    return image.grad[0, 0]
+    ### END SOLUTION
+
+# %% check="poke"
+check.poke(poke)
+### BEGIN HIDDEN TESTS
+check.poke(poke) & check.poke(poke, seed=90121)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now poke a whole network. The formula gives the outermost pixels that *can* matter. The gradient shows how much each of them does.
+
+# %% tags=["demo"]
+torch.manual_seed(0)
+plot.field(models.EncoderDecoder(classes=3, base=8, depth=3), size=128)
+
+# %% [markdown]
+# The middle glows and the rim is faint. Many paths lead from a central pixel to the output, few from one at the rim. Before training, most of the theoretical field is unused. A large field is a possibility, not a promise.
+#
+# ## 5 · The way back up
+#
+# The encoder has done its work: a small map with many channels, each place knowing its surroundings. Now the map must grow. Here are four ways to double a 4 × 4 map. The weights of the last two are random; a network would learn them.
+
+# %% tags=["demo"]
+torch.manual_seed(3)
+small = torch.rand(1, 1, 4, 4)
+grown = {
+    "the map, 4 × 4": small,
+    "nearest": F.interpolate(small, scale_factor=2, mode="nearest"),
+    "bilinear": F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False),
+    "transposed, k3 s2": nn.ConvTranspose2d(1, 1, 3, stride=2, bias=False)(small).detach(),
+    "pixel shuffle": F.pixel_shuffle(nn.Conv2d(1, 4, 1, bias=False)(small), 2).detach(),
+}
+plot.grid([g[0, 0] for g in grown.values()], list(grown), columns=5, title="Four ways up")
+
+# %% [markdown] statement="transposed_conv" minutes=14 level=3
+# **Nearest** copies each value into a 2 × 2 block. **Bilinear** blends neighbours. Neither has anything to learn, so a convolution follows.
+#
+# A **transposed convolution** learns to paint. Each input pixel holds a brush: the kernel, times the pixel's value. It paints its patch on an empty canvas, its neighbour paints the next patch *s* pixels further, and where patches overlap, the paint adds up.
+#
+# ### Paint by hand
+#
+# Write `transposed_conv(x, weight, stride)` from slices, without torch's own.
+#
+# - `x`: float tensor `(B, C_in, H, W)`;
+# - `weight`: float tensor `(C_in, C_out, k, k)`. Input channel *c* paints on output channel *o* with the brush `weight[c, o]`;
+# - `stride`: `int`. There is no padding and no bias.
+#
+# Return a float tensor `(B, C_out, (H − 1)·stride + k, (W − 1)·stride + k)`. Leave the arguments as they are, and keep the gradient: work on tensors throughout.
+#
+# For example, in one dimension, pixels `[1, 10]` painted with the brush `[1, 2, 3]` at stride 2 give `[1, 2, 3 + 10, 20, 30]`, that is `[1, 2, 13, 20, 30]`.
+
+# %% answer="transposed_conv"
+def transposed_conv(x, weight, stride):
+    """Transposed convolution of x (B, C_in, H, W) with weight (C_in, C_out, k, k), by painting patches."""
+    ### BEGIN SOLUTION
+    b, _, height, width = x.shape
+    _, c_out, k, _ = weight.shape
+    canvas = torch.zeros(b, c_out, (height - 1) * stride + k, (width - 1) * stride + k, dtype=x.dtype, device=x.device)
+    for i in range(height):
+        for j in range(width):
+            patch = torch.einsum("bc,cokl->bokl", x[:, :, i, j], weight)
+            canvas[:, :, i * stride : i * stride + k, j * stride : j * stride + k] += patch
+    return canvas
+    ### END SOLUTION
+
+# %% check="transposed_conv"
+check.transposed_conv(transposed_conv)
+### BEGIN HIDDEN TESTS
+check.transposed_conv(transposed_conv) & check.transposed_conv(transposed_conv, seed=7741)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="overlap_count" minutes=5 level=1
+# In the example, the middle pixel was painted twice and the others once. That is where checkerboards begin.
+#
+# ### Who paints where?
+#
+# Write `overlap_count(n, k, s)`: for a transposed convolution of kernel `k` and stride `s` on a row of `n` pixels, count how many input pixels paint each output pixel. Return a 1-D `int64` tensor of the output's length.
+#
+# For example, `overlap_count(2, 3, 2)` is `tensor([1, 1, 2, 1, 1])`.
+
+# %% answer="overlap_count"
+def overlap_count(n, k, s):
+    """How many of n input pixels paint each output pixel: int64 tensor, 1-D."""
+    ### BEGIN SOLUTION
+    count = torch.zeros((n - 1) * s + k, dtype=torch.int64)
+    for i in range(n):
+        count[i * s : i * s + k] += 1
+    return count
+    ### END SOLUTION
+
+# %% check="overlap_count"
+check.overlap_count(overlap_count)
+### BEGIN HIDDEN TESTS
+check.overlap_count(overlap_count) & check.overlap_count(overlap_count, seed=3119)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Draw the count in two dimensions: a picture of ones, painted with brushes of ones.
+
+# %%
+def painted(k, s, n=8):
+    """How often each pixel is painted, away from the rim, where every count is lower."""
+    counts = F.conv_transpose2d(torch.ones(1, 1, n, n), torch.ones(1, 1, k, k), stride=s)[0, 0]
+    return counts[k:-k, k:-k]
+
+
+maps = {f"kernel {k}, stride 2": painted(k, 2) for k in (3, 5, 4, 2)}
+for name, m in maps.items():
+    print(f"{name}: (max − min) / mean = {(m.max() - m.min()) / m.mean():.2f}")
+plot.grid(list(maps.values()), list(maps), title="How often each output pixel is painted")
+
+# %% [markdown]
+# With kernels 3 and 5 some pixels are painted four or nine times, and their neighbours less often. The pattern repeats every 2 pixels, and what it makes is called a **checkerboard**. With kernels 4 and 2 the count is even: the stride divides the kernel.
+#
+# Even is not the same as safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
+
+# %%
+torch.manual_seed(1)
+flat = torch.ones(1, 1, 6, 6)
+by_painting = nn.ConvTranspose2d(1, 1, 2, stride=2)(flat).detach()[0, 0]
+by_nearest = nn.Conv2d(1, 1, 3)(F.interpolate(flat, scale_factor=2, mode="nearest")).detach()[0, 0]
+print(f"spread of values: transposed k2 s2 {by_painting.std():.3f}, nearest + convolution {by_nearest.std():.3f}")
+plot.grid([flat[0, 0], by_painting, by_nearest],
+          ["a flat map", "transposed, k2 s2", "nearest, then 3 × 3"], title="Random weights on a flat map")
+
+# %% [markdown] statement="shuffle_pixels" minutes=6 level=2
+# From a flat map the transposed convolution draws a grid, and the resize with a convolution draws none. Training can remove the grid, but has to work for it.
+#
+# The fourth way, **pixel shuffle**, computes all four pixels of a block as four channels of one place, and then lays them out. There is nothing to learn in the laying out. It only moves numbers.
+#
+# ### Shuffle the pixels
+#
+# Write `shuffle_pixels(x, r)` with `reshape` and `permute`, without torch's own. `x` is a tensor `(B, C·r·r, H, W)`; return `(B, C, H·r, W·r)`.
+#
+# Output channel *c*, at row *h·r + i* and column *w·r + j*, takes the value of input channel *c·r·r + i·r + j* at row *h* and column *w*.
+#
+# For example, with `r = 2` and one place, the channels `[1, 2, 3, 4]` become the block `[[1, 2], [3, 4]]`.
+
+# %% answer="shuffle_pixels"
+def shuffle_pixels(x, r):
+    """Lay out each place's r·r channels as an r × r block: (B, C·r·r, H, W) → (B, C, H·r, W·r)."""
+    ### BEGIN SOLUTION
+    b, channels, h, w = x.shape
+    c = channels // (r * r)
+    return x.reshape(b, c, r, r, h, w).permute(0, 1, 4, 2, 5, 3).reshape(b, c, h * r, w * r)
+    ### END SOLUTION
+
+# %% check="shuffle_pixels"
+check.shuffle_pixels(shuffle_pixels)
+### BEGIN HIDDEN TESTS
+check.shuffle_pixels(shuffle_pixels) & check.shuffle_pixels(shuffle_pixels, seed=52501)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again at kernel 2, stride 2. Each input pixel computes four numbers from its channels and lays them out as a block. That *is* a 1 × 1 convolution followed by a pixel shuffle. Move the weights across and see.
+
+# %%
+x = torch.randn(1, 5, 7, 7)
+up = nn.ConvTranspose2d(5, 3, 2, stride=2)
+one = nn.Conv2d(5, 3 * 4, 1)
+with torch.no_grad():
+    one.weight.copy_(up.weight.permute(1, 2, 3, 0).reshape(12, 5, 1, 1))
+    one.bias.copy_(up.bias.repeat_interleave(4))
+    print("largest difference:", (up(x) - F.pixel_shuffle(one(x), 2)).abs().max().item())
+
+# %% [markdown] statement="build_net" minutes=15 level=3
+# ## 6 · Down and up again
+#
+# You have all the parts. One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label. Real pictures have odd sizes, so a decoder must return to the size that it came from.
+#
+# ### An encoder–decoder for any size
+#
+# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`.
+#
+# - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … So there is one halving between each two widths.
+# - At every width of the encoder there is at least one 3 × 3 convolution with a ReLU after it.
+# - The decoder comes back through the same sizes. No skips from the encoder to the decoder: they are lesson 04.
+# - `H` and `W` may be any numbers of at least 2 to the power of `len(widths)`, odd ones too.
+#
+# Write a class of your own, or put modules together in a function. Don't use `models.EncoderDecoder`.
+#
+# For example, `build_net(5, [8, 16, 32])(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`.
+
+# %% answer="build_net"
+class Shrinker(nn.Module):
+    """An encoder–decoder without skips: (B, 3, H, W) → (B, classes, H, W)."""
+
+    def __init__(self, classes, widths):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        back = widths[::-1]
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        sizes = []
+        for level, conv in enumerate(self.down):
+            if level:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.interpolate(x, size=sizes.pop(), mode="nearest")
+            x = F.relu(conv(x))
+        return self.head(x)
+        ### END SOLUTION
+
+
+def build_net(classes, widths):
+    """An encoder–decoder with these widths; nn.Module: (B, 3, H, W) → (B, classes, H, W)."""
+    return Shrinker(classes, widths)
+
+# %% check="build_net"
+check.build_net(build_net)
+### BEGIN HIDDEN TESTS
+check.build_net(build_net) & check.build_net(build_net, seed=2203)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 7 · Where does it err?
+#
+# Time to train one: the library's encoder–decoder, without skips, on scenes of Menagerie. The classes are those of a **trimap**: pet, background, and a thin border between them. The scenes that we test on show animals and places that the network has never seen.
+
+# %% tags=["demo", "experiment"]
+size, steps = train.scale(cpu=(64, 400), gpu=(128, 2000))
+scenes, unseen = data.scenes("train", size=size), data.scenes("val", size=size, length=200)
+torch.manual_seed(0)
+net = models.EncoderDecoder(classes=3, base=8, depth=4)
+history = train.fit(net, scenes, steps=steps, title="no skips")
+scores = train.evaluate(net, unseen)
+print(history)
+print(scores)
+images, truth = data.stack(unseen, 200)
+guess = train.predict(net, images)
+plot.comparison(images[:4], truth[:4], guess[:4], classes=data.TRIMAP)
+
+# %% [markdown]
+# Look at the error maps. The network has found the animals. It has smudged their outlines. Is that an impression, or a fact? Measure how far each wrong pixel lies from the nearest boundary between two classes.
+
+# %% tags=["demo", "experiment"]
+rates = train.errors_by_distance(guess, truth)
+distance = train.distance_to_boundary(truth)
+wrong = guess != truth
+near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
+print(f"wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}, a factor of {near / far:.1f}")
+plot.error_density(rates)
+
+# %% [markdown]
+# Within three pixels of a boundary the errors are several times denser than elsewhere. Away from it, the network mostly knows what it sees. It does not know *where exactly* it ends.
+#
+# Thin things are all boundary. Call a pet pixel **thin** if no 5 × 5 square of animal fits over it, and compare how many of the thin and the other pixels were found.
+
+# %% tags=["demo", "experiment"]
+animal = (truth == 0).float()[:, None]
+inside = -F.max_pool2d(-F.pad(animal, (2, 2, 2, 2)), 5, stride=1)  # a 5 × 5 square fits around this pixel
+thick = F.max_pool2d(inside, 5, stride=1, padding=2)
+thin = ((animal == 1) & (thick == 0))[:, 0]
+found = guess == 0
+print(f"found of the thin pet pixels: {found[thin].float().mean():.1%}")
+print(f"found of the other pet pixels: {found[(truth == 0) & ~thin].float().mean():.1%}")
+
+# %% [markdown] quiz="field" answer="c"
+# Legs, antlers and tails go first. You can now say why. At the bottleneck one place stands for 16 × 16 pixels. Its 128 numbers describe what is in that block, and a little of where. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone.
+#
+# That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder cannot invent it. Each architecture in the lessons to come answers it differently: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
+#
+# ## Checkpoint
+#
+# **Question 1.** You put a stride of 2 into the *last* layer of a stack of 3 × 3 convolutions and change nothing else. What happens to the receptive field of one output pixel?
+#
+# - a) It doubles.
+#   > A stride makes the steps of *later* layers longer, and here no layer comes later.
+# - b) It grows by 2.
+#   > The layer adds d(k − 1) steps whatever its own stride is, so that part is unchanged.
+# - c) It stays the same.
+#   > Yes. A stride works on what comes after it, and nothing does.
+# - d) It halves.
+#   > The map halves. What one of its pixels sees is a different question.
+
+# %% [markdown] quiz="grid" answer="b"
+# **Question 2.** A decoder doubles its maps with transposed convolutions of kernel 4 and stride 2. Its early predictions show a faint grid that repeats every 2 pixels. What is the best explanation?
+#
+# - a) The overlap is uneven, since 4 is larger than 2.
+#   > Larger is not the trouble. 2 divides 4, so away from the rim every pixel is painted equally often.
+# - b) The overlap is even, but different weights paint neighbouring pixels, and they are not yet alike.
+#   > Yes. An even count only says that each pixel is painted as often as its neighbour, not with the same paint.
+# - c) The picture's size is odd.
+#   > An odd size disturbs the rim of the map. A grid all over it has another cause.
+# - d) The bottleneck is too small.
+#   > A small bottleneck blurs outlines. It has no reason to prefer every second pixel.
+
+# %% [markdown] quiz="values" answer="a"
+# **Question 3.** From one level to the next an encoder halves H and W and doubles the channels. What happens to the number of values in the map, and to the multiplications of a 3 × 3 convolution that keeps the channels?
+#
+# - a) Values halve, multiplications stay the same.
+#   > Yes. A quarter of the places times twice the channels is half. A convolution pays for channels in times channels out: a quarter times four.
+# - b) Values stay the same, multiplications halve.
+#   > A quarter of the places with twice the channels leaves half the values.
+# - c) Both halve.
+#   > For the values that is right. A convolution pays for channels in *times* channels out, so doubling both costs four times as much a place.
+# - d) Values quarter, multiplications halve.
+#   > The places are a quarter, but each now holds twice as many values.
+
+# %% [markdown]
+# **An interviewer asks:** "Your segmentation network finds every bicycle and loses most of the spokes. More training does not help. It has an encoder and a decoder with five halvings and no skips. What is going on, and what measurement would convince me?"
+#
+# Answer in four to eight sentences. *Graded by hand, 2 points:* one for the mechanism (what is lost, and at which place in the network), one for a measurement whose outcome would tell your explanation from another one.
+
+# %% [markdown] written="spokes" points=2
+# After five halvings one place of the bottleneck stands for 32 × 32 pixels. A spoke is one or two pixels wide, so where it runs inside that block has to be described in the channels of a few places, together with everything else there. The decoder sees nothing but that description, and it cannot redraw what was not passed on; max-pooling keeps that something was there, not where. More training does not add room.
+#
+# To show it, plot the error rate against the distance from the nearest boundary, and the recall of thin parts apart from that of thick ones. If the explanation is right, the errors gather within a few pixels of boundaries and recall falls with thickness, on training images too. If the network merely had not learned what a bicycle is, errors would lie inside the objects as well, and training images would do better than new ones. A second test: train the same network with fewer halvings, or with skips. Thin recall should rise while the interior stays as it was.
+
+# %% [markdown]
+# ## What you can do now
+#
+# You can trace a network's shapes, compute and measure its field, grow a map in four ways, and say where an encoder–decoder fails and how you know.
+#
+# To hand in: save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 03 turns a classifier into a segmenter and adds back what its early layers knew.
+#
+# *To read on:* V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016); A. Odena, V. Dumoulin and C. Olah, "Deconvolution and checkerboard artifacts" (2016); A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks" (2019); W. Luo and others, "Understanding the effective receptive field in deep convolutional neural networks" (2016); W. Shi and others, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network" (2016).
