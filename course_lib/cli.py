@@ -1,0 +1,85 @@
+"""The commands behind python3 -m course_lib. A later one joins COMMANDS in a line."""
+
+import importlib
+import os
+import sys
+import time
+
+from course_lib import setup_env
+
+LAB, TESTS = ("requirements.txt",), ("requirements.txt", "tests/requirements.txt")
+
+
+def lab(arguments, cpu):
+    from course_lib import lab as opener
+
+    return opener.main(arguments, lambda: setup_env.ensure(LAB, cpu=cpu))
+
+
+def test(arguments, cpu):
+    started = time.monotonic()
+    python = setup_env.ensure(TESTS, cpu=cpu)
+    status = setup_env.run(python, ["-m", "pytest", *arguments])
+    minutes, seconds = divmod(round(time.monotonic() - started), 60)
+    print(f"Set-up and tests together: {minutes} min {seconds} s")
+    return status
+
+
+def inside(module):
+    """A command that needs the environment: the `main(arguments)` of a module of course_lib, run by .venv's Python."""
+
+    def command(arguments, cpu):
+        python = setup_env.ensure(LAB, cpu=cpu)
+        if setup_env.is_inside():
+            return importlib.import_module(f"course_lib.{module}").main(arguments)
+        return setup_env.run(python, ["-m", "course_lib", module, *arguments])
+
+    return command
+
+
+COMMANDS = {
+    "lab": (lab, "open JupyterLab on lesson 00, in your own copy under work/ (lab 02 opens lesson 02)"),
+    "test": (test, "run every test (what follows goes to pytest)"),
+    "build": (inside("build"), "build lessons/ from solutions/ (--check only says what differs)"),
+}
+USAGE = "\n".join(
+    [
+        "Usage: python3 -m course_lib COMMAND [--cpu] [...]",
+        "",
+        *(f"  {name:6} {line}" for name, (_, line) in COMMANDS.items()),
+        "",
+        "The first command makes an environment in .venv (once, some minutes). On Linux without an NVIDIA GPU,",
+        "--cpu takes PyTorch's CPU build: a tenth of the download.",
+    ]
+)
+
+
+def main(arguments):
+    """Run one command; returns the exit status."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(USAGE)
+        return 0
+    name, *rest = arguments
+    if name not in COMMANDS:
+        raise setup_env.Stop(f"There is no command '{name}': the commands are {', '.join(COMMANDS)}.")
+    cpu = "--cpu" in rest
+    return COMMANDS[name][0]([argument for argument in rest if argument != "--cpu"], cpu) or 0
+
+
+def start():
+    """The whole command line: what its errors and a Ctrl-C print, and the exit status."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a console that lacks a letter of a path shows it as \xNN
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = main(sys.argv[1:])
+        sys.stdout.flush()
+    except setup_env.Stop as sentence:
+        sys.exit(str(sentence))
+    except KeyboardInterrupt:
+        print("\nStopped: the same command goes on from here.", file=sys.stderr)
+        status = 130
+    except BrokenPipeError:  # `... | head` has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 1
+    sys.exit(status)
