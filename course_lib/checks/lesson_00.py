@@ -1,0 +1,198 @@
+"""Checks of lesson 00: three warm-ups on masks. Expected values come from how the inputs were made."""
+
+import torch
+
+from .core import Lesson
+
+check = Lesson("00_start_here")
+IGNORE = 255
+
+
+def _mask(t, counts, *shape, ignored=0):
+    """A shuffled mask with exactly so many pixels of each class; `ignored` pixels more are 255."""
+    labels = [c for c, n in enumerate(counts) for _ in range(n)] + [IGNORE] * ignored
+    t.random.shuffle(labels)
+    return torch.tensor(labels).reshape(shape)
+
+
+# --- count the pixels ---------------------------------------------------------------------------------------
+
+count_pixels = check.exercise(
+    "count_pixels",
+    hints=(
+        "`mask == 2` is a mask of True and False. What does `.sum()` make of it?",
+        "Do it for every class from 0 to classes − 1. A class that does not occur then gets its 0 by itself.",
+        "Collect one count for each class in a list, and turn the list into a tensor at the end. Nothing has to be done about 255: "
+        "you never ask for it. (`torch.bincount` can do it in one call, if you take out the 255s first.)",
+    ),
+)
+
+
+def _count_part(t, mask, counts):
+    got = t.call(mask, len(counts))
+    given = f"a mask of shape {tuple(mask.shape)} and classes={len(counts)}"
+    got = torch.tensor(got) if isinstance(got, (list, tuple)) and all(isinstance(v, int) for v in got) else got
+    if isinstance(got, torch.Tensor) and got.dim() == 1 and len(got) == 256:
+        t.fail(f"For {given}: got 256 counts. Label 255 was counted as a class; leave those pixels out.")
+    total = sum(counts)
+    known = [
+        (torch.tensor([c / total for c in counts]), "These are shares; count pixels."),
+        (torch.tensor([c for c in counts if c]), "Classes that do not occur are missing; they have a count of 0."),
+        (torch.tensor([*counts[:-1], counts[-1] + int((mask == IGNORE).sum())]), "Label 255 was counted for the last class; leave it out."),
+    ]
+    if isinstance(got, torch.Tensor) and got.is_floating_point() and torch.equal(got, got.round()):
+        t.fail(f"For {given}: the counts should be whole numbers of dtype int64, got {got.dtype}.")
+    t.equal(got, torch.tensor(counts), given, known)
+
+
+@count_pixels.part("every class is counted", 0.5)
+def _(t):
+    counts = [t.random.randint(1, 9) for _ in range(t.random.randint(3, 5))]
+    counts[0] += 40 - sum(counts) if sum(counts) < 40 else 0
+    _count_part(t, _mask(t, counts, -1, 4) if sum(counts) % 4 == 0 else _mask(t, counts, 1, -1), counts)
+
+
+@count_pixels.part("a class that does not occur counts 0", 0.5)
+def _(t):
+    a, b = t.random.randint(3, 9), t.random.randint(3, 9)
+    _count_part(t, _mask(t, [a, 0, b], 1, a + b), [a, 0, b])
+    _count_part(t, _mask(t, [a, b, 0, 0], a + b, 1), [a, b, 0, 0])
+
+
+@count_pixels.part("pixels labelled 255 are left out", 0.5)
+def _(t):
+    a, b, c = (t.random.randint(2, 9) for _ in range(3))
+    _count_part(t, _mask(t, [a, b], 1, a + b + c, ignored=c), [a, b])
+
+
+@count_pixels.part("a batch of masks is counted together", 0.5)
+def _(t):
+    _count_part(t, _mask(t, [7, 12, 5], 2, 3, 4), [7, 12, 5])
+    if t.changed:
+        t.fail("Your function changed the mask that it was given. Work on a copy, or don't write into it.")
+
+
+# --- colour a label map -------------------------------------------------------------------------------------
+
+colour = check.exercise(
+    "colour",
+    hints=(
+        "`palette[2]` is the colour of class 2. What is `palette[mask]`, when `mask` is a whole map of labels?",
+        "`palette[mask]` is (H, W, 3), and pictures are (3, H, W): move the last axis to the front. "
+        "255 is no row of the palette, so deal with those pixels before you look anything up.",
+        "Replace 255 by 0 in a copy of the mask, look the colours up, move the axis, and last paint the pixels where the mask was 255 white.",
+    ),
+)
+
+
+def _colour_part(t, mask, palette):
+    got = t.call(mask, palette)
+    height, width = mask.shape
+    given = f"a mask of shape {tuple(mask.shape)} and {len(palette)} colours"
+    if not isinstance(got, torch.Tensor) or tuple(got.shape) != (3, height, width):
+        shape = tuple(got.shape) if isinstance(got, torch.Tensor) else None
+        more = " Move the colour axis to the front." if shape == (height, width, 3) else ""
+        t.fail(f"For {given}: expected shape (3, {height}, {width}), got {shape or repr(got)}.{more}")
+    for row in range(height):
+        for column in range(width):
+            label = int(mask[row, column])
+            want = [1.0, 1.0, 1.0] if label == IGNORE else [round(v, 4) for v in palette[label].tolist()]
+            have = [round(v, 4) for v in got[:, row, column].tolist()]
+            if have != want:
+                more = ""
+                if label == IGNORE:
+                    more = " A pixel labelled 255 is white."
+                elif have == [round(v * 255, 4) for v in want]:
+                    more = " Colours run from 0 to 1 here."
+                elif any([round(v, 4) for v in p.tolist()] == have for p in palette):
+                    more = " That is another class's colour."
+                t.fail(f"For {given}: the pixel in row {row}, column {column} has label {label} and should be {want}; it is {have}.{more}",
+                       _draw_colours(got, mask, palette))
+
+
+def _draw_colours(got, mask, palette):
+    from .. import plot
+
+    return plot.grid([got.detach().float().clamp(0, 1), mask.float()], ["yours", "the labels"])
+
+
+@colour.part("a picture of the right shape", 0.5)
+def _(t):
+    mask, palette = t.tensor(t.random.randint(3, 5), t.random.randint(6, 8), low=0, high=3), t.tensor(3, 3).sigmoid()
+    got = t.call(mask, palette)
+    want = (3, *mask.shape)
+    shape = tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)
+    if shape != want:
+        more = " Move the colour axis to the front." if shape == (*mask.shape, 3) else ""
+        t.fail(f"For a mask of shape {tuple(mask.shape)}: expected shape {want}, got {shape}.{more}")
+    if not got.is_floating_point():
+        t.fail(f"For a palette of dtype float32: expected a float picture, got {str(got.dtype).removeprefix('torch.')}.")
+
+
+@colour.part("every pixel its class's colour", 1)
+def _(t):
+    classes = t.random.randint(3, 6)
+    _colour_part(t, t.tensor(5, 7, low=0, high=classes), t.tensor(classes, 3).sigmoid())
+    if t.changed:
+        t.fail("Your function changed one of its arguments. Work on a copy.")
+
+
+@colour.part("pixels labelled 255 are white", 0.5)
+def _(t):
+    mask = t.tensor(4, 6, low=0, high=3)
+    mask[t.random.randint(0, 3), :3] = IGNORE
+    _colour_part(t, mask, t.tensor(3, 3).sigmoid())
+    if t.changed:
+        t.fail("Your function changed the mask that it was given: it must still hold its 255s afterwards. Work on a copy.")
+
+
+# --- overlay ------------------------------------------------------------------------------------------------
+
+blend = check.exercise(
+    "blend",
+    hints=(
+        "What should come out at opacity 0? At opacity 1? And half-way between?",
+        "It is a weighted mean of the two pictures. The weights add up to 1.",
+        "The colours get the weight opacity. The photograph gets what is left of 1.",
+    ),
+)
+
+
+def _blend_part(t, opacities, n=(3, 4, 5)):
+    image, colours = t.tensor(*n).sigmoid(), t.tensor(*n).sigmoid()
+    for opacity in opacities:
+        got = t.call(image, colours, opacity)
+        given = f"opacity={opacity:g}"
+        if not isinstance(got, torch.Tensor) or got.shape != image.shape:
+            t.fail(f"For {given} and pictures of shape {tuple(n)}: expected a tensor of that shape, got "
+                   f"{tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)}.")
+        for index in ((0, 0, 0), (2, 1, 3), (1, 3, 4)):
+            a, b, have = (float(v[index]) for v in (image, colours, got))
+            low, high = min(a, b), max(a, b)
+            share = (have - a) / (b - a)  # how far from the photograph to the colour
+            if abs(share - opacity) > 1e-3:
+                more = ""
+                if abs(share - (1 - opacity)) < 1e-3:
+                    more = " The two weights have changed places: at opacity 1 only the colours are left."
+                elif have > high + 1e-4 or have < low - 1e-4:
+                    more = " That is not between the two: the weights must add up to 1."
+                t.fail(f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, your picture is {have:.3f}.{more}")
+
+
+@blend.part("opacity 0 and opacity 1", 1)
+def _(t):
+    _blend_part(t, (0.0, 1.0))
+
+
+@blend.part("in between", 0.5)
+def _(t):
+    _blend_part(t, (0.5, t.random.choice([0.2, 0.3, 0.7, 0.8])))
+
+
+@blend.part("the arguments stay as they were", 0.5)
+def _(t):
+    image, colours = t.tensor(3, 2, 2).sigmoid(), t.tensor(3, 2, 2).sigmoid()
+    got = t.call(image, colours, 0.25)
+    if t.changed:
+        t.fail("Your function changed one of its pictures. `image *= 2` writes into the caller's tensor; `image * 2` makes a new one.")
+    t.equal(isinstance(got, torch.Tensor), True, "two pictures and opacity=0.25, whether a tensor comes back")
