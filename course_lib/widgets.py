@@ -1,0 +1,184 @@
+"""Pictures with controls. Each shows live in a notebook front end with ipywidgets, and as a still picture elsewhere.
+
+    overlay(image, mask, classes)   opacity, and each class on or off
+    shape_tracer()                  input size, depth, base, upsampling, skips: shapes, parameters, memory
+    taps()                          kernel, stride, dilation, number of layers: taps and receptive field
+
+`.figure(opacity=0.8)` gives the still picture for any settings.
+"""
+import functools
+import html
+import io
+from typing import Any, NamedTuple
+
+try:
+    import ipywidgets
+except ImportError:         # the still picture alone then
+    ipywidgets = None
+
+from . import plot
+from .drawing import as_image, as_mask, class_names, numbers
+
+VIEW = "application/vnd.jupyter.widget-view+json"
+UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"     # read, not shown
+
+
+class Slider(NamedTuple):
+    """A number between two others; whole numbers give a slider of whole steps."""
+
+    label: str
+    value: float
+    low: float
+    high: float
+    step: float = 1
+
+
+class Choice(NamedTuple):
+    """One of several values."""
+
+    label: str
+    value: Any
+    options: tuple
+
+
+class Switch(NamedTuple):
+    """On or off."""
+
+    label: str
+    value: bool
+
+
+class Live:
+    """A picture drawn by `draw(**settings)`, redrawn as its controls move.
+
+    draw      a function from settings to a plot figure; a ValueError's sentence takes the picture's place
+    controls  {setting: Slider, Choice or Switch}
+    """
+
+    def __init__(self, draw, controls):
+        self.draw = draw
+        self.defaults = {name: spec.value for name, spec in controls.items()}
+        self.controls = {}
+        if ipywidgets is not None:
+            self._build(controls)
+
+    @property
+    def settings(self):
+        """What the controls say now."""
+        return {name: control.value for name, control in self.controls.items()} or dict(self.defaults)
+
+    def figure(self, **settings):
+        """The picture for these settings; those that are not given stay as the controls have them."""
+        for name in settings:
+            if name not in self.defaults:
+                raise ValueError(f"There is no setting {name!r}; there are {', '.join(self.defaults)}.")
+        return self.draw(**{**self.settings, **settings})
+
+    def _build(self, controls):
+        self.controls = {name: _control(spec) for name, spec in controls.items()}
+        for control in self.controls.values():
+            # Dragging sends many values, but the front end holds all but the newest while a redraw is under way.
+            control.observe(self._update, names="value")
+        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
+        self.line = ipywidgets.HTML()
+        switches = [c for c in self.controls.values() if isinstance(c, ipywidgets.Checkbox)]
+        others = [c for c in self.controls.values() if c not in switches]
+        rows = [ipywidgets.HBox(row, layout=ipywidgets.Layout(flex_flow="row wrap")) for row in (others, switches) if row]
+        self.box = ipywidgets.VBox([*rows, self.picture, self.line])
+        self._redraw()
+
+    def _update(self, change):
+        """A control moved: the one way from the controls to the picture."""
+        self._redraw()
+
+    def _redraw(self):
+        try:
+            figure = self.figure()
+        except ValueError as error:
+            self.picture.layout.display, text, style = "none", str(error), "line-height: 1.4; white-space: normal"
+        else:
+            self.picture.value = _png(figure)
+            self.picture.layout.display, text, style = "", figure.alt, UNSEEN
+        # role="status": a screen reader says the line when it changes.
+        self.line.value = f'<div role="status" style="{style}">{html.escape(text)}</div>'
+
+    def _repr_mimebundle_(self, include=None, exclude=None):
+        figure = self.figure()
+        data = {"text/plain": figure.alt, "image/png": _png(figure)}
+        if self.controls:
+            data[VIEW] = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        return data, {"image/png": {"alt": figure.alt}}
+
+    def __repr__(self):
+        return self.figure().alt
+
+
+def _control(spec):
+    """The ipywidgets control for a Slider, Choice or Switch."""
+    style, layout = {"description_width": "initial"}, {"width": "auto", "margin": "2px 14px 2px 0"}
+    if isinstance(spec, Switch):
+        return ipywidgets.Checkbox(value=spec.value, description=spec.label, indent=False, layout=layout)
+    if isinstance(spec, Choice):
+        return ipywidgets.Dropdown(value=spec.value, options=spec.options, description=spec.label, style=style, layout=layout)
+    whole = isinstance(spec.value, int) and isinstance(spec.step, int)
+    kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
+    return kind(value=spec.value, min=spec.low, max=spec.high, step=spec.step, description=spec.label, style=style,
+                layout={**layout, "width": "280px"})
+
+
+def _png(figure):
+    """The figure as PNG bytes. Quick rather than small: light compression takes a third of the time."""
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png", pil_kwargs={"compress_level": 1})
+        return file.getvalue()
+
+
+# ---- the course's three ------------------------------------------------------------------------------------------
+
+def overlay(image, mask, classes=None, opacity=0.5):
+    """plot.overlay with a slider for the opacity and a switch for each class; for a batch, a slider for the scene.
+
+    image, mask  (3, H, W) and (H, W) as plot takes them, or (N, 3, H, W) and (N, H, W)
+    Settings: opacity 0 to 1; each class's name, True or False; scene 0 to N - 1.
+    """
+    several = numbers(mask).ndim == 3
+    images, masks = (image, mask) if several else ([image], [mask])
+    if len(images) != len(masks):
+        raise ValueError(f"There are {len(images)} images but {len(masks)} masks; give one mask an image.")
+    names = class_names(classes, *[as_mask(m, size=as_image(i).shape[:2]) for i, m in zip(images, masks)])
+    entries = names + ((plot.UNLABELLED,) if any((numbers(m) == plot.IGNORE).any() for m in masks) else ())
+
+    def draw(opacity, scene=0, **switches):
+        return plot.overlay(images[scene], masks[scene], names, opacity, [name for name in entries if switches[name]])
+
+    controls = {"scene": Slider("scene", 0, 0, len(images) - 1)} if several else {}
+    controls["opacity"] = Slider("opacity", float(opacity), 0.0, 1.0, 0.05)
+    return Live(draw, {**controls, **{name: Switch(name, True) for name in entries}})
+
+
+def shape_tracer(size=128, depth=4, base=16, upsample="transposed", skip="none"):
+    """plot.shape_flow of an encoder-decoder with controls for its input size, depth, base, upsampling and skips."""
+    from . import models
+
+    def draw(size, depth, base, upsample, skip):
+        return plot.shape_flow(_net(depth, base, upsample, skip), size)
+
+    return Live(draw, {"size": Slider("input size", size, 16, 512, 16), "depth": Slider("depth", depth, 1, 6),
+                       "base": Choice("base channels", base, (4, 8, 16, 32, 64)),
+                       "upsample": Choice("upsampling", upsample, models.UPSAMPLES),
+                       "skip": Choice("skips", skip, ("none", "add", "concat"))})
+
+
+@functools.lru_cache(maxsize=32)
+def _net(depth, base, upsample, skip):
+    """A network without values: shapes and counts need none, and its weights would take a second to draw."""
+    import torch
+    from . import models
+    with torch.device("meta"):
+        return models.EncoderDecoder(base=base, depth=depth, upsample=upsample, skip=skip)
+
+
+def taps(kernel=3, stride=1, dilation=1, layers=1):
+    """plot.taps with sliders for kernel, stride and dilation, and for how many such layers the field is drawn."""
+    return Live(plot.taps, {"kernel": Slider("kernel", kernel, 1, 7), "stride": Slider("stride", stride, 1, 4),
+                            "dilation": Slider("dilation", dilation, 1, 8), "layers": Slider("layers", layers, 1, 5)})
