@@ -1,0 +1,69 @@
+"""What the tests share: the lessons, and one run of each notebook in each form that many tests read."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LESSONS = sorted(p.stem for p in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
+
+
+def environment(**more):
+    """This environment with the checkout importable, for processes that run notebooks."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **more}
+
+
+def notebook(kind, lesson):
+    """The committed notebook of a lesson; `kind` is "solutions" or "lessons"."""
+    return nbformat.read(ROOT / kind / lesson / f"{lesson}.ipynb", as_version=4)
+
+
+class Run:
+    """A notebook's run: its cells with outputs, the seconds, the kernel's peak memory in MB."""
+
+    def __init__(self, cells, seconds, megabytes, report=""):
+        self.cells, self.seconds, self.megabytes, self.report = cells, seconds, megabytes, report
+
+    def cell(self, cell_id):
+        return next(c for c in self.cells if c["id"] == cell_id)
+
+    def texts(self, cell):
+        """The plain text of a cell's outputs, joined."""
+        return "".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in cell.get("outputs", []))
+
+
+_runs = {}
+
+
+def _run(kind, lesson, folder):
+    """Run a notebook under nbval in a process of its own, recording what each cell puts out."""
+    if (kind, lesson) not in _runs:
+        record = folder / f"{kind}_{lesson}.json"
+        path = ROOT / kind / lesson / f"{lesson}.ipynb"
+        command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "tests.nbval_record", "-p", "no:cacheprovider",
+                   "--nbval-cell-timeout", "300", "-c", os.devnull, f"--rootdir={ROOT}", str(path)]
+        began = time.perf_counter()
+        done = subprocess.run(command, cwd=ROOT, env=environment(NBVAL_RECORD=str(record), PYTEST_ADDOPTS=""),
+                              capture_output=True, text=True)
+        seconds = time.perf_counter() - began
+        recorded = json.loads(record.read_text()) if record.exists() else {"cells": {}, "megabytes": 0}
+        cells = notebook(kind, lesson).cells
+        for cell in cells:
+            cell["outputs"] = recorded["cells"].get(cell["id"], [])
+        run = Run(cells, seconds, recorded["megabytes"], done.stdout + done.stderr)
+        run.failed = done.returncode
+        _runs[kind, lesson] = run
+    return _runs[kind, lesson]
+
+
+@pytest.fixture(scope="session")
+def run_notebook(tmp_path_factory):
+    """run_notebook(kind, lesson) -> Run. Each notebook runs once a session, whoever asks."""
+    folder = tmp_path_factory.mktemp("runs")
+    return lambda kind, lesson: _run(kind, lesson, folder)
