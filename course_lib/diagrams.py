@@ -385,7 +385,7 @@ def overlap(counts, kernel=None, stride=None, title=""):
     else:
         rows, columns = counts.shape
         cell = min(5.2 / columns, 4.6 / rows)
-        figure = sheet(max(cell * columns + 1.9, 6.6), cell * rows + 1.15, text)
+        figure = sheet(max(cell * columns + 1.9, 7.2), cell * rows + 1.15, text)
         ax = axes_at(figure, (figure.get_figwidth() - cell * columns) / 2, 0.6, cell * columns, cell * rows)
         colours = np.array([[_depth(c, top)[0] for c in row] for row in counts])
         ax.imshow(colours, interpolation="nearest")

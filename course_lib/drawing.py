@@ -154,9 +154,13 @@ def legend(where, classes, *, ignored=False, extra=(), **options):
 
 
 def legend_columns(names, width):
-    """How many of these names fit side by side in a legend of `width` inches, and how many lines that makes."""
-    columns = max(1, min(len(names), int(width / (0.62 + 0.085 * max(map(len, names))))))
-    return columns, -(-len(names) // columns)
+    """The least number of lines in which a legend of these names fits `width` inches: (columns, lines)."""
+    lengths = [0.6 + 0.08 * len(name) for name in names]
+    for lines in range(1, len(names) + 1):
+        # matplotlib fills column by column, and a column is as wide as its longest entry
+        if sum(max(lengths[i:i + lines]) for i in range(0, len(names), lines)) <= width:
+            break
+    return -(-len(names) // lines), lines
 
 
 # ---- layout in inches: constrained_layout would draw every figure twice ------------------------------------------
@@ -192,20 +196,21 @@ def put(ax, picture, title="", ignored=None, **options):
                                edgecolor=DARK, linewidth=0, antialiased=False))
 
 
-def panels(rows, columns, shape, *, title="", names=(), ignored=False, extra=(), widest=4.0):
-    """A figure of equal panels for pictures of `shape` (H, W), with a legend of the classes under them."""
-    width = min(widest, (WIDTH - 0.2 - 0.12 * (columns - 1)) / columns)
+def panels(rows, columns, shape, *, title="", names=(), ignored=False, extra=(), note=0):
+    """A figure of equal panels for pictures of `shape` (H, W), under them a legend of the classes, and a free line if `note`."""
+    width = min(4.0, (WIDTH - 0.2 - 0.12 * (columns - 1)) / columns)
     height = width * shape[0] / shape[1]
     wide = max(columns * (width + 0.12) + 0.08, 4.5)
     entries = [*names, *[UNLABELLED] * ignored, *[handle.get_label() for handle in extra]]
     across, lines = legend_columns(entries, wide) if names else (0, 0)
-    foot = 0.1 + 0.22 * lines + 0.06 * bool(lines)
+    foot = 0.1 + 0.22 * lines + 0.06 * bool(lines) + 0.22 * note
     figure = sheet(wide, (0.42 if title else 0.05) + rows * (height + 0.3) + foot, title)
     left = (wide - columns * (width + 0.12) + 0.12) / 2
     axes = [[axes_at(figure, left + c * (width + 0.12), foot + (rows - r - 1) * (height + 0.3), width, height)
              for c in range(columns)] for r in range(rows)]
     if names:
-        legend(figure, names, ignored=ignored, extra=extra, loc="lower center", ncols=across, borderaxespad=0.2)
+        legend(figure, names, ignored=ignored, extra=extra, loc="lower center", ncols=across, borderaxespad=0.2,
+               bbox_to_anchor=(0.5, 0.22 * note / figure.get_figheight()))
     return figure, axes
 
 

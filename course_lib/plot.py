@@ -97,9 +97,11 @@ def comparison(image, truth, prediction, classes=None, title=""):
 
 @picture
 def grid(pictures, titles=None, classes=None, columns=4, title=""):
-    """Pictures side by side: images, label maps (integers, coloured by class) and (H, W) float maps (drawn in grey).
+    """Pictures side by side: images, label maps (integers, coloured by class) and (H, W) float maps (in grey).
 
     pictures  a batch or a list; titles: one text each; columns: how many in a row
+    classes   adds the classes' legend to label maps; None colours them without
+    All float maps share one scale, which is stated below them, so that their greys can be compared.
     """
     pictures = [numbers(p) for p in pictures]
     titles = [""] * len(pictures) if titles is None else [str(t) for t in titles]
@@ -107,20 +109,25 @@ def grid(pictures, titles=None, classes=None, columns=4, title=""):
         raise ValueError(f"grid has {len(pictures)} pictures and {len(titles)} titles; it takes one or more, with a title each.")
     labels = [p.ndim == 2 and p.dtype.kind in "uib" for p in pictures]
     masks = [as_mask(p) for p, is_label in zip(pictures, labels) if is_label]
+    maps = [p for p, is_label in zip(pictures, labels) if p.ndim == 2 and not is_label]
+    pictures = [p if p.ndim == 2 else as_image(p) for p in pictures]
     names = class_names(classes, *masks)
-    shape = (as_mask if labels[0] else np.asarray if pictures[0].ndim == 2 else as_image)(pictures[0]).shape[:2]
     columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
-    figure, axes = panels(rows, columns, shape, title=title, names=names if masks else (),
-                          ignored=any((m == IGNORE).any() for m in masks))
+    figure, axes = panels(-(-len(pictures) // columns), columns, pictures[0].shape[:2], title=title,
+                          names=names if masks and classes is not None else (),
+                          ignored=any((m == IGNORE).any() for m in masks), note=1 if maps else 0)
+    low, high = (min(np.nanmin(m) for m in maps), max(np.nanmax(m) for m in maps)) if maps else (0, 1)
+    margin = 1 if high - low <= 1e-6 * max(abs(low), abs(high), 1e-30) else 0      # a flat map is grey, not noise at full contrast
+    if maps:
+        note = f"grey: {low:.3g}" if margin else f"black: {low:.3g}, white: {high:.3g}"
+        figure.text(0.5, 0.08 / figure.get_figheight(), note.replace("-", "−"), fontsize=9, ha="center")
     flat = [ax for row in axes for ax in row]
     for ax, p, text, is_label in zip(flat, pictures, titles, labels):
         if is_label:
-            put(ax, paint(as_mask(p), names), text, p == IGNORE)
-        elif p.ndim == 2:
-            put(ax, p, text, cmap="gray")
+            p = as_mask(p)
+            put(ax, paint(p, names), text, p == IGNORE)
         else:
-            put(ax, as_image(p), text)
+            put(ax, p, text, cmap="gray", vmin=low - margin, vmax=high + margin)
     for ax in flat[len(pictures):]:
         ax.remove()
     figure.alt = f"{title or 'Pictures side by side'}: " + "; ".join(t or f"picture {i}" for i, t in enumerate(titles, 1)) + "."

@@ -178,7 +178,7 @@ def _net(depth, base, upsample, skip):
         return models.EncoderDecoder(base=base, depth=depth, upsample=upsample, skip=skip)
 
 
-def taps(kernel=3, stride=1, dilation=1, layers=1):
+def taps(kernel=3, stride=1, dilation=2, layers=2):
     """plot.taps with sliders for kernel, stride and dilation, and for how many such layers the field is drawn."""
     return Live(plot.taps, {"kernel": Slider("kernel", kernel, 1, 7), "stride": Slider("stride", stride, 1, 4),
                             "dilation": Slider("dilation", dilation, 1, 8), "layers": Slider("layers", layers, 1, 5)})
