@@ -26,6 +26,7 @@ def main(arguments, ensure, root=setup_env.ROOT):
     address = {name: value(options, name) for name in ("port", "ip")}
     if address["port"]:
         check_port(address["port"], address["ip"])
+        options = ["--ServerApp.port_retries=0", *options]  # that port or none
     python = ensure()
     work = root / "work"
     try:
@@ -38,8 +39,10 @@ def main(arguments, ensure, root=setup_env.ROOT):
     print(f"Your copies of the lessons are in {work}. Opening {lesson}; Ctrl-C here ends it.")
     # Jupyter would run as root in a container only when told so
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options else []
+    # the address is all that a student needs of what Jupyter says at its start
+    quiet = [] if any(o.startswith(("--log-level", "--debug", "--ServerApp.log_level")) for o in options) else ["--log-level=WARN"]
     page = [f"--ServerApp.root_dir={work}", f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb"]
-    return setup_env.run(python, ["-m", "jupyterlab", *page, *as_root, *options], replace=True)
+    return setup_env.run(python, ["-m", "jupyterlab", *page, *as_root, *quiet, *options], replace=True)
 
 
 def split(arguments):

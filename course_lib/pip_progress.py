@@ -27,13 +27,15 @@ class Installer:
     """`install(arguments)` runs `pip install` with them; a failure raises Stop with one sentence.
 
     python: the environment's; log: a file that gets all that pip says; temporary: a folder for pip's downloads;
-    options: more options of pip; started: time.monotonic() that the elapsed time counts from.
+    site: the environment's site-packages; options: more options of pip; started: time.monotonic() that the elapsed
+    time counts from.
     """
 
-    def __init__(self, python, log, temporary, options=(), started=None):
-        self.python, self.log, self.temporary, self.options = python, log, temporary, options
+    def __init__(self, python, log, temporary, site, options=(), started=None):
+        self.python, self.log, self.temporary, self.site, self.options = python, log, temporary, site, options
         self.line = StatusLine(started or time.monotonic())
         self.came = 0.0  # bytes
+        self.before, self.count = 0, 0  # packages that were there when pip began to install `count` more
 
     def __call__(self, arguments, raw=True, cpu_index=None):
         bar = ["--progress-bar", "raw"] if raw else []  # since pip 24.1: an older one only brings the newer
@@ -69,6 +71,8 @@ class Installer:
         """Turn a line of pip's (None: a second without one) into what the status line shows."""
         line = self.line
         if text is None:
+            if line.doing.startswith("installing"):
+                line.detail = f": {max(0, self._installed() - self.before)} of {self.count} done"
             line.show()
         elif match := re.match(r"Progress (\d+) of (\d+)", text):
             if line.doing.startswith("downloading") and match[2] != "0":
@@ -85,8 +89,11 @@ class Installer:
                 line.note = f" [{_size(self.came)} so far]" * (self.came > 0)
                 line.show("downloading " + "-".join(name.split("-")[:2]), f": {_size(size)}", at_once=size > 5e7)
         elif match := re.match(r"Installing collected packages: (.*)", text):
-            count = match[1].count(",") + 1
-            line.show(f"installing {count} package" + "s" * (count > 1), at_once=count > 1)
+            self.before, self.count, line.note = self._installed(), match[1].count(",") + 1, ""
+            line.show("installing packages", at_once=self.count > 1)
+
+    def _installed(self):
+        return sum(1 for _ in self.site.glob("*.dist-info"))
 
 
 def _lines(stream):

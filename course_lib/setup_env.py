@@ -177,7 +177,7 @@ def _make(root, files, cpu):
     temporary = venv / "tmp"  # beside what is installed: /tmp is often a small memory disk
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    install = Installer(python_in(venv), venv / "setup.log", temporary, options, started)
+    install = Installer(python_in(venv), venv / "setup.log", temporary, _site(venv), options, started)
     if "pip" in pins:
         install(["pip==" + pins["pip"]], raw=False)
     if cpu and "torch" in pins:
