@@ -20,7 +20,8 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 
-IGNORE = 255
+from .data import IGNORE
+
 SAVE_SECONDS = 10.0     # time between two checkpoints
 
 
@@ -342,7 +343,7 @@ def evaluate(net, dataset, n=None, batch=16):
     A class that is in neither truth nor prediction is left out of the mean; one that is in the prediction only
     counts with IoU 0. ValueError where a mask holds a label that the net has no channel for.
     """
-    from torchmetrics.functional.classification import multiclass_confusion_matrix  # here: its import takes 2 s
+    from torchmetrics.functional.classification import multiclass_confusion_matrix  # here: its import takes half a second
     n = len(dataset) if n is None else min(n, len(dataset))
     if n < 1:
         raise ValueError("There is nothing to score: the data set is empty or n is less than 1.")
