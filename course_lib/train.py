@@ -209,7 +209,8 @@ class History:
         width = max(1, len(self.loss) // 20)
         means = [sum(self.loss[max(0, i - width):i]) / min(i, width) for i in self.steps]
         axes.plot(self.steps, means, color="#0072B2", linewidth=2, label=f"mean of {width}")
-        axes.set(xlabel="step", ylabel="loss", title=self.title or "Training loss", ylim=(0, None))
+        axes.set(xlabel="step", ylabel="loss", title="Training loss" + (f": {self.title}" if self.title else ""))
+        axes.set_ylim(bottom=min([0, *self.loss]))
         axes.legend(frameon=False)
         plt.close(figure)       # shown once, where it is returned, not a second time by pyplot
         return figure
@@ -238,6 +239,8 @@ def _load(path, settings, steps, net, optimizer, scaler, history):
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         was = saved["settings"]
+    except OSError:
+        raise
     except Exception as error:
         raise ValueError(f"{path} is not a checkpoint that fit wrote, or is damaged; delete it or use another file "
                          f"name.") from error

@@ -247,6 +247,12 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, monkeypatch, jitter):
     data = Discs()
     assert fit(done, data, steps=9, batch=4, checkpoint=path).loss == unbroken.loss
     assert same(done, whole) and not data.drawn                 # finished: nothing is trained again
+    with pytest.raises(ValueError, match="is at step 9, past steps=5; ask for more steps, delete it or use another"):
+        fit(small(), Discs(jitter=jitter), steps=5, batch=4, checkpoint=path)
+    longer = small(seed=5), small()
+    losses = [fit(longer[0], Discs(jitter=jitter), steps=11, batch=4, checkpoint=path).loss,
+              fit(longer[1], Discs(jitter=jitter), steps=11, batch=4).loss]
+    assert losses[0] == losses[1] and same(*longer)             # more steps than the first time: it goes on
 
 
 def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path, monkeypatch):
