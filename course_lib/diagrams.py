@@ -226,7 +226,8 @@ def _box(gradient):
     """Top, left, height and width of the smallest box around all that is not zero."""
     rows, columns = np.flatnonzero(gradient.any(1)), np.flatnonzero(gradient.any(0))
     if not len(rows):
-        raise ValueError("The centre output depends on no input pixel: every gradient is zero.")
+        raise ValueError("Every gradient of the centre output is zero: in a very narrow untrained network all ReLUs can be "
+                         "off there, so give it more channels, or train it first.")
     return rows[0], columns[0], rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
 
 
