@@ -342,7 +342,7 @@ check.overlap_count(overlap_count) & check.overlap_count(overlap_count, seed=311
 def painted(k, s, n=8):
     """How often each pixel is painted, away from the rim, where every count is lower."""
     counts = F.conv_transpose2d(torch.ones(1, 1, n, n), torch.ones(1, 1, k, k), stride=s)[0, 0]
-    return counts[k:-k, k:-k]
+    return counts[4:12, 4:12]
 
 
 maps = {f"kernel {k}, stride 2": painted(k, 2) for k in (3, 5, 4, 2)}
@@ -415,7 +415,7 @@ with torch.no_grad():
 #
 # - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … So there is one halving between each two widths.
 # - At every width of the encoder there is at least one 3 × 3 convolution with a ReLU after it.
-# - The decoder comes back through the same sizes. No skips from the encoder to the decoder: they are lesson 04.
+# - The decoder comes back through the same sizes, with a convolution at each. No skips from the encoder to the decoder: they are lesson 04.
 # - `H` and `W` may be any numbers of at least 2 to the power of `len(widths)`, odd ones too.
 #
 # Write a class of your own, or put modules together in a function. Don't use `models.EncoderDecoder`.

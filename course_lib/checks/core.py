@@ -40,8 +40,8 @@ class NotYet(Exception):
 def plain(value):
     """A copy of `value` made of builtin numbers, strings, lists, tuples, dicts and plain tensors.
 
-    Tensors become detached-from-subclass tensors that keep their gradient history; numpy arrays become tensors;
-    numpy scalars become numbers; modules pass as they are. Anything else raises `NotYet`.
+    Subclasses of Tensor become plain tensors and keep their gradient history; numpy scalars become numbers; modules
+    pass as they are. Anything else, a numpy array too, raises `NotYet`.
     """
     import numpy
     import torch
@@ -55,7 +55,7 @@ def plain(value):
     if isinstance(value, numpy.generic):
         return value.item()
     if isinstance(value, numpy.ndarray):
-        return torch.from_numpy(value.copy())
+        raise NotYet("Your answer is a numpy array. Return a tensor; `torch.from_numpy` makes one.")
     if isinstance(value, (list, tuple, torch.Size)):
         items = [plain(v) for v in value]
         return items if isinstance(value, list) else tuple(items)
@@ -104,7 +104,7 @@ def _number(value):
 
 
 def show(value, limit=160):
-    """A short text for a plain value, for messages: small tensors in full, large ones by shape and range."""
+    """A short text for a plain value, for messages: small tensors in full, large ones by shape."""
     import torch
 
     if isinstance(value, torch.Tensor):
@@ -113,8 +113,7 @@ def show(value, limit=160):
             digits = value.detach().to("cpu", torch.float64)
             text = str((digits * 1000).round().div(1000).tolist()) if value.is_floating_point() else str(value.tolist())
             return f"{kind} tensor {text}" if value.dim() else f"{kind} tensor({text})"
-        low, high = value.detach().min().item(), value.detach().max().item()
-        return f"{kind} tensor of shape {tuple(value.shape)}, values {low:.4g} to {high:.4g}"
+        return f"{kind} tensor of shape {tuple(value.shape)}"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, (list, tuple)):
@@ -201,27 +200,52 @@ class Trial:
         self.changed = self.changed or not same(list(sent), list(args))
         return plain(value)
 
+    def gradients(self, *args):
+        """(value, gradients): the answer's value, and of its randomly weighted sum the gradient for each argument.
+
+        The gradient is None for an argument that wants none, and for one that the value does not depend on.
+        """
+        sent = copied(args)
+        value = plain(self._guarded(self.answer, sent, {}))
+        self.changed = self.changed or not same(list(sent), list(args))
+        return value, self._pull(value, sent)
+
+    def _pull(self, value, tensors):
+        import torch
+
+        wants = [v for v in tensors if isinstance(v, torch.Tensor) and v.requires_grad]
+        found = [None] * len(wants)
+        if isinstance(value, torch.Tensor) and value.requires_grad:
+            weights = torch.randn(value.shape, generator=torch.Generator().manual_seed(value.numel()))
+            found = torch.autograd.grad((value * weights).sum(), wants, allow_unused=True)
+        found = iter(found)
+        return [next(found) if isinstance(v, torch.Tensor) and v.requires_grad else None for v in tensors]
+
     def run(self, net, x):
         """The output of a module that the answer returned, for x, as plain data."""
         return plain(self._guarded(net, (x,), {}))
 
-    def input_gradient(self, net, x):
-        """The gradient of the middle output pixel, all channels summed, with respect to the image x (B, C, H, W)."""
-        import torch
-
-        x = x.detach().clone().requires_grad_()
-        out = self.run(net, x)
-        out[..., out.shape[-2] // 2, out.shape[-1] // 2].sum().backward()
-        return torch.zeros_like(x) if x.grad is None else x.grad
-
     def weight_gradients(self, net, x):
         """{name: gradient or None} of a module's weights, for a random weighting of its output on x."""
+        names, weights = zip(*net.named_parameters())
+        return dict(zip(names, self._pull(self.run(net, x), weights)))
+
+    def layers(self, net, x):
+        """What a module's convolutions do to x, in the order they run: dicts of out, kernel, height, width."""
         import torch
 
-        net.zero_grad()
-        out = self.run(net, x)
-        (out * torch.randn(out.shape, generator=self.generator)).sum().backward()
-        return {name: weight.grad for name, weight in net.named_parameters()}
+        seen, kinds = [], (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+
+        def note(module, _, out):
+            seen.append(dict(out=out.shape[1], kernel=module.kernel_size[0], height=out.shape[-2], width=out.shape[-1]))
+
+        hooks = [m.register_forward_hook(note) for m in net.modules() if isinstance(m, kinds)]
+        try:
+            self.run(net, x)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return seen
 
     def _guarded(self, function, args, kwargs):
         """Call into the student's code: silent, seeded, and whatever it raises becomes a sentence."""
@@ -236,7 +260,7 @@ class Trial:
             except Exception as error:
                 given = ", ".join([show(a) for a in args] + [f"{k}={show(v)}" for k, v in kwargs.items()])
                 what = f"{type(error).__name__}: {error}".rstrip(": .")
-                raise NotYet(f"With {given} your code stopped: {what}.") from error
+                raise NotYet(f"For {given} your code stopped with {what}.") from error
 
     def fail(self, message, picture=None):
         raise NotYet(message, picture)
@@ -250,7 +274,7 @@ class Trial:
         import torch
 
         if isinstance(want, torch.Tensor) and not isinstance(got, torch.Tensor):
-            self.fail(f"{_given(given)}expected a tensor of shape {tuple(want.shape)}, got {_kind(got)}.")
+            self.fail(f"{_given(given)}expected a tensor of shape {tuple(want.shape)}, got {kind(got)}")
         if _number(want) and isinstance(got, torch.Tensor) and got.numel() == 1:
             got = got.item()
         if same(got, want, tolerance):
@@ -263,22 +287,30 @@ class Trial:
             lines = (f"{_given(given)}the shape is right, but {int((gap > tolerance).sum())} of {gap.numel()} values differ; "
                      f"at {where} expected {show(want[where].item())}, got {show(got[where].item())}.")
         elif got is None:
-            lines = f"{_given(given)}expected {show(want)}, got None. Is a `return` missing?"
+            lines = f"{_given(given)}expected {show(want)}, got {kind(got)}"
         else:
             lines = f"{_given(given)}expected {show(want)}, got {show(got)}."
         for wrong, meaning in known:
             if same(got, wrong, tolerance):
                 lines += " " + meaning
                 break
-        self.fail(lines, picture(got, want) if picture else None)
+        alike = not isinstance(want, torch.Tensor) or got.shape == want.shape
+        self.fail(lines, picture(got, want) if picture and alike else None)
 
 
 def _given(given):
     return f"For {given}: " if given else ""
 
 
-def _kind(value):
-    return "None. Is a `return` missing?" if value is None else f"a `{type(value).__name__}`: {show(value)}"
+def kind(value):
+    """What a value is, to end a sentence with: its shape, or its type, or that a `return` may be missing."""
+    import torch
+
+    if value is None:
+        return "None. Is a `return` missing?"
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)}."
+    return f"a `{type(value).__name__}`: {show(value)}."
 
 
 # --- verdicts -----------------------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 import torch
 
-from .core import Lesson
+from .core import Lesson, kind
 
 check = Lesson("00_start_here")
 IGNORE = 255
@@ -30,26 +30,30 @@ count_pixels = check.exercise(
 
 def _count_part(t, mask, counts):
     got = t.call(mask, len(counts))
+    want, total = torch.tensor(counts), sum(counts)
     given = f"a mask of shape {tuple(mask.shape)} and classes={len(counts)}"
-    got = torch.tensor(got) if isinstance(got, (list, tuple)) and all(isinstance(v, int) for v in got) else got
+    if isinstance(got, (list, tuple)) and got == type(got)(counts):
+        t.fail(f"For {given}: the counts are right, but they are a `{type(got).__name__}`; make a tensor of them.")
     if isinstance(got, torch.Tensor) and got.dim() == 1 and len(got) == 256:
         t.fail(f"For {given}: got 256 counts. Label 255 was counted as a class; leave those pixels out.")
-    total = sum(counts)
+    if isinstance(got, torch.Tensor) and got.shape == want.shape and got.dtype != torch.int64 and bool((got == want).all()):
+        t.fail(f"For {given}: the counts are right, but their dtype is {str(got.dtype).removeprefix('torch.')}; make it int64.")
     known = [
         (torch.tensor([c / total for c in counts]), "These are shares; count pixels."),
         (torch.tensor([c for c in counts if c]), "Classes that do not occur are missing; they have a count of 0."),
         (torch.tensor([*counts[:-1], counts[-1] + int((mask == IGNORE).sum())]), "Label 255 was counted for the last class; leave it out."),
+        (torch.tensor([counts[0] + int((mask == IGNORE).sum()), *counts[1:]]), "Label 255 was counted for class 0; leave it out."),
+        (want.to(torch.uint8), "A `uint8` holds numbers up to 255 and then starts again from 0; count in int64."),
+        (want.clamp(max=1), "This says whether a class occurs; count how often."),
     ]
-    if isinstance(got, torch.Tensor) and got.is_floating_point() and torch.equal(got, got.round()):
-        t.fail(f"For {given}: the counts should be whole numbers of dtype int64, got {got.dtype}.")
-    t.equal(got, torch.tensor(counts), given, known)
+    t.equal(got, want, given, known)
 
 
 @count_pixels.part("every class is counted", 0.5)
 def _(t):
-    counts = [t.random.randint(1, 9) for _ in range(t.random.randint(3, 5))]
-    counts[0] += 40 - sum(counts) if sum(counts) < 40 else 0
-    _count_part(t, _mask(t, counts, -1, 4) if sum(counts) % 4 == 0 else _mask(t, counts, 1, -1), counts)
+    counts = [t.random.randint(1, 9) for _ in range(t.random.randint(2, 4))] + [t.random.randint(260, 300)]
+    t.random.shuffle(counts)
+    _count_part(t, _mask(t, counts, 1, sum(counts)), counts)
 
 
 @count_pixels.part("a class that does not occur counts 0", 0.5)
@@ -63,13 +67,13 @@ def _(t):
 def _(t):
     a, b, c = (t.random.randint(2, 9) for _ in range(3))
     _count_part(t, _mask(t, [a, b], 1, a + b + c, ignored=c), [a, b])
+    if t.changed:
+        t.fail("The counts are right, but your function changed the mask that it was given. Work on a copy, or don't write into it.")
 
 
 @count_pixels.part("a batch of masks is counted together", 0.5)
 def _(t):
     _count_part(t, _mask(t, [7, 12, 5], 2, 3, 4), [7, 12, 5])
-    if t.changed:
-        t.fail("Your function changed the mask that it was given. Work on a copy, or don't write into it.")
 
 
 # --- colour a label map -------------------------------------------------------------------------------------
@@ -92,7 +96,7 @@ def _colour_part(t, mask, palette):
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != (3, height, width):
         shape = tuple(got.shape) if isinstance(got, torch.Tensor) else None
         more = " Move the colour axis to the front." if shape == (height, width, 3) else ""
-        t.fail(f"For {given}: expected shape (3, {height}, {width}), got {shape or repr(got)}.{more}")
+        t.fail(f"For {given}: expected a tensor of shape (3, {height}, {width}), got {kind(got)}{more}")
     for row in range(height):
         for column in range(width):
             label = int(mask[row, column])
@@ -121,18 +125,21 @@ def _(t):
     mask, palette = t.tensor(t.random.randint(3, 5), t.random.randint(6, 8), low=0, high=3), t.tensor(3, 3).sigmoid()
     got = t.call(mask, palette)
     want = (3, *mask.shape)
-    shape = tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)
+    shape = tuple(got.shape) if isinstance(got, torch.Tensor) else None
     if shape != want:
         more = " Move the colour axis to the front." if shape == (*mask.shape, 3) else ""
-        t.fail(f"For a mask of shape {tuple(mask.shape)}: expected shape {want}, got {shape}.{more}")
+        t.fail(f"For a mask of shape {tuple(mask.shape)}: expected a tensor of shape {want}, got {kind(got)}{more}")
     if not got.is_floating_point():
         t.fail(f"For a palette of dtype float32: expected a float picture, got {str(got.dtype).removeprefix('torch.')}.")
 
 
 @colour.part("every pixel its class's colour", 1)
 def _(t):
-    classes = t.random.randint(3, 6)
+    classes = t.random.randint(4, 6)
     _colour_part(t, t.tensor(5, 7, low=0, high=classes), t.tensor(classes, 3).sigmoid())
+    pure = torch.tensor([[1.0, 0, 1], [0, 0, 0], [0, 1, 1], [1, 1, 0]])  # colours that could be taken for labels
+    _colour_part(t, t.tensor(4, 5, low=0, high=3), pure)  # the last class does not occur
+    _colour_part(t, t.tensor(4, 5, low=1, high=4), pure)  # nor the first
     if t.changed:
         t.fail("Your function changed one of its arguments. Work on a copy.")
 
@@ -160,21 +167,22 @@ blend = check.exercise(
 
 def _blend_part(t, opacities, n=(3, 4, 5)):
     image, colours = t.tensor(*n).sigmoid(), t.tensor(*n).sigmoid()
+    colours[:, 0, 0] = torch.tensor([0.0, 1.0, 0.0])  # black and white are colours like any other
+    colours[:, 0, 1], colours[:, 1, 0] = 0.0, 1.0
     for opacity in opacities:
         got = t.call(image, colours, opacity)
         given = f"opacity={opacity:g}"
         if not isinstance(got, torch.Tensor) or got.shape != image.shape:
-            t.fail(f"For {given} and pictures of shape {tuple(n)}: expected a tensor of that shape, got "
-                   f"{tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)}.")
-        for index in ((0, 0, 0), (2, 1, 3), (1, 3, 4)):
-            a, b, have = (float(v[index]) for v in (image, colours, got))
-            low, high = min(a, b), max(a, b)
-            share = (have - a) / (b - a)  # how far from the photograph to the colour
-            if abs(share - opacity) > 1e-3:
+            t.fail(f"For {given} and pictures of shape {tuple(n)}: expected a tensor of that shape, got {kind(got)}")
+        spots = [tuple(t.random.randrange(m) for m in n) for _ in range(4)] + [(0, 0, 0), (1, 0, 0)]
+        values = [tuple(float(v[i]) for v in (image, colours, got)) for i in spots]
+        swapped = all(abs(have - (opacity * a + (1 - opacity) * b)) < 1e-3 for a, b, have in values)
+        for a, b, have in values:
+            if abs(have - (a + (b - a) * opacity)) > 1e-3:
                 more = ""
-                if abs(share - (1 - opacity)) < 1e-3:
+                if swapped:
                     more = " The two weights have changed places: at opacity 1 only the colours are left."
-                elif have > high + 1e-4 or have < low - 1e-4:
+                elif not min(a, b) - 1e-3 <= have <= max(a, b) + 1e-3:
                     more = " That is not between the two: the weights must add up to 1."
                 t.fail(f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, your picture is {have:.3f}.{more}")
 

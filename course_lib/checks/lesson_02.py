@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .core import Lesson
+from .core import Lesson, kind
 
 check = Lesson("02_encoder_decoder")
 
@@ -29,6 +29,12 @@ def _conv_size(n, k, s, p, d):
     return F.conv1d(row, torch.empty(1, 1, k, device="meta"), stride=s, padding=p, dilation=d).shape[-1]
 
 
+def _whole(t, got, given, more=""):
+    """Fail for a number that is right but no int."""
+    if isinstance(got, (float, torch.Tensor)) and not (isinstance(got, torch.Tensor) and got.numel() != 1):
+        t.fail(f"For {given}: got {float(got):g} as a {'float' if isinstance(got, float) else 'tensor'}; return an `int`. {more}".rstrip())
+
+
 def _conv_part(t, cases):
     for n, k, s, p, d in cases:
         reach, want = d * (k - 1) + 1, _conv_size(n, k, s, p, d)
@@ -41,15 +47,16 @@ def _conv_part(t, cases):
         ]
         got = t.call(n, k, s, p, d)
         given = f"n={n}, k={k}, s={s}, p={p}, d={d}"
-        if isinstance(got, float):
-            t.fail(f"For {given}: got {got}, which is a `float`. A size is an `int`: divide with `//`.")
+        _whole(t, got, given, "Divide with `//`.")
         t.equal(got, want, given, known)
 
 
 @conv_out_size.part("kernel and padding", 0.5)
 def _(t):
     k = t.random.choice([3, 5, 7])
-    _conv_part(t, [(t.random.randint(9, 60), k, 1, 0, 1), (t.random.randint(9, 60), k, 1, k // 2, 1)])
+    n = t.random.randint(9, 60)
+    _conv_part(t, [(n, k, 1, 0, 1), (t.random.randint(9, 60), k, 1, k // 2, 1)])
+    t.equal(t.call(n, k), _conv_size(n, k, 1, 0, 1), f"n={n}, k={k} and nothing else")
 
 
 @conv_out_size.part("stride", 0.5)
@@ -139,7 +146,7 @@ def _(t):
 
 @trace_shapes.part("pooling, odd sizes too", 0.5)
 def _(t):
-    rows = [("pool", 2), ("pool", t.random.choice([2, 3]))]
+    rows = [("pool", 2), ("pool", 3)]
     _trace_part(t, rows, (t.random.randint(2, 9), 2 * t.random.randint(10, 20) + 1, 2 * t.random.randint(21, 30) + 1))
 
 
@@ -155,6 +162,8 @@ def _(t):
     rows = [("conv", base, 3, 1, 1), ("pool", 2), ("conv", 2 * base, 3, 1, 1), ("pool", 2), ("conv", 4 * base, 3, 1, 1),
             ("up", 2 * base, 2, 2), ("conv", 2 * base, 3, 1, 1), ("up", base, 2, 2), ("conv", 3, 1, 1, 0)]
     _trace_part(t, rows, (3, 4 * t.random.randint(5, 9), 4 * t.random.randint(10, 15) + 2))
+    if t.changed:
+        t.fail("Your function changed the list of rows that it was given. Work on a copy.")
 
 
 # --- the receptive field ------------------------------------------------------------------------------------
@@ -201,7 +210,11 @@ def _field_part(t, stacks):
             (want - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
             (own, "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field."),
         ]
-        t.equal(t.call(layers), want, f"layers {layers}", known)
+        got = t.call(layers)
+        _whole(t, got, f"layers {layers}")
+        t.equal(got, want, f"layers {layers}", known)
+        if t.changed:
+            t.fail("Your function changed the list of layers that it was given. Work on a copy.")
 
 
 @receptive_field.part("one layer, and none", 0.5)
@@ -265,14 +278,16 @@ def _poke_part(t, layers, size):
     want = row[:, None] & row[None, :]
     given = f"layers {layers} and size {size}"
     if not isinstance(got, torch.Tensor):
-        t.fail(f"For {given}: expected a tensor of shape ({size}, {size}), got {got!r}."[:300])
+        t.fail(f"For {given}: expected a tensor of shape ({size}, {size}), got {kind(got)}")
+    if not got.is_floating_point():
+        t.fail(f"For {given}: expected the gradient itself, a float tensor, got dtype {str(got.dtype).removeprefix('torch.')}.")
     if got.shape != want.shape:
         more = " Drop the first two axes." if tuple(got.shape) == (1, 1, size, size) else ""
         t.fail(f"For {given}: expected shape ({size}, {size}), got {tuple(got.shape)}.{more}")
     mine = got.detach() != 0
     if bool((mine == want).all()):
         return
-    count = f"For {given}: the middle output pixel looks at {int(want.sum())} input pixels; your map has {int(mine.sum())} that are not 0."
+    count = f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; your map is not 0 at {int(mine.sum())}."
     if not mine.any():
         count += " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a negative number?"
     elif mine.all() and not want.all():
@@ -298,6 +313,8 @@ def _(t):
 def _(t):
     _poke_part(t, [(3, 1, t.random.choice([3, 4, 5]))], 2 * t.random.randint(8, 10) + 1)
     _poke_part(t, [(3, 1, 2), (3, 1, t.random.choice([4, 6]))], 33)
+    _poke_part(t, [(3, 2, 2), (3, 2, 1)], 13)
+    _poke_part(t, [(3, 2, 2)], 9)
 
 
 @poke.part("one pixel only", 0.5)
@@ -367,11 +384,12 @@ def _(t):
 
 @transposed_conv.part("gradients flow, arguments stay as they were", 0.5)
 def _(t):
-    x, weight = t.tensor(1, 2, 3, 3).requires_grad_(), t.tensor(2, 1, 3, 3)
-    got = t.call(x, weight, 1)
-    if not isinstance(got, torch.Tensor) or not got.requires_grad:
-        t.fail("With an x that wants gradients the result has none: work on tensors throughout, without `.item()`, "
-               "`.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
+    x, weight = t.tensor(1, 2, 3, 3).requires_grad_(), t.tensor(2, 1, 3, 3).requires_grad_()
+    got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
+    tips = "Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+    for name, gradient in (("x", to_x), ("weight", to_weight)):
+        if gradient is None or not gradient.any():
+            t.fail(f"No gradient reaches `{name}`. {tips}")
     if t.changed:
         t.fail("Your function changed one of its arguments. Write into a new tensor of zeros.")
 
@@ -386,8 +404,6 @@ overlap_count = check.exercise(
         "Loop over the input pixels. For each, take the slice of the zeros that starts at i·s and is k long, and add 1 to all of it. "
         "The zeros want `dtype=torch.int64`.",
     ),
-    own_work={name: "This calls torch's own transposed convolution. Count with a loop: it is three lines."
-              for name in ("conv_transpose1d", "conv_transpose2d", "ConvTranspose1d", "ConvTranspose2d")},
 )
 
 
@@ -397,17 +413,19 @@ def _draw_counts(got, want):
     return plot.overlap(want.tolist())
 
 
-@overlap_count.part("length", 0.5)
+@overlap_count.part("length and dtype", 0.5)
 def _(t):
     for k, s in ((3, 2), (2, 2), (2, 3), (5, 2)):
         n = t.random.randint(3, 9)
         got = t.call(n, k, s)
-        length = len(got) if isinstance(got, (list, tuple)) or (isinstance(got, torch.Tensor) and got.dim() == 1) else None
         want = (n - 1) * s + k
-        if length != want:
-            more = f" The last of the {n} kernels starts at {(n - 1) * s} and is {k} long." if length is not None else ""
-            t.fail(f"For n={n}, k={k}, s={s}: expected a 1-D tensor of length {want}, got "
-                   f"{'length ' + str(length) if length is not None else got!r}.{more}")
+        if isinstance(got, (list, tuple)):
+            t.fail(f"For n={n}, k={k}, s={s}: expected a tensor, got a `{type(got).__name__}`; make a tensor of it.")
+        if not isinstance(got, torch.Tensor) or tuple(got.shape) != (want,):
+            t.fail(f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} "
+                   f"The last of the {n} kernels starts at {(n - 1) * s} and is {k} long.")
+        if got.dtype != torch.int64:
+            t.fail(f"For n={n}, k={k}, s={s}: counts are whole numbers; make the dtype int64, not {str(got.dtype).removeprefix('torch.')}.")
 
 
 @overlap_count.part("counts", 0.5)
@@ -417,7 +435,6 @@ def _(t):
         ones = torch.ones(1, 1, n), torch.ones(1, 1, k)
         want = F.conv_transpose1d(*ones, stride=s)[0, 0].long()
         got = t.call(n, k, s)
-        got = torch.tensor(got) if isinstance(got, (list, tuple)) else got
         known = [(want.clamp(max=1), "This marks the pixels that are written at all; count how often.")]
         if isinstance(got, torch.Tensor) and got.shape == want.shape:
             got = got.to(want.dtype)
@@ -447,15 +464,14 @@ def _(t):
     got = t.call(x, r)
     want = (2, c, 3 * r, 5 * r)
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
-        t.fail(f"For x of shape {tuple(x.shape)} and r={r}: expected shape {want}, got "
-               f"{tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)}.")
+        t.fail(f"For x of shape {tuple(x.shape)} and r={r}: expected a tensor of shape {want}, got {kind(got)}")
 
 
 @shuffle_pixels.part("every value in its place", 0.75)
 def _(t):
     for r, c in ((2, 1), (t.random.choice([2, 3]), 3)):
         h, w = t.random.randint(2, 4), t.random.randint(5, 7)
-        x = torch.arange(c * r * r * h * w, dtype=torch.float32).reshape(1, c * r * r, h, w)
+        x = torch.randperm(c * r * r * h * w, generator=t.generator).reshape(1, c * r * r, h, w)
         want = F.pixel_shuffle(x, r)
         six = x.reshape(1, c, r, r, h, w)
         known = [
@@ -466,6 +482,8 @@ def _(t):
              "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go to one block."),
         ]
         got = t.call(x, r)
+        if isinstance(got, torch.Tensor) and got.dtype != x.dtype:
+            t.fail(f"For x of dtype int64: got {str(got.dtype).removeprefix('torch.')}. Moving numbers does not change their type.")
         t.equal(got, want, f"x of shape {tuple(x.shape)}, r={r}", known, _draw_maps)
     if t.changed:
         t.fail("Your function changed its argument.")
@@ -486,81 +504,100 @@ build_net = check.exercise(
     own_work={name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
               for name in ("EncoderDecoder", "UNet", "fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")},
 )
-SIZES = ((32, 32), (24, 40))
-ODD_SIZES = ((33, 47), (17, 30), (45, 45))
 
 
 def _net(t, classes, widths):
+    """The answer's module, ready to be tried: evaluation mode, and weights drawn so that no ReLU is dead by chance."""
     net = t.call(classes, widths)
     if not isinstance(net, nn.Module):
-        t.fail(f"For classes={classes}, widths={widths}: expected a module, got {net!r}."[:200])
+        t.fail(f"For classes={classes}, widths={widths}: expected an `nn.Module`, got {kind(net)}")
+    state = net.state_dict()
+    for name, _ in net.named_parameters():
+        fan_in = max(1, state[name][0].numel()) if state[name].dim() > 1 else 25
+        state[name] = t.tensor(*state[name].shape) * (2 / fan_in) ** 0.5 + (state[name].dim() == 1 and "bias" not in name)
+    net.load_state_dict(state)
     return net.eval()
 
 
-def _settings(t):
-    return t.random.randint(2, 6), t.random.choice([[4, 8, 16], [6, 10, 14], [5, 8, 12, 16]])
+def _settings(t, levels):
+    """Classes and widths, all different, so that each width can be recognised."""
+    return t.random.randint(3, 6), [8 + 7 * i + t.random.randint(0, 6) for i in range(levels)]
 
 
-def _sized(t, sizes):
-    classes, widths = _settings(t)
-    net = _net(t, classes, widths)
-    for h, w in sizes:
-        x = t.tensor(2, 3, h, w)
+def _logits(t, net, classes, widths, *sizes):
+    """The net's logits for random pictures of the (batch, height, width) given; fails unless their shape is right."""
+    for batch, h, w in sizes:
+        x = t.tensor(batch, 3, h, w)
         got = t.run(net, x)
-        want = (2, classes, h, w)
-        shape = tuple(got.shape) if isinstance(got, torch.Tensor) else repr(got)
-        if shape != want:
-            more = ""
-            if isinstance(shape, tuple) and len(shape) == 4 and shape[1] == classes and shape[2:] != (h, w):
-                more = " Pooling rounded down on the way; resize to the size that was there before it."
-            t.fail(f"For classes={classes}, widths={widths} and images of shape {tuple(x.shape)}: expected logits of shape {want}, got {shape}.{more}")
+        want = (batch, classes, h, w)
+        if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
+            shape = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
+            more = " Pooling rounded down on the way; resize to the size that was there before it." if len(shape) == 4 and all(
+                0 < w - g < 2 ** len(widths) for w, g in zip(want[2:], shape[2:])) else ""
+            t.fail(f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of shape {want}, "
+                   f"got {kind(got)}{more}")
+    return got
 
 
-@build_net.part("logits of the image's size", 1)
+@build_net.part("logits of the picture's size", 1)
 def _(t):
-    _sized(t, SIZES)
+    for levels in (3, 4):
+        classes, widths = _settings(t, levels)
+        got = _logits(t, _net(t, classes, widths), classes, widths, (1, 48, 64), (3, 32, 16), (2, 32, 32))
+        if got.min() >= 0:
+            t.fail("No logit is below 0. Logits are any numbers: end on the 1 × 1 convolution, without ReLU or softmax.")
+    if t.changed:
+        t.fail("`build_net` changed the list of widths that it was given. Work on a copy.")
 
 
 @build_net.part("odd sizes", 0.5)
 def _(t):
-    _sized(t, t.random.sample(ODD_SIZES, 2))
+    classes, widths = _settings(t, 3)
+    sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (39, 58)), 2)
+    _logits(t, _net(t, classes, widths), classes, widths, *((1, h, w) for h, w in sizes))
 
 
-@build_net.part("it halves between widths, and so sees far", 0.5)
+@build_net.part("down through the widths, and back through the same sizes", 0.5)
 def _(t):
-    classes, widths = _settings(t)
-    net = _net(t, classes, widths)
-    x = t.tensor(1, 3, 64, 64).requires_grad_()
-    seen = t.input_gradient(net, x)[0].abs().sum(0)
-    rows = torch.nonzero(seen.sum(1) > 0).flatten()
-    reach = int(rows.max() - rows.min()) + 1 if len(rows) else 0
-    # one 3×3 convolution a width and a halving between: the smallest net that the exercise describes
-    need = max(_reached([(3, 1, 1), (2, 2, 1)] * (len(widths) - 1) + [(3, 1, 1)])) + 1
-    if reach < need:
-        t.fail(f"For widths={widths}: one output pixel depends on {reach} rows of the image; with {len(widths) - 1} "
-               f"halvings and a 3×3 convolution at every width it is at least {need}.")
+    classes, widths = _settings(t, 4)
+    layers = t.layers(_net(t, classes, widths), t.tensor(1, 3, 96, 96))
+    heights = [layer["height"] for layer in layers]
+    steps = [h for i, h in enumerate(heights) if i == 0 or h != heights[i - 1]]
+    down = [96 // 2**i for i in range(len(widths))]
+    want = down + down[-2::-1]
+    if steps != want:
+        t.fail(f"For widths={widths} and a picture of 96 × 96, the maps that your convolutions put out go through the heights "
+               f"{' → '.join(map(str, steps))}; {len(widths)} widths should go {' → '.join(map(str, want))}.")
+    for width, height in zip(widths, down):
+        if not any(layer["height"] == height and layer["out"] == width and layer["kernel"] == 3 for layer in layers):
+            t.fail(f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that puts out {width} channels.")
 
 
-@build_net.part("the widths are used", 0.5)
+@build_net.part("no skips: all passes through the bottleneck", 0.5)
 def _(t):
-    classes, widths = _settings(t)
-    widths = [w + t.random.randint(10, 20) + 3 * i for i, w in enumerate(widths)]
+    classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
-    outs = {v.shape[0] for v in net.state_dict().values() if v.dim() == 4}
-    missing = [w for w in widths if w not in outs]
-    if missing:
-        t.fail(f"For widths={widths}: no convolution of your net puts out {missing[0]} channels.")
+    state = net.state_dict()
+    for name, value in state.items():  # silence whatever has as many outputs as the bottleneck has channels
+        if value.dim() and value.shape[0] == widths[-1]:
+            state[name] = torch.zeros_like(value)
+    net.load_state_dict(state)
+    with torch.no_grad():
+        a, b = (_logits(t, net, classes, widths, (1, 48, 48)) for _ in range(2))
+    if not torch.allclose(a, b, atol=1e-5):
+        t.fail(f"With the {widths[-1]} channels of the bottleneck silenced, the logits still depend on the picture: something goes "
+               "round the bottleneck. Leave skips out here.")
 
 
 @build_net.part("it bends, and every weight learns", 0.5)
 def _(t):
-    classes, widths = _settings(t)
+    classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
-    x, y, zero = t.tensor(1, 3, 32, 32), t.tensor(1, 3, 32, 32), torch.zeros(1, 3, 32, 32)
-    with torch.no_grad():
-        a, b, c, d = (t.run(net, v) for v in (x, y, x + y, zero))
-        if torch.allclose(a + b, c + d, atol=1e-4):
-            t.fail("Your net is one straight map: f(x) + f(y) = f(x + y) + f(0). Put a ReLU after each 3×3 convolution.")
-    silent = [name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 32, 32)).items() if grad is None or not grad.any()]
+    _logits(t, net, classes, widths, (1, 32, 32))
+    with torch.no_grad():  # on flat pictures pooling does nothing, so that, far from the rim, only a ReLU can bend the line
+        line = [t.run(net, torch.full((1, 3, 128, 128), level))[0, :, 64, 64] for level in (-2.0, 0.0, 2.0)]
+    if torch.allclose(line[0] + line[2], 2 * line[1], atol=1e-3):
+        t.fail("Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a ReLU after each 3 × 3 convolution.")
+    silent = [name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 48, 48)).items() if grad is None or not grad.any()]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")
