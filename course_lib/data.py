@@ -328,8 +328,8 @@ def _backdrop(levels, height, width, rng):
     if rng.random() < 0.5:
         image = image[:, ::-1]
     grey = image.mean(-1, keepdims=True)
-    image = grey + np.float32(rng.uniform(0.3, 1.1)) * (image - grey)
-    return np.clip(image * _light(rng, 0.3), 0, 255)
+    image = grey + np.float32(rng.uniform(0.7, 1.1)) * (image - grey)
+    return np.clip(image * _light(rng, 0.15), 0, 255)
 
 
 def _light(rng, spread):
@@ -341,11 +341,11 @@ def _place(levels, instance, areas, count, rng):
     """An animal's layer, float32 (H, W, 4) premultiplied, and its pixels, bool (H, W); None, None if nothing fits."""
     height, width = instance.shape
     cutout_width, cutout_height = levels[0].width - 16, levels[0].height - 16
-    flip, angle, light = rng.random() < 0.5, math.radians(rng.uniform(-15, 15)), _light(rng, 0.2)
+    flip, angle, light = rng.random() < 0.5, math.radians(rng.uniform(-15, 15)), _light(rng, 0.1)
     cos, sin = math.cos(angle), math.sin(angle)
     box_width = cutout_width * cos + cutout_height * abs(sin)
     box_height = cutout_width * abs(sin) + cutout_height * cos
-    fill = rng.uniform(0.55, 0.95) * count**-0.4  # of the frame, by the side that fills it more
+    fill = rng.uniform(0.65, 1.0) * count**-0.4  # of the frame, by the side that fills it more
     for _ in range(10):
         scale = fill * min(width / box_width, height / box_height)
         # Up to 8 % of an animal may lie outside the frame.
