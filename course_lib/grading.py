@@ -1,14 +1,17 @@
 """What the repository root adds to nbgrader, and why: `configure` is all of nbgrader_config.py.
 
-nbgrader's own steps do the work. Four of its rules would misgrade this course's notebooks, so a small
-preprocessor stands beside each:
+nbgrader's own steps do the work. Five of its rules would misgrade this course's notebooks, so something
+small stands beside each:
 
 - a quiz's stub must not raise, or "run all" would stop there            -> `QuizStubs` (generate_assignment)
-- a deleted cell comes back in the wrong place, and a deleted written
-  answer comes back changed, hence "needs manual grade"                   -> `RestoreCells` (autograde)
+- a deleted cell comes back in the wrong place, a deleted written answer
+  comes back changed, hence "needs manual grade", and one cell with odd
+  metadata fails a submission                                             -> `RestoreCells` (autograde)
 - a check cell that was skipped, is silent, or says something that is
   no number earns full points; one line on stderr earns none              -> `Verdicts` (autograde)
-- a fresh clone has an empty gradebook, and autograde refuses             -> `register` (autograde)
+- a fresh clone has an empty gradebook, and autograde refuses; a gradebook
+  that was filled before a check was corrected grades with the old check  -> `register` (autograde)
+- feedback shows the hidden tests                                         -> `ClearHiddenTests` (generate_feedback)
 """
 
 import contextlib
@@ -20,17 +23,25 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, upgrade
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
-from nbgrader.converters import Autograde, GenerateAssignment
+from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
-from nbgrader.preprocessors import ClearSolutions, NbGraderPreprocessor, OverwriteCells, SaveAutoGrades
+from nbgrader.preprocessors import (
+    ClearHiddenTests,
+    ClearSolutions,
+    DeduplicateIds,
+    NbGraderPreprocessor,
+    OverwriteCells,
+    SaveAutoGrades,
+)
 from traitlets.config import Config
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 TEXT_STUB = "*Write your answer here.*"
 DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
+ROUNDING = 1e-6  # of points
 
 
 def configure(c, root):
@@ -48,20 +59,20 @@ def configure(c, root):
     for step in ("submitted", "autograded", "feedback", "solution"):
         setattr(c.CourseDirectory, f"{step}_directory", f"grading/{step}")
     c.CourseDirectory.db_url = f"sqlite:///{grading / 'gradebook.db'}"
-    c.ExportApp.to = str(grading / "grades.csv")  # set per run with --to
+    c.CourseDirectory.ignore = [*CourseDirectory.ignore.default_args[0], "*.py"]  # nothing but notebooks to students
+    c.ExportPlugin.to = str(grading / "grades.csv")  # set per run with --to
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
     c.OverwriteCells.add_missing_cells = False  # RestoreCells does it
     c.Execute.timeout = 300
+    c.Execute.iopub_timeout = 60  # 4 s is too short for a cell that prints a lot on a busy machine, and fails the submission
     c.Execute.skip_cells_with_tag = DEMO
-    c.GenerateAssignment.preprocessors = _after(GenerateAssignment, ClearSolutions, QuizStubs)
-    c.Autograde.sanitize_preprocessors = [
-        RestoreCells if p is OverwriteCells else p for p in Autograde.sanitize_preprocessors.default_args[0]
-    ]
-    c.Autograde.autograde_preprocessors = [
-        q for p in Autograde.autograde_preprocessors.default_args[0] for q in ((Verdicts, p) if p is SaveAutoGrades else (p,))
-    ]
-    c.Autograde.pre_convert_hook = lambda assignment, **_: register(root, assignment, c.CourseDirectory.db_url)
+    c.GenerateAssignment.preprocessors = _with(GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs])
+    sanitize = _with(Autograde.sanitize_preprocessors, OverwriteCells, [RestoreCells])
+    c.Autograde.sanitize_preprocessors = [p for p in sanitize if p is not DeduplicateIds]  # RestoreCells does it
+    c.Autograde.autograde_preprocessors = _with(Autograde.autograde_preprocessors, SaveAutoGrades, [Verdicts, SaveAutoGrades])
+    c.Autograde.pre_convert_hook = lambda notebooks, **_: register(root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url)
+    c.GenerateFeedback.preprocessors = [ClearHiddenTests, *GenerateFeedback.preprocessors.default_args[0]]
 
 
 def _first_in(variable, folder):
@@ -69,11 +80,9 @@ def _first_in(variable, folder):
     os.environ[variable] = os.pathsep.join([str(folder), *places])
 
 
-def _after(converter, anchor, extra):
-    listed = []
-    for preprocessor in converter.preprocessors.default_args[0]:
-        listed += [preprocessor, extra] if preprocessor is anchor else [preprocessor]
-    return listed
+def _with(trait, old, new):
+    """A converter's default preprocessors, with the list `new` in place of the one `old`."""
+    return [q for p in trait.default_args[0] for q in (new if p is old else [p])]
 
 
 def generate(root, assignment, release, db_url):
@@ -88,19 +97,47 @@ def generate(root, assignment, release, db_url):
 
 
 def register(root, assignment, db_url):
-    """Record a lesson's cells in a gradebook that does not know the lesson yet; otherwise do nothing."""
+    """Bring a gradebook up to a lesson's source. Exits with one sentence where nbgrader can't: submissions of other cells."""
+    path = Path(root, "solutions", assignment, f"{assignment}.ipynb")
+    if not path.exists():
+        return  # nbgrader says that it knows no such assignment
+    wanted = {grade_id: _rule(c.source, c.metadata.nbgrader) for grade_id, c in originals(path).items()}
     with Gradebook(db_url, "segmentation") as gradebook:
         try:
-            if gradebook.find_assignment(assignment).notebooks:
-                return
+            notebook = gradebook.find_notebook(assignment, assignment)
         except MissingEntry:
-            pass
+            known, graded = None, False
+        else:
+            points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+            solutions = {cell.name for cell in notebook.solution_cells}
+            known = {c.name: _rule(c.source, {"solution": c.name in solutions, "points": points.get(c.name)})
+                     for c in notebook.source_cells}
+            graded = bool(notebook.submissions)
+    if known == wanted:
+        return
+    if graded and known.keys() != wanted.keys():
+        changed = ", ".join(sorted(known.keys() ^ wanted.keys()))
+        sys.exit(
+            f"{assignment} has gained or lost cells ({changed}) since its first submission was graded, and nbgrader can't "
+            f"change those of a lesson with grades: grade with the version that students got, or forget the lesson's "
+            f"grades, manual ones too, with `nbgrader db assignment remove {assignment} --force`, and autograde again."
+        )
     here = os.getcwd()
     try:
         with tempfile.TemporaryDirectory() as folder:
             generate(root, assignment, folder, db_url)
     finally:
         os.chdir(here)
+
+
+def _rule(source, mark):
+    """What of a cell decides a grade: its points, and its text unless that is the student's."""
+    return mark.get("points"), None if mark["solution"] else source
+
+
+def originals(path):
+    """{grade_id: cell} of a source notebook, in order."""
+    return {c.metadata.nbgrader.grade_id: c for c in nbformat.read(path, as_version=4).cells if "nbgrader" in c.metadata}
 
 
 class QuizStubs(NbGraderPreprocessor):
@@ -119,52 +156,65 @@ def quiz_stub(quiz, letters):
 
 
 class RestoreCells(OverwriteCells):
-    """Everything but the answers comes from the source: text, tags, order of missing cells.
+    """Everything but the answers comes from the source: text, kind, metadata, and what is missing.
 
-    nbgrader's own `add_missing_cells` puts a cell after whichever cell the database lists before it (it keeps no
-    order), fails where that one is missing too, and marks a deleted written answer as written. Here a missing
-    cell goes back behind the nearest earlier cell of the source that is still there, unchanged: a deleted
-    check is run, a deleted answer is an untouched stub, a deleted written answer counts zero.
+    A cell is known by its grade_id or, where the metadata was lost, by its cell id. Of two copies the last counts
+    that somebody wrote in; all of them are run. nbgrader's own `add_missing_cells` puts a cell after whichever cell
+    the database lists before it (it keeps no order), fails where that one is missing too, and marks a deleted
+    written answer as written. Here a missing cell goes back behind the nearest earlier cell of the source that is
+    still there, unchanged: a deleted check is run, a deleted answer is an untouched stub, a deleted or emptied
+    written answer counts zero.
     """
 
     def preprocess(self, nb, resources):
-        nb, resources = super().preprocess(nb, resources)
-        source = nbformat.read(_source_path(resources), as_version=4)
-        originals = {c.metadata.nbgrader.grade_id: c for c in source.cells if "nbgrader" in c.metadata}
-        here = {}
-        for cell in nb.cells:
-            grade_id = cell.metadata.get("nbgrader", {}).get("grade_id")
-            if grade_id in originals:
-                here[grade_id] = cell
-                known = copy.deepcopy(originals[grade_id].metadata)
-                known.nbgrader.checksum = cell.metadata.nbgrader.get("checksum")
-                cell.metadata = known
-            else:
-                cell.metadata.pop("nbgrader", None)
+        names = resources["nbgrader"]
+        # nbgrader works in the course's root
+        source = originals(Path("solutions", names["assignment"], names["notebook"] + ".ipynb"))
+        with Gradebook(names["db_url"]) as gradebook:
+            cells = gradebook.find_notebook(names["notebook"], names["assignment"]).source_cells
+            stubs = {c.name: c.source for c in cells if c.name in source}
+        if nb.nbformat_minor < 5:  # Colab saves 4.0, where a cell that comes back may have no id
+            nb = upgrade(nb, from_minor=nb.nbformat_minor)
+        here = recognise(nb.cells, source, stubs)
+        for grade_id, cell in here.items():
+            mark(cell, source[grade_id])
+            if not cell.source.strip():
+                cell.source = stubs[grade_id]
         previous = None
-        with Gradebook(self.db_url) as gradebook:
-            for grade_id in originals:
-                if grade_id not in here:
-                    stored = gradebook.find_source_cell(grade_id, self.notebook_id, self.assignment_id)
-                    cell = _restored(stored, originals[grade_id])
-                    place = 0 if previous is None else 1 + next(i for i, c in enumerate(nb.cells) if c is previous)
-                    nb.cells.insert(place, cell)
-                    here[grade_id] = cell
-                    self.log.warning("Cell '%s' was missing and has been put back", grade_id)
-                previous = here[grade_id]
-        return nb, resources
+        for grade_id, original in source.items():
+            if grade_id not in here:
+                make = new_code_cell if original.cell_type == "code" else new_markdown_cell
+                here[grade_id] = mark(make(source=stubs[grade_id], id=original.id), original)
+                place = 0 if previous is None else 1 + next(i for i, c in enumerate(nb.cells) if c is previous)
+                nb.cells.insert(place, here[grade_id])
+                self.log.warning("Cell '%s' was missing and has been put back", grade_id)
+            previous = here[grade_id]
+        return super().preprocess(nb, resources)  # texts of locked cells, and checksums
 
 
-def _source_path(resources):
-    names = resources["nbgrader"]
-    return Path("solutions", names["assignment"], names["notebook"] + ".ipynb")  # nbgrader works in the course's root
+def recognise(cells, source, stubs):
+    """{grade_id: cell} for the cells of a submission that are the source's; the others lose nbgrader's metadata."""
+    ids = {original.id: grade_id for grade_id, original in source.items()}
+    here = {}
+    for cell in cells:
+        claimed = cell.metadata.pop("nbgrader", None)
+        grade_id = str(claimed.get("grade_id")) if isinstance(claimed, dict) else None
+        grade_id = grade_id if grade_id in source else ids.get(cell.get("id"))
+        untouched = cell.source.strip() == stubs.get(grade_id, "").strip()
+        if grade_id and not (grade_id in here and untouched):
+            here[grade_id] = cell
+    return here
 
 
-def _restored(stored, original):
-    make = new_code_cell if stored.cell_type == "code" else new_markdown_cell
-    cell = make(source=stored.source, id=original.id, metadata=copy.deepcopy(original.metadata))
-    cell.metadata.nbgrader.checksum = stored.checksum
-    cell.metadata.nbgrader.cell_type = stored.cell_type
+def mark(cell, original):
+    """Give a cell the original's kind and metadata."""
+    cell.metadata = copy.deepcopy(original.metadata)
+    if cell.cell_type != original.cell_type:
+        cell.cell_type = original.cell_type
+        for key in ("attachments", "outputs", "execution_count"):
+            cell.pop(key, None)
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
     return cell
 
 
@@ -182,19 +232,20 @@ class Verdicts(NbGraderPreprocessor):
 def settle(cell):
     """Make a check cell's outputs say its points as nbgrader reads them; the reason where it had to be zero."""
     most = float(cell.metadata.nbgrader["points"])
-    cell.outputs = [o for o in cell.outputs if not (o.output_type == "stream" and o.name == "stderr")]
-    failed = any(o.output_type == "error" for o in cell.outputs)
     results = [o for o in cell.outputs if o.output_type == "execute_result"]
+    kept = [o for o in cell.outputs if o.output_type != "execute_result" and o.get("name") != "stderr"]
     try:
         points = float(results[-1].data["text/plain"])
     except (IndexError, KeyError, TypeError, ValueError):
         points = math.nan
-    if not failed and math.isfinite(points):
+    failed = any(o.output_type == "error" for o in kept)
+    if not failed and -ROUNDING <= points <= most + ROUNDING:
         results[-1].data["text/plain"] = f"{min(max(points, 0.0), most):g}"
+        cell.outputs = [*kept, results[-1]]
         return None
     reason = "this check stopped with an error" if failed else "this check gave no verdict"
     text = f"0 of {most:g} points: {reason}. Restart the kernel and run all cells to see it."
-    cell.outputs = [o for o in cell.outputs if o.output_type != "execute_result"]
+    cell.outputs = kept
     if not failed:  # nbgrader itself gives zero where there is an error
         cell.outputs.append(
             new_output("execute_result", data={"text/plain": "0", "text/html": text}, execution_count=cell.execution_count)
