@@ -79,11 +79,12 @@ class Live:
         for control in self.controls.values():
             # Dragging sends many values, but the front end holds all but the newest while a redraw is under way.
             control.observe(self._update, names="value")
-        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%", object_fit="contain"))
+        # align_self: a box stretches its children to its own width, and a stretched picture is a blurred one.
+        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
         self.line = ipywidgets.HTML()
         switches = [c for c in self.controls.values() if isinstance(c, ipywidgets.Checkbox)]
         others = [c for c in self.controls.values() if c not in switches]
-        rows = [ipywidgets.HBox(row, layout=ipywidgets.Layout(flex_flow="row wrap")) for row in (others, switches) if row]
+        rows = [ipywidgets.HBox(row, layout={"flex_flow": "row wrap"}) for row in (others, switches) if row]
         self.box = ipywidgets.VBox([*rows, self.picture, self.line])
         self._redraw()
 
@@ -99,7 +100,8 @@ class Live:
         else:
             self.picture.value = _png(figure)
             self.picture.layout.display, text, style = "", figure.alt, UNSEEN
-        # role="status": a screen reader says the line when it changes.
+        # role="status": a screen reader says the line when it changes. It stands in for the alt text that ipywidgets'
+        # Image lacks; a tooltip on an Image, which could too, stops ipywidgets 8 from showing it at all.
         self.line.value = f'<div role="status" style="{style}">{html.escape(text)}</div>'
 
     def _repr_mimebundle_(self, include=None, exclude=None):
@@ -123,7 +125,7 @@ def _control(spec):
     whole = isinstance(spec.value, int) and isinstance(spec.step, int)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return kind(value=spec.value, min=spec.low, max=spec.high, step=spec.step, description=spec.label, style=style,
-                layout={**layout, "width": "280px"})
+                layout={**layout, "width": "225px"})
 
 
 def _png(figure):
