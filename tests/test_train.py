@@ -1,5 +1,7 @@
 """The training loop, prediction and scores, on pictures that take no time to make."""
+import io
 import os
+import pickle
 import subprocess
 import sys
 import textwrap
@@ -145,7 +147,7 @@ def test_every_item_once_before_any_twice():
 
 def test_small_data_sets_and_workers():
     assert len(fit(small(), Discs(length=3), steps=3, batch=8).loss) == 3
-    here, there = small(), small()
+    here, there = (nn.Sequential(small(), nn.Dropout(0.5)) for _ in range(2))
     assert fit(here, Discs(jitter=True), steps=3, batch=4).loss == \
         fit(there, Discs(jitter=True), steps=3, batch=4, workers=1).loss and same(here, there)
 
@@ -198,6 +200,16 @@ def test_quiet_in_scripts(capfd):
     """
     done = subprocess.run([sys.executable, "-W", "error", "-c", textwrap.dedent(code)], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def test_on_a_terminal(monkeypatch, capfd):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+    fit(small(), Discs(), steps=3, batch=2, title="a title")
+    assert "a title" in terminal.getvalue() and "3/3" in terminal.getvalue() and ", loss " in terminal.getvalue()
+    assert capfd.readouterr().err == ""
 
 
 def test_in_a_notebook():
@@ -288,6 +300,26 @@ def test_a_checkpoint_of_something_else(tmp_path, change, message):
         fit(net, Discs(**change.get("data", {})), **{"steps": 2, "batch": 2, "checkpoint": path, **change.get("fit", {})})
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
+
+
+class Runs:
+    """Pickled, it would create a file where it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (self.path, "w")
+
+
+def test_a_checkpoint_is_data_and_runs_nothing(tmp_path):
+    path, made = tmp_path / "run.pt", tmp_path / "made"
+    torch.save(dict(settings=Runs(str(made))), path)
+    with pytest.raises(ValueError, match="is not a checkpoint"):
+        fit(small(), Discs(), steps=2, batch=2, checkpoint=path)
+    assert not made.exists()
+    pickle.loads(pickle.dumps(Runs(str(made)))).close()
+    assert made.exists()                        # so the trap does work
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
