@@ -2,6 +2,7 @@
 
     # %% right f: what is special about it
     # %% wrong f: the misconception
+    # fails: the parts that it must fail, and no others
     # says: a piece of the message that it must get
     def f(): ...
 """
@@ -26,6 +27,7 @@ class Answer:
     kind: str
     exercise: str
     title: str
+    fails: tuple
     says: str
     code: str
     line: int
@@ -56,5 +58,7 @@ def bank(lesson):
     for cell in re.finditer(r"^# %% (right|wrong) (\w+): (.+)\n((?:(?!# %%).*\n?)*)", text, flags=re.M):
         kind, exercise, title, code = cell.groups()
         says = re.search(r"^# says: (.+)$", code, flags=re.M)
-        found.append(Answer(lesson, kind, exercise, title, says[1] if says else "", code, text.count("\n", 0, cell.start()) + 1))
+        fails = re.search(r"^# fails: (.+)$", code, flags=re.M)
+        fails = tuple(fails[1].split("; ")) if fails else ()
+        found.append(Answer(lesson, kind, exercise, title, fails, says[1] if says else "", code, text.count("\n", 0, cell.start()) + 1))
     return found

@@ -10,6 +10,7 @@ runs alike beside the student's code and with a process boundary between the two
 """
 
 import contextlib
+import dis
 import html
 import io
 import json
@@ -144,18 +145,21 @@ def names_used(thing, seen=None):
     code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
     if code is None:
         return {getattr(thing, "__name__", "")}
-    found, stack, home = set(), [code], getattr(thing, "__module__", None)
+    found, names, stack, home = set(), set(), [code], getattr(thing, "__module__", None)
     while stack:
         code = stack.pop()
-        found |= set(code.co_names)
+        for step in dis.get_instructions(code):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                names.add(step.argval)
+            elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
+                found.add(step.argval)
         stack += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    for name in list(found):
+    for name in names:
         other = scope.get(name)
         if isinstance(other, (types.FunctionType, type)) and other.__module__ == home:
-            found.discard(name)  # the answer's own helper, whatever it is called
-            found |= names_used(other, seen)
-        elif getattr(other, "__name__", None) and not isinstance(other, types.ModuleType):
-            found.add(other.__name__)
+            found |= names_used(other, seen)  # the answer's own helper, whatever it is called
+        else:
+            found |= {name} if isinstance(other, types.ModuleType) else {name, getattr(other, "__name__", name)}
     return found
 
 
@@ -349,7 +353,7 @@ class Verdict:
     def points(self):
         """Points earned: finite, from 0 to `max_points`."""
         earned = round(sum(r.points for r in self.results if r.outcome == PASSED), 4)
-        return min(max(earned, 0.0), self.max_points) if math.isfinite(earned) else 0.0
+        return max(0.0, min(earned, self.max_points)) if math.isfinite(earned) else 0.0
 
     def __and__(self, other):
         if not isinstance(other, Verdict) or [r.part for r in self.results] != [r.part for r in other.results]:

@@ -1,5 +1,7 @@
 """Checks of lesson 02, encoder and decoder. What is expected comes from torch itself or from counting, not from formulas."""
 
+import math
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -39,10 +41,11 @@ def _conv_part(t, cases):
     for n, k, s, p, d in cases:
         reach, want = d * (k - 1) + 1, _conv_size(n, k, s, p, d)
         known = [
-            (want - 1, "This is one too few: the place at 0 counts too."),
             (_conv_size(n, k, s, p, 1), f"This forgets the dilation: {k} taps at distance {d} reach over {reach} pixels."),
             (_conv_size(n, d * k, s, p, 1), f"This takes the reach as d·k = {d * k}; the taps span d(k − 1) + 1 = {reach}."),
             (_conv_size(n + p, k, s, 0, d), "This pads one end only; p pixels are added at both."),
+            (_conv_size(n, k, 1, p, d), f"This forgets the stride: only every {s}th place of the left edge counts."),
+            (want - 1, "This is one too few: the place at 0 counts too."),
             (want + 1, "This is one too many: a kernel that hangs over the end is not placed."),
         ]
         got = t.call(n, k, s, p, d)
@@ -75,7 +78,7 @@ def _(t):
 
 @conv_out_size.part("dilation", 0.5)
 def _(t):
-    _conv_part(t, [(t.random.randint(20, 60), 3, 1, 0, 2), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 1, 4)])
+    _conv_part(t, [(t.random.randint(20, 60), 3, 1, 0, 3), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 1, 4)])
 
 
 # --- shapes through a net -----------------------------------------------------------------------------------
@@ -131,6 +134,14 @@ def _trace_part(t, rows, shape):
         message = f"For {given}: layer {i}, {row}, turns {before} into {right}; you have {mine}."
         if isinstance(mine, tuple) and len(mine) == 3 and mine == (right[0], right[2], right[1]):
             message += " Height and width have changed places; the order is (C, H, W)."
+        elif mine == (right[1], right[2], right[0]):
+            message += " The channels stand last; the order is (C, H, W)."
+        elif mine == (right[0], right[1], right[1]):
+            message += " The width follows from the width, not from the height."
+        elif row[0] == "pool" and mine == (right[0], *(-(-n // row[1]) for n in before[1:])):
+            message += " Pooling rounds down: a window that hangs over the end is not used."
+        elif row[0] == "conv" and mine == (right[0], *(_conv_size(n + row[4], row[2], row[3], 0, 1) for n in before[1:])):
+            message += " This pads one end only; p pixels are added at both."
         elif isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == right[1:]:
             message += " Pooling keeps the channels." if row[0] == "pool" else " Height and width are right, the channels are not."
         elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == (before[1] * row[3], before[2] * row[3]):
@@ -207,6 +218,9 @@ def _field_part(t, stacks):
              "This lets a layer's own stride count for itself; a stride changes only the layers after it."),
             (_span([(k, s, 1) for k, s, _ in layers]), "This forgets the dilation: a layer adds d(k − 1) steps."),
             (_span([(d * k, s, 1) for k, s, d in layers]), "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1."),
+            (math.prod(k for k, _, _ in layers), "This multiplies the kernels; neighbours look at the same pixels, so the field grows by adding."),
+            (want**2, "This is an area; the field is a length in one direction."),
+            (_span(layers[:-1]), "The last layer is missing."),
             (want - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
             (own, "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field."),
         ]
@@ -296,6 +310,8 @@ def _poke_part(t, layers, size):
         count += " The number is right and the place is not: take the output at `h // 2, w // 2` and pad each layer by d(k − 1)/2."
     elif mine.sum() > want.sum() and bool(mine[want].all()):
         count += " The holes between dilated taps should stay 0." if any(d > 1 for _, _, d in layers) else ""
+    elif bool(want[mine].all()):
+        count += " All yours are among them, some are missing: did positive and negative weights cancel, or was a layer left out?"
     t.fail(count, _draw_fields(mine, want))
 
 
@@ -561,6 +577,9 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 4)
     layers = t.layers(_net(t, classes, widths), t.tensor(1, 3, 96, 96))
+    if len(layers) < len(widths):
+        t.fail(f"For widths={widths}: PyTorch sees {len(layers)} convolutions at work in your module. Make layers in `__init__`, and keep "
+               "a list of them as an `nn.ModuleList`; in a plain list they are not registered.")
     heights = [layer["height"] for layer in layers]
     steps = [h for i, h in enumerate(heights) if i == 0 or h != heights[i - 1]]
     down = [96 // 2**i for i in range(len(widths))]
