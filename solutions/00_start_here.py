@@ -3,7 +3,7 @@
 #
 # A photograph goes in. For every pixel, a word comes out: *animal*, *background*, *border between them*. That is **semantic segmentation**, and you will build networks that do it, from convolutions up.
 #
-# This first lesson is short. It shows that your machine is ready, how exercises and checks work, and the data that every lesson uses. By its end you will have made a picture like the one below with three small functions of your own.
+# This first lesson is short. It shows that your machine is ready, how exercises and checks work, and the data that every lesson uses. By its end your own functions will have made a picture like the one below.
 #
 # **You will be able to** run a lesson, read a check, ask for a hint, hand in your work; count, colour and overlay a mask.
 #
@@ -16,6 +16,7 @@ import platform
 
 import psutil
 import torch
+import torch.nn.functional as F
 import torchvision
 
 from course_lib import data, plot, train, widgets
@@ -49,9 +50,9 @@ print("mask: ", tuple(mask.shape), mask.dtype, "with labels", mask.unique().toli
 print("the labels mean:", dict(enumerate(scenes.classes)))
 
 # %% [markdown]
-# Remember these shapes; they hold in every lesson. A picture is `(3, H, W)`: red, green and blue, each from 0 to 1. A batch of pictures is `(B, 3, H, W)`. A **mask** is `(H, W)`, whole numbers of type `int64`, and each number is the *name* of a class.
+# Remember these shapes; they hold in every lesson. A picture is `(3, H, W)`: red, green and blue, each from 0 to 1. A batch of pictures is `(B, 3, H, W)`. A **mask** is `(H, W)`, a batch of masks `(B, H, W)`: whole numbers of type `int64`, and each number is the *name* of a class. One number names none: 255 marks a pixel that nobody labelled, because it was too unclear to say, or because it lies outside the picture.
 #
-# This kind of mask is a **trimap**: 0 for the pet, 1 for the background, 2 for a thin border where the two meet. The name and the labels come from the Oxford-IIIT Pet data set, which lessons can use instead of Menagerie where there is a network.
+# This kind of mask is a **trimap**: 0 for the pet, 1 for the background, 2 for a thin border where the two meet. The three classes are those of the Oxford-IIIT Pet data set (which numbers them from 1). Lessons can use it instead of Menagerie where there is a network.
 
 # %% tags=["demo"]
 images, masks = data.stack(data.scenes("train", size=128), 8)
@@ -60,7 +61,7 @@ plot.grid(list(images), columns=4, title="Eight scenes of the training split")
 # %% [markdown]
 # Ask for the same scene twice and you get the same pixels. A scene follows from the split, a seed and its number alone. And no animal or place of the training split is ever seen in the validation split, so a good score there is no memory.
 #
-# The same scene can be labelled in several ways. A **semantic** map says what kind of thing each pixel is. An **instance** map also tells two animals of one kind apart. A **box** only says where.
+# The same scene can be labelled in several ways. A **semantic** map says what kind of thing each pixel is. An **instance** map tells two animals of one kind apart. A **box** is four numbers, and says only roughly where.
 
 # %% tags=["demo"]
 several = data.scenes("train", size=128, animals=3, target=("semantic", "instance", "boxes"))
@@ -87,7 +88,7 @@ widgets.overlay(image, mask, classes=data.TRIMAP)
 # - `mask`: `int64` tensor of any shape, `(H, W)` or `(B, H, W)`. Its labels are 0 … `classes − 1`, and 255 for pixels that nobody labelled;
 # - `classes`: how many classes there are.
 #
-# Return an `int64` tensor of shape `(classes,)`. A class that does not occur counts 0. Pixels labelled 255 are not counted.
+# Return an `int64` tensor of shape `(classes,)`. A class that does not occur counts 0. Pixels labelled 255 are not counted. Leave the mask as it was.
 #
 # For example, with three classes the mask `[[0, 0, 2], [255, 2, 2]]` gives `tensor([2, 0, 3])`.
 
@@ -116,11 +117,11 @@ check.count_pixels.hint()
 # %% [markdown]
 # Type `check.` and press **Tab** to see what this lesson can check.
 #
-# How are the classes shared out? Counting over many scenes shows it.
+# What share of the pixels does each class have? Take two hundred scenes.
 
 # %% tags=["demo"]
 images, masks = data.stack(data.scenes("train", size=64), 200)
-shares = torch.stack([(masks == c).float().mean() for c in range(3)])
+shares = torch.histc(masks.float(), bins=3, min=0, max=2) / masks.numel()
 for name, share in zip(data.TRIMAP, shares):
     print(f"{name:12}{share:6.1%}  {'█' * int(60 * share)}")
 
@@ -134,9 +135,9 @@ for name, share in zip(data.TRIMAP, shares):
 # - `mask`: `int64` tensor `(H, W)` with labels 0 … *n* − 1 and perhaps 255;
 # - `palette`: float tensor `(n, 3)`: row *i* is the colour of class *i*, as red, green, blue from 0 to 1.
 #
-# Return a float tensor `(3, H, W)`. Pixels labelled 255 are white, `(1, 1, 1)`. Leave the mask as it was.
+# Return a float tensor `(3, H, W)`. Pixels labelled 255 are white, `(1, 1, 1)`. Leave both arguments as they were.
 #
-# For example, with the palette `[[1, 0, 0], [0, 0, 1]]` the mask `[[0, 1]]` becomes a red pixel beside a blue one: `[[[1, 0]], [[0, 0]], [[0, 1]]]`.
+# For example, with the palette `[[1, 0, 0], [0, 0, 0.5]]` the mask `[[0, 1, 255]]` becomes a red, a dark blue and a white pixel: `[[[1, 0, 1]], [[0, 0, 1]], [[0, 0.5, 1]]]`.
 
 # %% answer="colour"
 def colour(mask, palette):
@@ -160,7 +161,7 @@ check.colour(colour) & check.colour(colour, seed=15511)
 # To compare a mask with its photograph, lay one over the other. Write `blend(image, colours, opacity)`.
 #
 # - `image` and `colours`: float tensors `(3, H, W)` from 0 to 1;
-# - `opacity`: a number from 0 to 1. At 0 only the image is seen, at 1 only the colours, and in between every value moves in proportion.
+# - `opacity`: a number from 0 to 1. At 0 only the image is seen, at 1 only the colours. In between, every value goes that share of the way from the image to the colours.
 #
 # Return a new float tensor `(3, H, W)`; leave the arguments as they were.
 #
@@ -180,24 +181,23 @@ check.blend(blend) & check.blend(blend, seed=33071)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Look at your own work: the next cell uses your three functions and nothing else to make the picture from the top of this lesson.
+# Look at your own work. The next cell makes the picture from the top of this lesson with your three functions.
 
 # %%
 palette = torch.tensor([[0.90, 0.62, 0.00], [0.34, 0.71, 0.91], [0.00, 0.00, 0.00]])
 image, mask = data.scenes("val", size=256)[3]
 try:
     painted = blend(image, colour(mask, palette), 0.5)
-    picture = plot.grid([painted], [f"pixels of pet, background, border: {count_pixels(mask, 3).tolist()}"])
-except NotImplementedError:
-    picture = print("Your picture appears here once all three functions are written.")
-picture
+    display(plot.grid([painted], [f"pixels of pet, background, border: {count_pixels(mask, 3).tolist()}"]))
+except Exception:
+    print("Your picture appears here once all three checks say passed.")
 
 # %% [markdown] quiz="average" answer="b"
 # ## 4 · Checkpoint
 #
-# A **quiz** has one right answer. Write its letter in place of the question mark, and run both cells.
+# A **quiz** has one right answer and is worth a point. Write its letter in place of the question mark, and run both cells.
 #
-# **Question 1.** A mask is made half as large by averaging each 2 × 2 block. On the edge between background (1) and border (2) a block holds two of each. What comes out?
+# **Question 1.** A mask is turned into decimal numbers and made half as large by averaging each 2 × 2 block. On the edge between background (1) and border (2) a block holds two of each. What comes out?
 #
 # - a) The border wins, as the higher label.
 #   > Averaging does not choose. It computes (1 + 1 + 2 + 2) / 4.
@@ -241,4 +241,4 @@ picture
 #
 # To hand in, save, and give your instructor the notebook file, or submit it the way the course's README says. Before that, choose *Kernel → Restart Kernel and Run All Cells…* once. It shows you what the grader will see.
 #
-# **Next:** lesson 02 takes a network apart, to see what happens to a picture on its way to a mask.
+# **Next:** the lesson on encoder and decoder takes a network apart, to see what happens to a picture on its way to a mask.

@@ -33,7 +33,7 @@ plot.shape_flow(models.EncoderDecoder(classes=3, base=8, depth=4), size=64)
 #
 # ## 1 · Why shrink at all?
 #
-# Take one pixel on an animal. Can you tell that it is animal from its own neighbourhood?
+# Take one pixel on an animal. Can you tell from its neighbourhood what it belongs to?
 
 # %% tags=["demo"]
 scene, mask = data.scenes("val", size=128)[9]
@@ -65,7 +65,7 @@ print(f"31 layers at full size:           {plain / 1e9:5.1f} billion multiplicat
 print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplications, field 140")
 
 # %% [markdown]
-# The halving network costs about a fifth and sees more than twice as far. (With exercise 3 you can check the 140.) That is the bargain of every encoder: **context is bought with resolution**.
+# The halving network costs about a quarter and sees more than twice as far. (With exercise 3 you can check the 140. Count each halving as a pooling layer of kernel 2 and stride 2.) That is the bargain of every encoder: **context is bought with resolution**.
 #
 # ## 2 · The size after one layer
 #
@@ -86,6 +86,8 @@ widgets.taps()
 # - `n`, `k`, `s`, `p`, `d` are whole numbers: length, kernel, stride, padding at each end, dilation;
 # - the kernel always fits on the padded row at least once.
 #
+# Here and in every exercise of this lesson, leave the arguments as they were.
+#
 # For example, `conv_out_size(7, 3, s=2)` is `3`, as counted above.
 
 # %% answer="conv_out_size"
@@ -103,7 +105,7 @@ check.conv_out_size(conv_out_size) & check.conv_out_size(conv_out_size, seed=603
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# If a check says *not yet*, it names the input and what came back. If you are stuck, ask for a hint in a cell of your own: `check.conv_out_size.hint()`. There are three; the last is nearly the answer.
+# If you are stuck, ask for a hint in a cell of your own: `check.conv_out_size.hint()`. There are three; the last is nearly the answer.
 #
 # Look again. Classifiers end on a 7 × 7 map of a 224 × 224 picture. How many halvings is that? Let torch count.
 
@@ -197,7 +199,7 @@ plot.field([(3, 2, 1)] * 4, size=41)
 #
 # ### The receptive field of a stack
 #
-# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return the field as an `int`: how many input pixels lie from the first to the last that one output pixel depends on, in one direction. Holes between dilated taps count as inside.
+# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Take the first and the last input pixel, in one direction, that one output pixel depends on. Return as an `int` how many pixels that stretch holds, both ends and any holes between dilated taps included.
 #
 # For example, `receptive_field([(3, 2, 1), (3, 1, 1)])` is `7`, and `receptive_field([])` is `1`: a pixel sees itself.
 
@@ -219,7 +221,7 @@ check.receptive_field(receptive_field) & check.receptive_field(receptive_field, 
 ### END HIDDEN TESTS
 
 # %% [markdown] statement="poke" minutes=12 level=3
-# A formula can be wrong in ways that look right. So measure. An output pixel depends on exactly those input pixels whose small changes change it, and that is what a gradient says.
+# A formula can be wrong in ways that look right. So measure. The gradient of an output pixel says how much it changes when an input pixel changes a little. In a stack of convolutions it is 0 exactly where the output pixel does not look, unless weights happen to cancel.
 #
 # ### Poke one pixel
 #
@@ -286,7 +288,7 @@ plot.grid([g[0, 0] for g in grown.values()], list(grown), columns=5, title="Four
 # - `weight`: float tensor `(C_in, C_out, k, k)`. Input channel *c* paints on output channel *o* with the brush `weight[c, o]`;
 # - `stride`: `int`. There is no padding and no bias.
 #
-# Return a float tensor `(B, C_out, (H − 1)·stride + k, (W − 1)·stride + k)`. Leave the arguments as they are, and keep the gradient: work on tensors throughout.
+# Return a float tensor `(B, C_out, (H − 1)·stride + k, (W − 1)·stride + k)`. Gradients must flow back to `x` and to `weight`, so work on tensors throughout.
 #
 # For example, in one dimension, pixels `[1, 10]` painted with the brush `[1, 2, 3]` at stride 2 give `[1, 2, 3 + 10, 20, 30]`, that is `[1, 2, 13, 20, 30]`.
 
@@ -365,13 +367,13 @@ plot.grid([flat[0, 0], by_painting, by_nearest],
           ["a flat map", "transposed, k2 s2", "nearest, then 3 × 3"], title="Random weights on a flat map")
 
 # %% [markdown] statement="shuffle_pixels" minutes=6 level=2
-# From a flat map the transposed convolution draws a grid, and the resize with a convolution draws none. Training can remove the grid, but has to work for it.
+# From a flat map the transposed convolution draws a grid; the resize with a convolution draws none. Training can remove the grid, but has to work for it.
 #
 # The fourth way, **pixel shuffle**, computes all four pixels of a block as four channels of one place, and then lays them out. There is nothing to learn in the laying out. It only moves numbers.
 #
 # ### Shuffle the pixels
 #
-# Write `shuffle_pixels(x, r)` with `reshape` and `permute`, without torch's own. `x` is a tensor `(B, C·r·r, H, W)`; return `(B, C, H·r, W·r)`.
+# Write `shuffle_pixels(x, r)` with `reshape` and `permute`, without torch's own. `x` is a tensor `(B, C·r·r, H, W)` of any dtype; return `(B, C, H·r, W·r)` of the same dtype.
 #
 # Output channel *c*, at row *h·r + i* and column *w·r + j*, takes the value of input channel *c·r·r + i·r + j* at row *h* and column *w*.
 #
@@ -413,7 +415,7 @@ with torch.no_grad():
 #
 # Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`.
 #
-# - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … So there is one halving between each two widths.
+# - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … So there is one halving from each width to the next.
 # - At every width of the encoder there is at least one 3 × 3 convolution with a ReLU after it.
 # - The decoder comes back through the same sizes, with a convolution at each. No skips from the encoder to the decoder: they are lesson 04.
 # - `H` and `W` may be any numbers of at least 2 to the power of `len(widths)`, odd ones too.
@@ -504,7 +506,7 @@ print(f"found of the thin pet pixels: {found[thin].float().mean():.1%}")
 print(f"found of the other pet pixels: {found[(truth == 0) & ~thin].float().mean():.1%}")
 
 # %% [markdown] quiz="field" answer="c"
-# Legs, antlers and tails go first. You can now say why. At the bottleneck one place stands for 16 × 16 pixels. Its 128 numbers describe what is in that block, and a little of where. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone.
+# Legs, antlers and tails go first. At the bottleneck one place stands for 16 × 16 pixels. Its 128 numbers describe what is in that block, and a little of where. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone.
 #
 # That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder cannot invent it. Each architecture in the lessons to come answers it differently: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
 #
