@@ -118,23 +118,28 @@ def _block(ax, x, y, w, h, colour):
     """A box with its front at (x, y): the front's height stands for H, its width for C, its depth for W."""
     z = 0.2 * h
     left, right, low, high = x - w / 2, x + w / 2, y - h / 2, y + h / 2
-    tints = [tuple(1 - t * (1 - c) for c in colour) for t in (0.45, 1.0)]
-    dark = tuple(0.7 * c for c in colour)
+    light, dark = tuple(0.55 + 0.45 * c for c in colour), tuple(0.7 * c for c in colour)
+    top = [(left, high), (left + z, high + z / 2), (right + z, high + z / 2), (right, high)]
+    side = [(right, low), (right + z, low + z / 2), (right + z, high + z / 2), (right, high)]
     edge = {"edgecolor": "white", "linewidth": 0.6, "joinstyle": "round", "zorder": 3}
-    ax.add_patch(Polygon([(left, high), (left + z, high + z / 2), (right + z, high + z / 2), (right, high)], facecolor=tints[0], **edge))
-    ax.add_patch(Polygon([(right, low), (right + z, low + z / 2), (right + z, high + z / 2), (right, high)], facecolor=dark, **edge))
-    ax.add_patch(Rectangle((left, low), w, h, facecolor=tints[1], **edge))
+    ax.add_patch(Polygon(top, facecolor=light, **edge))
+    ax.add_patch(Polygon(side, facecolor=dark, **edge))
+    ax.add_patch(Rectangle((left, low), w, h, facecolor=colour, **edge))
 
 
 def _label(ax, block, stage):
+    """Name, shape and parameters, on the side of the block that is free."""
     x, y, w, h, side = block
     lines = [stage.name, _shape(stage)] + ([f"{stage.parameters:,}"] if stage.parameters else [])
-    spot = {"left": (x - w / 2 - 0.1, y + 0.08 * (len(lines) - 1), "right"), "right": (x + w / 2 + 0.2 * h + 0.1, y + 0.08 * (len(lines) - 1), "left"),
-            "above": (x + 0.1 * h, y + 0.6 * h + 0.1 + 0.16 * (len(lines) - 1), "center"), "below": (x, y - h / 2 - 0.12, "center")}[side]
-    for i, line in enumerate(lines):
-        style = ({"fontsize": 9, "color": KINDS[stage.kind] if stage.kind in ("encoder",) else tuple(0.75 * c for c in KINDS[stage.kind])},
-                 {"fontsize": 9.5, "weight": "bold"}, {"fontsize": 9, "color": DARK})[i]
-        ax.text(spot[0], spot[1] - 0.16 * i, line, ha=spot[2], va="center", **style)
+    half = 0.08 * (len(lines) - 1)
+    x, y, align = {"left": (x - w / 2 - 0.1, y + half, "right"),
+                   "right": (x + w / 2 + 0.2 * h + 0.1, y + half, "left"),
+                   "above": (x + 0.1 * h, y + 0.6 * h + 0.1 + 2 * half, "center"),
+                   "below": (x, y - h / 2 - 0.12, "center")}[side]
+    styles = {"fontsize": 9, "color": tuple(0.75 * c for c in KINDS[stage.kind])}, {"fontsize": 9.5, "weight": "bold"}, \
+        {"fontsize": 9, "color": DARK}
+    for i, (line, style) in enumerate(zip(lines, styles)):
+        ax.text(x, y - 0.16 * i, line, ha=align, va="center", **style)
 
 
 ARROW = {"arrowstyle": "-|>", "mutation_scale": 9, "linewidth": 1.1, "color": (0.4,) * 3, "zorder": 2, "shrinkA": 0, "shrinkB": 0}
@@ -177,6 +182,7 @@ def field(layers_or_net, size=None, title=""):
     layers_or_net  [(kernel, stride, dilation), …], drawn with equal positive weights and no padding; or a network,
                    in eval mode on random input, its logits summed over the classes
     size           side of the input that is drawn, in pixels; a list's field is drawn whole without it, a network takes 256
+    The figure's `.field` is the measured (height, width); a field that reaches the drawing's edge may be larger.
     Theoretical field and its effective weight: Luo et al., "Understanding the Effective Receptive Field" (2016).
     """
     gradient, what, limit = _gradient(layers_or_net, size)
@@ -316,9 +322,9 @@ def taps(kernel=3, stride=1, dilation=1, layers=0, title=""):
         high, wide = _box(gradient)[2:]
         text += f";  field of {layers}: {wide} × {high}"
     figure = sheet(WIDTH if layers else 5.6, 5.1, text)
-    figure.field = gradient is not None and _box(gradient)[2:]
     _draw_taps(figure, kernel, stride, dilation, span)
     if layers:
+        figure.field = (high, wide)
         _draw_field(figure, gradient, 5.5, 1.05, 3.2)
     return figure
 
@@ -338,7 +344,8 @@ def _draw_taps(figure, kernel, stride, dilation, span):
     y, x = (axis.ravel() for axis in np.meshgrid(*[dilation * np.arange(kernel)] * 2))
     dot = 72 * cell                                         # a pixel's side in points
     ax.scatter(x, y, s=(0.94 * dot)**2, marker="s", color=BLUE, linewidths=0, zorder=2)
-    ax.scatter(x + stride, y, s=max(0.55 * dot, 3)**2, color=ORANGE, edgecolors="white", linewidths=min(1, dot / 12), zorder=3)
+    ax.scatter(x + stride, y, s=max(0.55 * dot, 3)**2, color=ORANGE, edgecolors="white", linewidths=min(1, dot / 12),
+               zorder=3)
     for left, colour, style in ((-0.5, BLUE, "-"), (stride - 0.5, ORANGE, "--")):
         ax.add_patch(Rectangle((left, -0.5), span, span, fill=False, edgecolor=colour, linewidth=1.8, linestyle=style, zorder=4))
     arrow = {"shrinkA": 0, "shrinkB": 0, "mutation_scale": 8, "linewidth": 1.2, "zorder": 5}

@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from .diagrams import field, overlap, shape_flow, taps
-from .drawing import (BLUE, DARK, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, SKY, UNLABELLED, VERMILLION, WIDTH,
-                      WRONG, as_image, as_mask, axes_at, class_names, colours, legend, numbers, paint, palette, panels,
-                      picture, put, shares, sheet)
+from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
+                      class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
 
 __all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
            "palette", "shape_flow", "taps"]
@@ -53,15 +52,14 @@ def overlay(image, mask, classes=None, opacity=0.5, show=None, title="Mask over 
     return figure
 
 
-def _several(images, truths, predictions):
-    """One triple or several, as lists."""
-    one = numbers(truths[0] if isinstance(truths, (list, tuple)) else truths).ndim == 2 \
-        and not isinstance(truths, (list, tuple))
-    triples = ([images], [truths], [predictions]) if one else (list(images), list(truths), list(predictions))
-    if len({len(part) for part in triples}) > 1 or not triples[0]:
-        raise ValueError(f"comparison takes as many images as truths and predictions, not "
-                         f"{', '.join(str(len(part)) for part in triples)}.")
-    return triples
+def _several(*parts):
+    """Images, truths and predictions as three lists, whether one of each is given or several."""
+    if not isinstance(parts[1], (list, tuple)) and numbers(parts[1]).ndim == 2:
+        return [[part] for part in parts]
+    counts = [len(part) for part in parts]
+    if len(set(counts)) > 1 or not counts[0]:
+        raise ValueError(f"comparison takes as many images as truths and predictions, not {', '.join(map(str, counts))}.")
+    return [list(part) for part in parts]
 
 
 @picture
@@ -91,7 +89,8 @@ def comparison(image, truth, prediction, classes=None, title=""):
         put(row[1], paint(t, names), "truth" if first else "", ignored)
         put(row[2], paint(p, names), "prediction" if first else "", p == IGNORE)
         put(row[3], errors, f"errors: {rates[-1]:.1f} % of pixels", ignored)
-    figure.alt = f"{title or 'Image, truth, prediction and errors'}: " + ", ".join(f"{r:.1f} %" for r in rates) + " of pixels wrong."
+    shares_wrong = ", ".join(f"{rate:.1f} %" for rate in rates)
+    figure.alt = f"{title or 'Image, truth, prediction and errors'}: {shares_wrong} of pixels wrong."
     return figure
 
 
