@@ -38,7 +38,7 @@ class Installer:
         self.before, self.count = 0, 0  # packages that were there when pip began to install `count` more
 
     def __call__(self, arguments, raw=True, cpu_index=None):
-        bar = ["--progress-bar", "raw"] if raw else []  # since pip 24.1: an older one only brings the newer
+        bar = ["--progress-bar", "raw"] if raw else []  # since pip 24.1
         options = ["install", "--no-input", "--disable-pip-version-check", *bar, *self.options]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"}
         for name in ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__"):
@@ -51,6 +51,7 @@ class Installer:
             env=environment, text=True, encoding="utf-8", errors="replace",
         )  # fmt: skip
         said = []
+        self.line.show("starting pip")
         try:
             with open(self.log, "a", encoding="utf-8") as log:
                 for text in _lines(process.stdout):
@@ -163,11 +164,9 @@ def explain(said, log, cpu_index=None):
     network = re.search(NO_NETWORK, text)
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if cpu_index and (network or missing):
-        return (
-            f"PyTorch's CPU build could not be had from {cpu_index}"
-            + (", which can't be reached from here" if network else f", which offers no {missing[1]} for this machine")
-            + ": start again when it can, or without --cpu."
-        )
+        if network:
+            return f"PyTorch's CPU build is at {cpu_index}, which can't be reached from here: start again when it can, or without --cpu."
+        return f"PyTorch's CPU build at {cpu_index} has no {missing[1]} for this machine: start again without --cpu."
     if network:
         return "The packages could not be downloaded: check the network (and HTTPS_PROXY, if you need one) and start again, it goes on where it stopped."
     if missing:

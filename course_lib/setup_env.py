@@ -153,6 +153,8 @@ def _make(root, files, cpu):
     venv = root / ".venv"
     started = time.monotonic()
     fault = _fault(root, cpu) if venv.exists() else None
+    if fault or not venv.exists():
+        _check_modules()
     if fault:
         print(f"Making {venv} anew, because {fault}.")
         _remove(venv)
@@ -177,35 +179,40 @@ def _make(root, files, cpu):
     temporary = venv / "tmp"  # beside what is installed: /tmp is often a small memory disk
     shutil.rmtree(temporary, ignore_errors=True)
     temporary.mkdir()
-    install = Installer(python_in(venv), venv / "setup.log", temporary, _site(venv), options, started)
-    if "pip" in pins:
-        install(["pip==" + pins["pip"]], raw=False)
-    if cpu and "torch" in pins:
-        # "+cpu" can only come from that index; --no-deps leaves what torch brings to the pins below
-        wheels = [f"{name}=={pins[name]}+cpu" for name in ("torch", "torchvision") if name in pins]
-        install(["--no-deps", "--index-url", CPU_INDEX, *wheels], cpu_index=CPU_INDEX)
-    names = sorted({*files, *(name for name in done if (root / name).exists())})
-    install([part for name in names for part in ("-r", str(root / name))])
-    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        install = Installer(python_in(venv), venv / "setup.log", temporary, _site(venv), options, started)
+        raw = "pip" in pins  # the pip that comes with Python may not know how to tell its progress
+        if raw:
+            install(["pip==" + pins["pip"]], raw=False)
+        if cpu and "torch" in pins:
+            # "+cpu" can only come from that index; --no-deps leaves what torch brings to the pins below
+            wheels = [f"{name}=={pins[name]}+cpu" for name in ("torch", "torchvision") if name in pins]
+            install(["--no-deps", "--index-url", CPU_INDEX, *wheels], raw, CPU_INDEX)
+        names = sorted({*files, *(name for name in done if (root / name).exists())})
+        install([part for name in names for part in ("-r", str(root / name))], raw)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
     _finish(root, venv)
     _write_stamp(root, names, cpu)
     print(f"The environment is ready ({clock(time.monotonic() - started)}).")
 
 
 def _create(venv):
-    version = "python%d.%d" % sys.version_info[:2]
-    no_venv = f"This Python has no {{}}: install it (on Debian and Ubuntu: 'sudo apt install {version}-venv') and start again."
-    for module in ("venv", "ensurepip"):
-        if importlib.util.find_spec(module) is None:
-            raise Stop(no_venv.format(module))
     python = getattr(sys, "_base_executable", None) or sys.executable  # .venv's own may be about to go
     made = subprocess.run([python, "-m", "venv", str(venv)], capture_output=True, text=True)
     if made.returncode:
         _remove(venv)
         said = (made.stdout + made.stderr).strip() or "no reason given"
-        if "ensurepip is not available" in said:
-            raise Stop(no_venv.format("ensurepip"))
+        _check_modules("ensurepip" if "ensurepip is not available" in said else None)
         raise Stop(f"Python could not make an environment in {venv}: {said.splitlines()[-1]}")
+
+
+def _check_modules(missing=None):
+    """Debian and Ubuntu ship Python without what makes environments; `missing`: what is known to be."""
+    absent = [name for name in ("venv", "ensurepip") if name == missing or importlib.util.find_spec(name) is None]
+    if absent:
+        package = "python%d.%d-venv" % sys.version_info[:2]
+        raise Stop(f"This Python has no {absent[0]}: install it (on Debian and Ubuntu: 'sudo apt install {package}') and start again.")
 
 
 def _finish(root, venv):
