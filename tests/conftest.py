@@ -15,8 +15,11 @@ LESSONS = sorted(p.stem for p in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
 
 
 def environment(**more):
-    """This environment with the checkout importable, for processes that run notebooks."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **more}
+    """This environment with the checkout importable, for processes that run notebooks.
+
+    Waiting OpenMP threads sleep: where other processes want the cores too, spinning ones cost tenfold.
+    """
+    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **more}
 
 
 def notebook(kind, lesson):
