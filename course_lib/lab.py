@@ -138,12 +138,10 @@ def update(release, work):
 
 
 def _told(copy, before, carried):
-    cells = f" and {_count(carried['cells'], 'cell')} of your own" if carried["cells"] else ""
-    at_end = f", {carried['homeless']} more at its end (no longer asked)" if carried["homeless"] else ""
-    return (
-        f"{copy.stem} was corrected: {_count(carried['answers'], 'answer')}{cells} went into the new version{at_end}; "
-        f"run its cells again; the old file is {before.name}, beside it."
-    )
+    went = [_count(carried["answers"], "answer")] * (carried["answers"] > 0) + [_count(carried["cells"], "cell") + " of your own"] * (carried["cells"] > 0)
+    new = f"{' and '.join(went)} went into the new version" if went else "the new version is in place"
+    at_end = f", {_count(carried['homeless'], 'answer')} to its end (no longer asked)" * (carried["homeless"] > 0)
+    return f"{copy.stem} was corrected: {new}{at_end}; run its cells again; your old file is {before.name}, beside it."
 
 
 def _count(number, thing):

@@ -279,6 +279,13 @@ def test_a_correction_carries_the_answer_and_keeps_the_old_file_and_happens_once
     assert course.update() is None and course.files() == after
 
 
+def test_a_copy_that_was_only_opened_is_told_without_numbers(course):
+    course.save({**OLD, "metadata": {"language_info": {"name": "python"}}})  # as JupyterLab saves it
+    course.publish(NEW)
+    assert "corrected: the new version is in place; run" in course.update()
+    assert sources(carry.read(course.copy)) == sources(NEW)
+
+
 def test_two_corrections_on_one_day_keep_two_old_files(course):
     course.save(with_cell(OLD, "id-one", "mine"))
     course.publish(NEW)

@@ -412,6 +412,29 @@ def test_the_pins_cover_and_meet_the_packages_ranges():
         assert requirement.specifier.contains(version), requirement
 
 
+def imported(source):
+    """Names of the packages that some Python code imports anywhere, those of the same package aside."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def test_what_a_student_imports_is_among_the_packages_dependencies():
+    with open(ROOT / "pyproject.toml", "rb") as file:
+        names = [canonicalize_name(Requirement(line).name) for line in tomllib.load(file)["project"]["dependencies"]]
+    allowed = {{"pillow": "PIL"}.get(name, name) for name in names} | {"IPython", "course_lib"} | set(sys.stdlib_module_names)
+    for_others = {"build.py", "grading.py"}
+    for path in (ROOT / "course_lib").rglob("*.py"):
+        if path.name not in for_others:
+            assert set(imported(path.read_text("utf-8"))) <= allowed, path
+    for path in (ROOT / "lessons").glob("*/*.ipynb"):
+        for cell in json.loads(path.read_text("utf-8"))["cells"]:
+            if cell["cell_type"] == "code":
+                assert set(imported("".join(cell["source"]))) <= allowed, (path, cell["source"])
+
+
 def test_the_package_carries_its_data_and_its_modules():
     with open(ROOT / "pyproject.toml", "rb") as file:
         settings = tomllib.load(file)
