@@ -7,8 +7,6 @@ import types
 
 import pytest
 
-from course_lib import build
-
 from .conftest import LESSONS, ROOT, notebook
 
 WINDOW, NAMES = 14, 6  # so many tokens in a row, so many of them names, in a solution and in something shipped: no coincidence
@@ -163,7 +161,8 @@ def test_students_modules_need_no_instructors_packages():
 
 def test_answers_of_quizzes_and_model_answers_are_not_in_the_clear():
     for lesson in LESSONS:
-        for name, text in solutions(lesson).items():
-            if name.startswith("quiz_"):
-                assert not any(text in t for t in SHIPPED.values())
-        assert build.checks_of(lesson)
+        written = [text for text in solutions(lesson).values() if len(text) > 200 and ". " in text]
+        quizzes = [text for name, text in solutions(lesson).items() if name.startswith("quiz_")]
+        assert written and len(quizzes) == 3
+        for text in quizzes + [s for t in written for s in t.split(". ") if len(s) > 30]:
+            assert not [name for name, shipped_text in SHIPPED.items() if text in shipped_text], text
