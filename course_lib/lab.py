@@ -41,6 +41,8 @@ def main(arguments, ensure, root=setup_env.ROOT):
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options else []
     # the address is all that a student needs of what Jupyter says at its start
     quiet = [] if any(o.startswith(("--log-level", "--debug", "--ServerApp.log_level")) for o in options) else ["--log-level=WARN"]
+    # torch's threads then sleep while they wait; spinning ones make training many times slower where other programs run too
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     page = [f"--ServerApp.root_dir={work}", f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb"]
     return setup_env.run(python, ["-m", "jupyterlab", *page, *as_root, *quiet, *options], replace=True)
 
