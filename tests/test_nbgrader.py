@@ -1,209 +1,31 @@
 """The path of a submission by nbgrader's own commands: release, validate, autograde, feedback, export, formgrader.
 
 One class of submissions to lesson 02 is graded once, in a copy of the course with an empty gradebook; most tests
-read what came out. Each submission is made from the released notebook, as a student would make it.
+read what came out.
 """
 
-import copy
 import csv
 import os
 import re
 import shutil
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
 
 from .conftest import LESSONS, ROOT, notebook
+from .system_packages import needs_system
 
-nbgrader_api = pytest.importorskip("nbgrader.api")
-from course_lib import build, grading  # noqa: E402
+api = pytest.importorskip("nbgrader.api")
+from course_lib import grading  # noqa: E402
 
-LESSON = "02_encoder_decoder"
-WRITTEN = "spokes"  # the answer that a person grades, 2 points
-POINTS = {c.metadata.nbgrader.grade_id.removeprefix("check_"): c.metadata.nbgrader.points
-          for c in notebook("lessons", LESSON).cells if c.metadata.get("nbgrader", {}).get("grade")}
+from .submissions import CLASS, LESSON, POINTS, WRITTEN, Submission, answers, full, messy, name_of  # noqa: E402
+
+WARM_UP = "00_start_here"
 AUTO = sum(POINTS.values()) - POINTS[WRITTEN]
-
-
-# --- submissions --------------------------------------------------------------------------------------------
-
-
-def name_of(cell):
-    return cell.metadata.get("nbgrader", {}).get("grade_id")
-
-
-def answers(lesson=LESSON):
-    """{grade_id: text} of every answer in a lesson's source, as a student might have typed it."""
-    found = {}
-    for cell in notebook("solutions", lesson).cells:
-        if cell.metadata.get("nbgrader", {}).get("solution"):
-            lines = cell.source.split("\n")
-            found[name_of(cell)] = "\n".join(line for line in lines if "### BEGIN" not in line and "### END" not in line)
-    return found
-
-
-class Submission:
-    """The released notebook, to be filled in and spoilt."""
-
-    def __init__(self, given=None, lesson=LESSON):
-        self.nb = notebook("lessons", lesson)
-        for grade_id, text in (given or {}).items():
-            self[grade_id].source = text
-
-    def __getitem__(self, grade_id):
-        return next(c for c in self.nb.cells if name_of(c) == grade_id)
-
-    def place(self, grade_id):
-        return next(i for i, c in enumerate(self.nb.cells) if name_of(c) == grade_id)
-
-    def delete(self, *grade_ids):
-        for grade_id in grade_ids:
-            del self.nb.cells[self.place(grade_id)]
-
-    def insert(self, place, text, **metadata):
-        """A cell of the student's own, or a pasted one, at an index or behind a cell named by its grade_id."""
-        place = self.place(place) + 1 if isinstance(place, str) else place
-        self.nb.cells.insert(place, new_code_cell(text, metadata=metadata))
-        return self.nb.cells[place]
-
-    def turn(self, grade_id, kind):
-        """Change a cell's type, as the notebook's menu does."""
-        cell = self[grade_id]
-        cell.cell_type = kind
-        for key in ("outputs", "execution_count"):
-            cell.pop(key, None)
-        if kind == "code":
-            cell.update(outputs=[], execution_count=None)
-        return cell
-
-
-WITHOUT_DILATION = """def receptive_field(layers):
-    field, step = 1, 1
-    for k, s, d in layers:
-        field += (k - 1) * step
-        step *= s
-    return field"""
-
-WHERE_NOT_HOW_OFTEN = """def overlap_count(n, k, s):
-    count = torch.zeros((n - 1) * s + k, dtype=torch.int64)
-    for i in range(n):
-        count[i * s : i * s + k] = 1
-    return count"""
-
-
-def full():
-    return Submission(answers())
-
-
-def partial():
-    """2 for the first exercise, 1.5 of 2 and 0.5 of 1 for two half-right ones, 1 for one quiz of three."""
-    known = answers()
-    return Submission({
-        "conv_out_size": known["conv_out_size"],
-        "receptive_field": WITHOUT_DILATION,
-        "overlap_count": WHERE_NOT_HOW_OFTEN,
-        "quiz_field": known["quiz_field"],
-        "quiz_grid": 'quiz_grid = "d"',
-    })
-
-
-def none():
-    return Submission()
-
-
-def deleted():
-    """Solved, then deleted: set-up, checks, answers, one answer with its check, the written answer."""
-    made = full()
-    made.delete("setup", "check_conv_out_size", "trace_shapes", "check_trace_shapes", "check_receptive_field", "poke",
-                "check_quiz_field", "quiz_grid", WRITTEN)
-    return made
-
-
-def tampered():
-    """No answer, and every way to a point that does not go through one."""
-    made = none()
-    made["check_conv_out_size"].source = "18"
-    made["check_trace_shapes"].source += ";"
-    made["check_receptive_field"].source = "print(2)"
-    made["check_poke"].source = "verdict = check.poke(poke)"
-    made["check_transposed_conv"].metadata.tags = ["demo"]
-    made.turn("check_overlap_count", "markdown")
-    made["check_shuffle_pixels"].metadata = nbformat.NotebookNode()
-    made["check_build_net"].metadata.nbgrader.update(points=300, locked=False)
-    made["check_quiz_field"].metadata.nbgrader = nbformat.from_dict({"grade": True})
-    made["quiz_grid"].metadata.nbgrader.update(grade=True, solution=False, points=100)
-    made["check_quiz_values"].metadata.nbgrader.solution = True
-    made[WRITTEN].metadata.nbgrader.update(grade=False)
-    own = {"grade": True, "solution": False, "locked": True, "task": False, "points": 20, "schema_version": 3}
-    made.insert("check_poke", "2", nbgrader={**own, "grade_id": "check_poke"})  # a second check, later: the last one counts
-    made.insert("check_poke", "20", nbgrader={**own, "grade_id": "bonus"})
-    made.insert("check_poke", "20", nbgrader={**own, "grade_id": "old", "schema_version": 1})  # would stop nbgrader's batch
-    made.insert("check_poke", "20", nbgrader="none of yours")
-    return made
-
-
-def messy():
-    """Everything right, in a notebook that has been through something."""
-    known = answers()
-    made = full()
-    made.insert("setup", "import sys, warnings, logging\nprint('oh', file=sys.stderr)\nwarnings.warn('hm')\nlogging.warning('well')")
-    loud = "    import sys, warnings\n    warnings.warn('here')\n    print('at', n, file=sys.stderr)\n    print('x' * 2000)\n"
-    made["conv_out_size"].source = known["conv_out_size"].replace("    reach", loud + "    reach") + "\nfor i in range(30000):\n    print(i)"
-    made["check_conv_out_size"].source += ";"
-    text = made.turn("trace_shapes", "markdown")
-    text.attachments = nbformat.from_dict({"a.png": {"image/png": "iVBORw0KGgo="}})
-    made.turn("check_trace_shapes", "raw")
-    made["receptive_field"].metadata = nbformat.NotebookNode()
-    made["check_receptive_field"].metadata = nbformat.NotebookNode()
-    made["poke"].metadata.tags = ["demo"]
-    made["check_poke"].metadata.tags = ["demo", "skip-execution", "raises-exception"]
-    made.nb.cells.insert(2, copy.deepcopy(made["check_transposed_conv"]))  # pasted at the top, where nothing exists yet
-    first, second = known["build_net"].split("\n\n\n")
-    other = made.insert("build_net", second, **made["build_net"].metadata)  # "split cell" leaves both halves marked
-    made["build_net"].source = first
-    other.metadata = copy.deepcopy(made["build_net"].metadata)
-    made.nb.cells.append(copy.deepcopy(made["overlap_count"]))  # an old copy at the end, after its check
-    made["quiz_field"].source = known["quiz_field"].upper().replace("QUIZ_FIELD", "quiz_field")
-    made.turn(WRITTEN, "code")
-    stub = new_markdown_cell(grading.TEXT_STUB, metadata=copy.deepcopy(made[WRITTEN].metadata))
-    made.nb.cells.append(stub)  # a copy that nobody wrote in
-    made.insert(0, "check = None  # the set-up cell comes after it")
-    return made
-
-
-def colab():
-    """As Colab saves it: format 4.0, no cell ids, its own metadata, outputs; a check is gone and the text emptied."""
-    made = full()
-    made.delete("check_conv_out_size", "setup")
-    made[WRITTEN].source = "  \n"
-    for number, cell in enumerate(made.nb.cells):
-        del cell["id"]
-        cell.metadata["id"] = f"cell{number}"
-        if cell.cell_type == "code":
-            cell.metadata["colab"] = nbformat.from_dict({"base_uri": "https://localhost:8080/"})
-            cell.execution_count = number
-            cell.outputs = [new_output("stream", name="stdout", text="hello\n")]
-    made.nb.nbformat_minor = 0
-    made.nb.metadata = nbformat.from_dict({
-        "colab": {"provenance": []}, "accelerator": "GPU", "kernelspec": {"name": "python3", "display_name": "Python 3"},
-    })
-    return made
-
-
-def dies():
-    """A cell that takes the kernel down."""
-    made = full()
-    made.insert("check_conv_out_size", "import os\nos._exit(1)")
-    return made
-
-
-CLASS = {"full": full, "partial": partial, "none": none, "deleted": deleted, "tampered": tampered, "messy": messy,
-         "colab": colab, "dies": dies}
 
 
 # --- running nbgrader ---------------------------------------------------------------------------------------
@@ -212,7 +34,7 @@ CLASS = {"full": full, "partial": partial, "none": none, "deleted": deleted, "ta
 def clean_environment(home):
     """This environment, less everything by which a command could find this checkout or the user's settings."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "JUPYTER", "IPYTHON", "NBGRADER"))}
-    return {**kept, "HOME": str(home), "USERPROFILE": str(home)}
+    return {**kept, "HOME": str(home), "USERPROFILE": str(home), "PYTHONUNBUFFERED": "1"}
 
 
 class Course:
@@ -240,7 +62,7 @@ class Course:
         path.write_text(submission if isinstance(submission, str) else nbformat.writes(submission.nb), encoding="utf-8")
 
     def gradebook(self):
-        return nbgrader_api.Gradebook(f"sqlite:///{self.root / 'grading/gradebook.db'}", "segmentation")
+        return api.Gradebook(f"sqlite:///{self.root / 'grading/gradebook.db'}", "segmentation")
 
     def grades(self, student, lesson=LESSON):
         """{exercise, quiz or written answer: (score, needs a person)} of one student."""
@@ -265,20 +87,43 @@ def course(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def validate(course):
-    """validate(kind) -> what `nbgrader validate` says of the "untouched", "half" and "solved" notebook. Runs beside the rest."""
+def background():
+    """What can run beside the grading of the class does."""
+    with ThreadPoolExecutor(1) as pool:
+        yield pool
+
+
+@pytest.fixture(scope="module")
+def validate(course, background):
+    """validate(kind) -> what `nbgrader validate` says of the "untouched", "half" and "solved" notebook."""
     half = Submission({"conv_out_size": answers()["conv_out_size"]})
     folder = course.root / "work" / LESSON  # where a student's copy lies
     folder.mkdir(parents=True)
     nbformat.write(half.nb, folder / f"{LESSON}.ipynb")
     places = {"untouched": f"lessons/{LESSON}", "half": f"work/{LESSON}", "solved": f"solutions/{LESSON}"}
-    with ThreadPoolExecutor(1) as pool:
-        said = {kind: pool.submit(course.nbgrader, "validate", f"{place}/{LESSON}.ipynb") for kind, place in places.items()}
-        yield lambda kind: said[kind].result()
+    job = background.submit(course.nbgrader, "validate", *(f"{place}/{LESSON}.ipynb" for place in places.values()))
+    return lambda kind: dict(zip(places, re.split(r"Validating '.*'", job.result())[1:]))[kind]
 
 
 @pytest.fixture(scope="module")
-def autograded(course, validate):
+def warm_up(tmp_path_factory, background):
+    """warm_up() -> a course in which lesson 00 was graded, with 20 s a cell."""
+    course = Course(tmp_path_factory.mktemp("warm_up"))
+    known = answers(WARM_UP)
+    endless = known["blend"] + "\n\n\ndef blend(*anything):\n    import time\n    time.sleep(1000)"
+    course.submit("solved", Submission(known, WARM_UP), WARM_UP)
+    course.submit("waits", Submission({**known, "blend": endless}, WARM_UP), WARM_UP)
+    job = background.submit(course.nbgrader, "autograde", WARM_UP, "--Execute.timeout=20")
+
+    def wait():
+        job.result()
+        return course
+
+    return wait
+
+
+@pytest.fixture(scope="module")
+def autograded(course, validate, warm_up):
     """The class, graded in a copy with an empty gradebook; what nbgrader said."""
     for student, make in CLASS.items():
         course.submit(student, make())
@@ -297,13 +142,14 @@ def feedback(course, autograded):
 # --- releasing ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("validate", "warm_up")  # they go on beside this
 def test_regenerating_gives_the_same_bytes_and_nothing_but_notebooks(tmp_path):
     course = Course(tmp_path)
     before = course.files()
     (course.root / "solutions" / LESSON / "notes.py").write_text("answer = 42\n")
-    for lesson in LESSONS:
-        course.nbgrader("generate_assignment", lesson, "--force")
-    course.nbgrader("generate_assignment", LESSON, "--force")  # and with a gradebook that knows the lesson
+    for _ in "an empty gradebook", "one that knows the lesson":
+        course.nbgrader("generate_assignment", LESSON, "--force")
+        assert not list((course.root / "lessons").rglob("*.py"))
     (course.root / "solutions" / LESSON / "notes.py").unlink()
     assert course.files() == before
     assert [p.name for p in (course.root / "grading").rglob("*")] == ["gradebook.db"]
@@ -370,6 +216,15 @@ def test_submissions_that_cannot_be_run_are_named_and_stop_nobody(course, autogr
         assert not (course.root / "grading/autograded" / student / LESSON).exists()
 
 
+def test_an_answer_that_never_returns_costs_its_own_points_only(warm_up):
+    course = warm_up()
+    worth = {name: score for name, (score, _) in course.grades("solved", WARM_UP).items()}
+    assert worth == {"count_pixels": 2, "colour": 2, "blend": 2, "quiz_average": 1, "quiz_shapes": 1, "quiz_validation": 1,
+                     "rounding": 0}
+    assert {name: score for name, (score, _) in course.grades("waits", WARM_UP).items()} == {**worth, "blend": 0}
+    assert course.grades("solved", WARM_UP)["rounding"][1]  # waits for a person
+
+
 def test_what_was_deleted_comes_back_in_its_place(course, autograded):
     names = [name_of(c) for c in course.graded("deleted").cells if name_of(c)]
     assert names == [name_of(c) for c in notebook("lessons", LESSON).cells if name_of(c)]
@@ -391,7 +246,12 @@ def test_what_was_changed_is_the_source_s_again(course, autograded):
             assert all(mark[key] == known[key] for key in known)
             if not known.solution:
                 assert cell.source == source[name].source
-    assert "photo" not in source and len(course.graded("messy").cells) == len(messy().nb.cells)
+    assert len(course.graded("messy").cells) == len(messy().nb.cells)
+
+
+def test_a_submission_runs_on_one_core(course, autograded):
+    cell = next(c for c in course.graded("messy").cells if "get_num_threads" in c.source)
+    assert cell.outputs[0].text == "threads: 1\n"
 
 
 def test_demonstrations_are_not_run(course, autograded):
@@ -445,3 +305,77 @@ def test_a_manual_score_survives_another_autograde_and_reaches_the_table(course,
 
     course.nbgrader("generate_feedback", LESSON, "--force", "--student=full")
     assert "Which measurement?" in feedback("full") and f"(Score: {AUTO + 1.5} / 20.0)" in feedback("full")
+
+
+# --- formgrader ---------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(course):
+    """The address of a JupyterLab in the course's root, as an instructor starts it."""
+    log = course.home / "lab.log"
+    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1", "--port=0",
+               "--IdentityProvider.token=t"]
+    with open(log, "w") as file:
+        lab = subprocess.Popen(command, cwd=course.root, env=clean_environment(course.home), stdout=file, stderr=file)
+    try:
+        for _ in range(600):
+            address = re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())
+            if address or lab.poll() is not None:
+                break
+            time.sleep(0.1)
+        assert address, log.read_text()
+        yield address[0]
+    finally:
+        lab.terminate()
+        lab.wait(30)
+
+
+def test_formgrader_lists_the_class_and_takes_a_score(course, autograded, server):
+    chromium = needs_system("chromium", "chromium", "chromium-browser", "google-chrome")
+    playwright = pytest.importorskip("playwright.sync_api")
+    with course.gradebook() as gradebook:
+        submission = gradebook.find_submission_notebook(LESSON, LESSON, "messy").id
+    with playwright.sync_playwright() as play:
+        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"{server}formgrader?token=t")
+        page.wait_for_selector(f"tr:has-text('{LESSON}')")
+        assert page.locator("td.name").all_inner_texts() == LESSONS
+        page.click(f"tr:has-text('{LESSON}') td.num-submissions a")
+        page.wait_for_selector("tr:has-text('partial')")
+        rows = {row["student"]: (row["status"], row["score"]) for row in page.locator("tbody tr").evaluate_all(
+            "rows => rows.map(r => Object.fromEntries([['student', '.student-id'], ['status', '.status'], ['score', '.score']]"
+            ".map(([k, s]) => [k, r.querySelector(s).innerText])))")}
+        assert rows["partial"] == ("graded", "5 / 20")
+        assert rows["messy"] == ("needs manual grading", f"{AUTO:g} / 20")
+        page.goto(f"{server}formgrader/gradebook/{LESSON}/{LESSON}")
+        page.click(f"a[href$='{submission}']")
+        box = page.locator(f"input.score.needs_manual_grade#{WRITTEN}")
+        box.wait_for()
+        with page.expect_response(lambda r: "/api/grade/" in r.url and r.request.method == "PUT") as saved:
+            box.fill("1.5")
+            page.keyboard.press("Tab")
+        assert saved.value.ok
+        browser.close()
+    assert course.grades("messy")[WRITTEN] == (1.5, False)
+    with course.gradebook() as gradebook:
+        assert gradebook.find_submission(LESSON, "messy").score == AUTO + 1.5
+
+
+# --- a lesson that has changed since it was first graded ----------------------------------------------------
+
+
+def test_a_lesson_that_gained_an_exercise_is_refused_with_one_sentence(warm_up):
+    course = warm_up()
+    path = course.root / "solutions" / WARM_UP / f"{WARM_UP}.ipynb"
+    source = nbformat.read(path, as_version=4)
+    source.cells.append(nbformat.from_dict({**source.cells[2], "id": "extra", "metadata": {"nbgrader": {
+        "grade": False, "grade_id": "extra", "locked": True, "schema_version": 3, "solution": False, "task": False}}}))
+    nbformat.write(source, path)
+    said = course.nbgrader("autograde", WARM_UP, "--force", code=1).strip().splitlines()
+    assert said[-1].startswith(f"{WARM_UP} has gained or lost cells (extra) since its first submission was graded")
+    assert "Traceback" not in "".join(said)
+    course.nbgrader("db", "assignment", "remove", WARM_UP, "--force")  # as the sentence says
+    with course.gradebook() as gradebook:
+        assert not gradebook.assignments
