@@ -128,6 +128,7 @@ def tampered():
     made["quiz_grid"].metadata.nbgrader.update(grade=True, solution=False, points=100)
     made["check_quiz_values"].metadata.nbgrader.solution = True
     made[WRITTEN].metadata.nbgrader.update(grade=False)
+    made.insert("quiz_values", "class check:\n    quiz_values = print")  # a check that says nothing
     own = {"grade": True, "solution": False, "locked": True, "task": False, "points": 20, "schema_version": 3}
     made.insert("check_poke", "2", nbgrader={**own, "grade_id": "check_poke"})  # a second check, further down
     made.insert("check_poke", "20", nbgrader={**own, "grade_id": "bonus"})
@@ -141,6 +142,8 @@ def messy():
     known = answers()
     made = full()
     made.insert("setup", "import sys, warnings, logging\nprint('oh', file=sys.stderr)\nwarnings.warn('hm')\nlogging.warning('well')")
+    talk = "get_ipython().events.register('pre_run_cell', lambda *_: print('go', file=sys.stderr))"  # before every cell
+    made.insert("setup", f"import sys\n{talk}")
     loud = "    import sys, warnings\n    warnings.warn('here')\n    print('at', n, file=sys.stderr)\n    print('x' * 2000)\n"
     made["conv_out_size"].source = known["conv_out_size"].replace("    reach", loud + "    reach") + "\nfor i in range(30000):\n    print(i)"
     made["check_conv_out_size"].source += ";"
