@@ -64,12 +64,11 @@ def carry(mine, new, old=None):
         key, text = _key(cell), source(cell)
         if key not in now and key not in was:
             key = _same_text(cell, was, now) or key
-        known = now.get(key) or was.get(key)
-        exercise = known is not None and _mark(known).get("grade_id")
-        if cell.get("_again") or known is None:
-            if text.strip() and not (_mark(cell).get("grade_id") and not _mark(cell).get("solution")):
+        exercise = key is not None and key[0] == "exercise"
+        if cell.get("_again") or not (exercise or key in now or key in was):
+            if text.strip() and not (exercise and not _mark(cell).get("solution")):
                 added.append((place, cell))
-        elif exercise and _mark(known).get("solution"):
+        elif exercise and any(_mark(one).get("solution") for one in (cell, was.get(key, {}), now.get(key, {}))):
             if _is_changed(cell, was.get(key), now.get(key)):
                 if key in now and _mark(now[key]).get("solution"):
                     answers[key] = cell

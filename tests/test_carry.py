@@ -114,10 +114,6 @@ def test_an_answer_whose_exercise_is_gone_is_kept_at_the_end(old):
     mine = with_cell(with_cell(OLD, "id-one", "mine 1"), "id-two", "mine 2")
     gone = notebook(*[cell for cell in NEW["cells"] if not cell["id"].startswith("id-one")])
     result, carried = carry.carry(mine, gone, old)
-    if old is None:  # then nothing tells it from a cell of the student's own: it stays where it was
-        assert "mine 1" in sources(result) and "mine 2" in sources(result)
-        assert not any(carry._mark(cell).get("grade_id") == "one" for cell in result["cells"])
-        return
     assert sources(result)[-2:] == [carry.HEADING, "mine 1"]
     assert not carry._mark(result["cells"][-1]) and carried == {"answers": 1, "cells": 0, "homeless": 1}
     # the next correction takes away the other one: one heading serves both
@@ -128,13 +124,35 @@ def test_an_answer_whose_exercise_is_gone_is_kept_at_the_end(old):
 
 def test_an_untouched_exercise_that_is_gone_goes(old):
     gone = notebook(*[cell for cell in NEW["cells"] if not cell["id"].startswith("id-one")])
-    result, carried = carry.carry(OLD, gone, OLD)
+    result, carried = carry.carry(OLD, gone, old)
     assert sources(result) == sources(gone) and not any(carried.values())
 
 
 def test_a_check_that_the_student_changed_is_the_releases_again(old):
     result, _ = carry.carry(with_cell(OLD, "id-one-check", "3"), NEW, old)
     assert sources(result)[3] == "check.f(f, exact=True)" and "3" not in sources(result)
+
+
+def test_a_copied_check_is_not_kept(old):
+    mine = copy.deepcopy(OLD)
+    mine["cells"].append({**copy.deepcopy(OLD["cells"][3]), "id": "copied"})
+    assert sources(carry.carry(mine, NEW, old)[0]) == sources(NEW)
+
+
+def test_an_answer_whose_exercise_became_something_else_is_kept_at_the_end(old):
+    new = copy.deepcopy(NEW)
+    new["cells"][2] = check("one", "given = 1")
+    result, carried = carry.carry(with_cell(OLD, "id-one", "mine"), new, old)
+    assert sources(result)[2] == "given = 1" and "mine" in sources(result)
+    assert sources(result)[-1] == "mine" and carried["homeless"] == 1
+
+
+def test_the_release_decides_what_is_a_stub_where_nbgrader_left_no_checksum():
+    mine = copy.deepcopy(OLD)
+    for cell in mine["cells"]:
+        carry._mark(cell).pop("checksum", None)
+    new = with_cell(NEW, "id-two", "def f(n, k):\n    # YOUR CODE HERE")
+    assert sources(carry.carry(mine, new, OLD)[0]) == sources(new)
 
 
 def test_a_demo_that_the_student_changed_stays_where_the_release_did_not_change_it():
@@ -163,7 +181,7 @@ def test_a_split_answer_keeps_both_halves(old):
     mine["cells"].insert(2, first)
     result, carried = carry.carry(mine, NEW, old)
     assert sources(result)[1:5] == ["steps = 100", "def f(n):", "return n", "check.f(f, exact=True)"]
-    assert [carry._mark(cell).get("grade_id") for cell in result["cells"]].count("one") == 1
+    assert [carry.source(cell) for cell in result["cells"] if carry._mark(cell).get("grade_id") == "one"] == ["return n"]
     assert carried["answers"] == carried["cells"] == 1
 
 
@@ -262,6 +280,12 @@ def course(tmp_path):
 
 def test_a_copy_is_never_overwritten(course):
     course.save(with_cell(OLD, "id-one", "mine"))
+    before = course.files()
+    assert course.update() is None and course.files() == before
+
+
+def test_cells_that_the_student_deleted_stay_away_until_a_correction(course):
+    course.save(notebook(*OLD["cells"][2:]))
     before = course.files()
     assert course.update() is None and course.files() == before
 
