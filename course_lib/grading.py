@@ -65,7 +65,6 @@ def configure(c, root):
     c.ExportPlugin.to = str(grading / "grades.csv")  # set per run with --to
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
-    c.OverwriteCells.add_missing_cells = False  # RestoreCells does it
     c.Execute.timeout = 300
     c.Execute.iopub_timeout = 60  # 4 s is too short for a cell that prints a lot on a busy machine, and fails the submission
     c.Execute.skip_cells_with_tag = DEMO
