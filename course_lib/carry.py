@@ -22,17 +22,14 @@ def read(path):
     except json.JSONDecodeError as error:
         raise ValueError(f"it is empty or cut off, or broken in line {error.lineno}") from None
     cells = notebook.get("cells") if isinstance(notebook, dict) else None
-    if notebook_format(notebook) != 4 or not isinstance(cells, list):
+    if not isinstance(cells, list) or notebook.get("nbformat") != 4:
         raise ValueError("it is not a notebook of format 4")
     for cell in cells:
-        if not (isinstance(cell, dict) and isinstance(cell.get("cell_type"), str) and isinstance(cell.get("metadata", {}), dict)):
+        kinds = {"cell_type": str, "metadata": dict}
+        if not (isinstance(cell, dict) and all(isinstance(cell.get(name), kind) for name, kind in kinds.items())):
             raise ValueError("one of its cells is not a cell")
         source(cell)
     return notebook
-
-
-def notebook_format(notebook):
-    return notebook.get("nbformat") if isinstance(notebook, dict) else None
 
 
 def write(notebook):

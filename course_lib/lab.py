@@ -35,12 +35,13 @@ def main(arguments, ensure, root=setup_env.ROOT):
             if sentence:
                 print(sentence)
     except OSError as error:
-        raise Stop(f"Your copy of a lesson can't be written in {work} ({error}): put that right and start again.") from None
+        raise Stop(f"Your copies can't be written in {work} ({error}): put that right and start again.") from None
     print(f"Your copies of the lessons are in {work}. Opening {lesson}; Ctrl-C here ends it.")
     # Jupyter would run as root in a container only when told so
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options else []
     # the address is all that a student needs of what Jupyter says at its start
-    quiet = [] if any(o.startswith(("--log-level", "--debug", "--ServerApp.log_level")) for o in options) else ["--log-level=WARN"]
+    talk = ("--log-level", "--debug", "--ServerApp.log_level")
+    quiet = [] if any(option.startswith(talk) for option in options) else ["--log-level=WARN"]
     # torch's threads then sleep while they wait; spinning ones make training many times slower where other programs run too
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     page = [f"--ServerApp.root_dir={work}", f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb"]
@@ -95,7 +96,7 @@ def check_port(port, ip=None):
                 raise Stop(f"Port {port} is in use: end what uses it, give another, or leave --port out.") from None
             if isinstance(error, PermissionError):
                 raise Stop(f"Port {port} is not yours to open: give one from 1024 to 65535, or leave --port out.") from None
-            raise Stop(f"No server can listen on {ip or 'localhost'}, port {port} ({error.strerror}): give another --ip.") from None
+            raise Stop(f"Port {port} is not yours to open: give one above 1023, or leave --port out.") from None
 
 
 def update(release, work):
@@ -140,7 +141,8 @@ def update(release, work):
 
 
 def _told(copy, before, carried):
-    went = [_count(carried["answers"], "answer")] * (carried["answers"] > 0) + [_count(carried["cells"], "cell") + " of your own"] * (carried["cells"] > 0)
+    went = [_count(carried["answers"], "answer")] if carried["answers"] else []
+    went += [_count(carried["cells"], "cell") + " of your own"] if carried["cells"] else []
     new = f"{' and '.join(went)} went into the new version" if went else "the new version is in place"
     at_end = f", {_count(carried['homeless'], 'answer')} to its end (no longer asked)" * (carried["homeless"] > 0)
     return f"{copy.stem} was corrected: {new}{at_end}; run its cells again; your old file is {before.name}, beside it."

@@ -165,19 +165,29 @@ def explain(said, log, cpu_index=None):
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if cpu_index and (network or missing):
         if network:
-            return f"PyTorch's CPU build is at {cpu_index}, which can't be reached from here: start again when it can, or without --cpu."
+            return (
+                f"PyTorch's CPU build is at {cpu_index}, which can't be reached from here: "
+                "start again when it can, or without --cpu."
+            )
         return f"PyTorch's CPU build at {cpu_index} has no {missing[1]} for this machine: start again without --cpu."
     if network:
-        return "The packages could not be downloaded: check the network (and HTTPS_PROXY, if you need one) and start again, it goes on where it stopped."
+        return (
+            "The packages could not be downloaded: check the network (and HTTPS_PROXY, if you need one) "
+            "and start again, it goes on where it stopped."
+        )
     if missing:
         return (
             f"There is no {missing[1]} for Python {platform.python_version()} on {platform.system()} {platform.machine()}: "
             "use a 64-bit Python from 3.11 to 3.14 on Linux, Windows or an Apple-silicon Mac."
         )
     if re.search(r"Permission denied|Access is denied|Read-only file system", text):
-        return f"A file could not be written ({(errors or said)[-1]}): end what uses it or copy the course to a folder of your own, and start again."
+        why = (errors or said)[-1]
+        return (
+            f"A file could not be written ({why}): end what uses it or copy the course to a folder of your own, "
+            "and start again."
+        )
     last = "\n".join("  " + line for line in said[-5:])
-    return f"pip said:\n{last}\nInstalling failed with these words: put right what they name and start again (all of them: {log})."
+    return f"pip said:\n{last}\nInstalling failed with these words: put right what they name and start again (all: {log})."
 
 
 def clock(seconds):

@@ -26,9 +26,8 @@ STAMP = "course.json"
 GB = 1e9
 # (downloaded, needed on the disk while installing) in GB, measured; pip's cache of what it downloaded comes on top.
 SIZES = {"gpu": (3.2, 9.5), "cpu": (0.35, 2.5)}
-QUIET_LAB = {  # JupyterLab's own questions and fetches at its first start
-    "@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "doNotDisturbMode": False, "fetchNews": "false"}
-}
+# no question about news at JupyterLab's first start, and no look for updates of what is pinned
+QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": False, "fetchNews": "false"}}
 
 
 def ensure(files, cpu=False, root=ROOT):
@@ -212,7 +211,8 @@ def _check_modules(missing=None):
     absent = [name for name in ("venv", "ensurepip") if name == missing or importlib.util.find_spec(name) is None]
     if absent:
         package = "python%d.%d-venv" % sys.version_info[:2]
-        raise Stop(f"This Python has no {absent[0]}: install it (on Debian and Ubuntu: 'sudo apt install {package}') and start again.")
+        debian = f"on Debian and Ubuntu: 'sudo apt install {package}'"
+        raise Stop(f"This Python has no {absent[0]}: install it ({debian}) and start again.")
 
 
 def _finish(root, venv):
@@ -263,7 +263,8 @@ def _check_disk(root, kind):
 
 
 def _has_nvidia():
-    return any(os.path.exists(p) for p in ("/proc/driver/nvidia", "/dev/nvidia0", "/dev/dxg")) or bool(shutil.which("nvidia-smi"))
+    signs = ("/proc/driver/nvidia", "/dev/nvidia0", "/dev/dxg")  # the last one is Windows' own Linux
+    return any(map(os.path.exists, signs)) or bool(shutil.which("nvidia-smi"))
 
 
 # one set-up at a time
@@ -275,7 +276,8 @@ def _lock(root):
     try:
         handle = open(root / ".setup.lock", "a+")
     except OSError as error:
-        raise Stop(f"{root} can't be written to ({error.strerror}): copy the course to a folder of your own and start there.") from None
+        why = f"{root} can't be written to ({error.strerror})"
+        raise Stop(f"{why}: copy the course to a folder of your own and start there.") from None
     with handle:
         if not _take(handle):
             print(f"Another set-up is at work in {root}: waiting for it.", flush=True)
