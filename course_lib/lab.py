@@ -96,7 +96,8 @@ def check_port(port, ip=None):
                 raise Stop(f"Port {port} is in use: end what uses it, give another, or leave --port out.") from None
             if isinstance(error, PermissionError):
                 raise Stop(f"Port {port} is not yours to open: give one from 1024 to 65535, or leave --port out.") from None
-            raise Stop(f"Port {port} is not yours to open: give one above 1023, or leave --port out.") from None
+            why = f"No server can listen on {ip or 'localhost'}, port {port} ({error.strerror})"
+            raise Stop(f"{why}: give another --ip.") from None
 
 
 def update(release, work):

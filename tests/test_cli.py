@@ -480,6 +480,8 @@ def test_a_port_in_use_is_a_sentence_before_anything_is_set_up(tmp_path):
             with pytest.raises(Stop, match=rf"Port {port} is in use: "):
                 lab.main(options, pytest.fail, root=tmp_path)
     lab.check_port(port)
+    with pytest.raises(Stop, match=r"No server can listen on 192\.0\.2\.1, port .*: give another --ip\.$"):
+        lab.check_port(port, "192.0.2.1")  # an address for documentation, nobody's own
     for wrong in ("70000", "http"):
         with pytest.raises(Stop, match="is not a port"):
             lab.main([f"--port={wrong}"], pytest.fail, root=tmp_path)
