@@ -50,16 +50,16 @@ print("mask: ", tuple(mask.shape), mask.dtype, "with labels", mask.unique().toli
 print("the labels mean:", dict(enumerate(scenes.classes)))
 
 # %% [markdown]
-# Remember these shapes; they hold in every lesson. A picture is `(3, H, W)`: red, green and blue, each from 0 to 1. A batch of pictures is `(B, 3, H, W)`. A **mask** is `(H, W)`, a batch of masks `(B, H, W)`: whole numbers of type `int64`, and each number is the *name* of a class. One number names none: 255 marks a pixel that nobody labelled, because it was too unclear to say, or because it lies outside the picture.
+# Remember these shapes; they hold in every lesson. A picture is `(3, H, W)`: red, green and blue, each from 0 to 1. A batch of pictures is `(B, 3, H, W)`. A **mask** is `(H, W)`, a batch of masks `(B, H, W)`: whole numbers of type `int64`, and each number is the *name* of a class. One number names none: 255 marks a pixel that nobody labelled, because it was too unclear to say, or because the picture was padded there.
 #
-# This kind of mask is a **trimap**: 0 for the pet, 1 for the background, 2 for a thin border where the two meet. The three classes are those of the Oxford-IIIT Pet data set (which numbers them from 1). Lessons can use it instead of Menagerie where there is a network.
+# This kind of mask is a **trimap**: 0 for the pet, 1 for the background, 2 for a border band where the two meet. The three classes are those of the Oxford-IIIT Pet data set (which numbers them from 1). Lessons can use it instead of Menagerie where there is a network.
 
 # %% tags=["demo"]
 images, masks = data.stack(data.scenes("train", size=128), 8)
 plot.grid(list(images), columns=4, title="Eight scenes of the training split")
 
 # %% [markdown]
-# Ask for the same scene twice and you get the same pixels. A scene follows from the split, a seed and its number alone. And no animal or place of the training split is ever seen in the validation split, so a good score there is no memory.
+# Ask for the same scene twice and you get the same pixels. A scene follows from the split, a seed and its number alone. And no animal or place of the training split is ever seen in the validation split, so a good score there cannot come from memory.
 #
 # The same scene can be labelled in several ways. A **semantic** map says what kind of thing each pixel is. An **instance** map tells two animals of one kind apart. A **box** is four numbers, and says only roughly where.
 
@@ -67,7 +67,7 @@ plot.grid(list(images), columns=4, title="Eight scenes of the training split")
 several = data.scenes("train", size=128, animals=3, target=("semantic", "instance", "boxes"))
 image, target = several[5]
 print("boxes, as x1 y1 x2 y2:", target["boxes"]["boxes"].tolist())
-plot.grid([image, target["semantic"], target["instance"]], ["the scene", "semantic map", "instance map"])
+plot.grid([image, target["semantic"], target["instance"]], ["the scene", "semantic map", "instance map (each animal its colour)"])
 
 # %% [markdown]
 # Now look at one scene closely. Move the opacity, and switch classes on and off.
@@ -115,7 +115,7 @@ check.count_pixels(count_pixels) & check.count_pixels(count_pixels, seed=71993)
 check.count_pixels.hint()
 
 # %% [markdown]
-# Type `check.` and press **Tab** to see what this lesson can check.
+# Type `check.` in a cell of your own and press **Tab** to see what this lesson can check.
 #
 # What share of the pixels does each class have? Take two hundred scenes.
 
@@ -126,7 +126,7 @@ for name, share in zip(data.TRIMAP, shares):
     print(f"{name:12}{share:6.1%}  {'█' * int(60 * share)}")
 
 # %% [markdown] statement="colour" minutes=6 level=1
-# Background has most of the pixels and the border very few. A network that never says "border" would still be right nearly everywhere. Keep that in mind for the lessons on losses and metrics.
+# Background has three quarters of the pixels. A network that always says "background" is right on all of those, and has learned nothing. Keep that in mind for the lessons on losses and metrics.
 #
 # ### Colour a label map
 #
@@ -184,7 +184,7 @@ check.blend(blend) & check.blend(blend, seed=33071)
 # Look at your own work. The next cell makes the picture from the top of this lesson with your three functions.
 
 # %%
-palette = torch.tensor([[0.90, 0.62, 0.00], [0.34, 0.71, 0.91], [0.00, 0.00, 0.00]])
+palette = torch.tensor([[0.90, 0.62, 0.00], [0.00, 0.00, 0.00], [0.34, 0.71, 0.91]])
 image, mask = data.scenes("val", size=256)[3]
 try:
     painted = blend(image, colour(mask, palette), 0.5)
@@ -237,7 +237,7 @@ except Exception:
 # %% [markdown]
 # ## 5 · Save, come back, hand in
 #
-# JupyterLab saves this notebook every two minutes, and whenever you press **Ctrl + S** (⌘ S on a Mac). Your answers stay in it when you close the window. To go on later, start the course again and choose *Run → Run All Cells*: the code runs again, and the answers are yours.
+# JupyterLab saves this notebook every two minutes, and whenever you press **Ctrl + S** (⌘ S on a Mac). Your answers stay in it when you close the window. To go on later, start the course again and choose *Run → Run All Cells*: the code runs again, and your answers are still there.
 #
 # To hand in, save, and give your instructor the notebook file, or submit it the way the course's README says. Before that, choose *Kernel → Restart Kernel and Run All Cells…* once. It shows you what the grader will see.
 #

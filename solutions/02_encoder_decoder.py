@@ -13,7 +13,7 @@
 # - build an encoder–decoder that takes a picture of any size;
 # - show where such a network errs, and say why.
 #
-# **You need** lesson 00, and to have met a convolution with kernel, stride and padding before. **Time:** 90 minutes. **Points:** 20.
+# **You need** lesson 00, and to have met before: a convolution with kernel, stride and padding; `nn.Module`; `backward()`; `reshape` and `permute`. **Time:** 90 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -29,7 +29,7 @@ print(f"torch {torch.__version__}, device: {train.device()}")
 plot.shape_flow(models.EncoderDecoder(classes=3, base=8, depth=4), size=64)
 
 # %% [markdown]
-# Read it from left to right. A block's height is the height of the map, its width is the number of channels. Four times the map is halved, while the channels double. Then four times the reverse. The narrow place in the middle is the **bottleneck**: 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
+# Read it from left to right. The taller a block, the larger its map; the wider, the more channels (both drawn as square roots). Four times the map is halved, while the channels double. Then four times the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
 #
 # ## 1 · Why shrink at all?
 #
@@ -46,7 +46,7 @@ crops = [framed[:, row + 31 - n // 2 : row + 32 + n // 2, column + 31 - n // 2 :
 plot.grid(crops, [f"{n} × {n} pixels" for n in windows], title="The same pixel, with more and more around it")
 
 # %% [markdown]
-# Seven pixels are texture. Thirty-one are a guess. At sixty-three you see what it is. A network is in the same position: to label a pixel it must look at a wide surrounding, its **receptive field**.
+# The pixel is the one in the middle of each window. Seven pixels are texture and a bright patch. Thirty-one are a guess. At sixty-three you see what it is. A network is in the same position: to label a pixel it must look at a wide surrounding, its **receptive field**.
 #
 # One 3 × 3 convolution sees 3 pixels across. A second one sees 5, a third 7: each adds 2. To see 63 pixels you need 31 of them, all at full size, and full size is expensive. Compare that with a network that halves the map as it goes.
 
@@ -65,16 +65,16 @@ print(f"31 layers at full size:           {plain / 1e9:5.1f} billion multiplicat
 print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplications, field 140")
 
 # %% [markdown]
-# The halving network costs about a quarter and sees more than twice as far. (With exercise 3 you can check the 140. Count each halving as a pooling layer of kernel 2 and stride 2.) That is the bargain of every encoder: **context is bought with resolution**.
+# The halving network costs about a quarter and sees more than twice as far. (With exercise 3 you can check the 140. Count each halving as a pooling layer of kernel 2 and stride 2.) (The way back up is not counted yet.) That is the bargain of every encoder: **context is bought with resolution**.
 #
 # ## 2 · The size after one layer
 #
-# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders. Watch the gaps between the taps, and how far the second output pixel sits from the first.
+# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders for kernel, stride and dilation. Watch, on the left, the gaps between the taps, and how far the second output pixel sits from the first. (The right side shows what a stack of such layers sees; section 4 comes back to it.)
 
 # %% tags=["demo"]
 widgets.taps()
 
-# %% [markdown] statement="conv_out_size" minutes=5 level=1
+# %% [markdown] statement="conv_out_size" minutes=4 level=1
 # A kernel of 3 at dilation 1 reaches over 3 pixels. At dilation 2 its taps stand at 0, 2, 4, so it reaches over 5. In general the reach is *d*(*k* − 1) + 1, not *d*·*k*: there are only *k* − 1 gaps between *k* taps.
 #
 # How many places does the kernel have? Seven pixels, a kernel of 3, stride 2, no padding: its left edge can stand at 0, 2 and 4. At 6 it would hang over the end, so that place is not used. Three places, three output pixels.
@@ -107,7 +107,7 @@ check.conv_out_size(conv_out_size) & check.conv_out_size(conv_out_size, seed=603
 # %% [markdown]
 # If you are stuck, ask for a hint in a cell of your own: `check.conv_out_size.hint()`. There are three; the last is nearly the answer.
 #
-# Look again. Classifiers end on a 7 × 7 map of a 224 × 224 picture. How many halvings is that? Let torch count.
+# Look again. Many classifiers end on a 7 × 7 map of a 224 × 224 picture. How many halvings is that? Let torch count.
 
 # %%
 x = torch.empty(1, 1, 224, 224, device="meta")  # on "meta" a tensor has a shape and no numbers: free
@@ -132,7 +132,7 @@ for stage in models.trace(net, (1, 3, 64, 64)):
     print(f"{stage.name:12}{shape:>14}{stage.channels * stage.height * stage.width:9,}{stage.parameters:12,}")
 
 # %% [markdown]
-# Each halving leaves a quarter of the places. Doubling the channels gives back a factor of two, so that the number of values falls by half at each level. Why double at all? A place now stands for four times as much of the picture, and there is more to say about it. And it costs nothing extra: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many multiplications as before.
+# Each halving leaves a quarter of the places. Doubling the channels gives back a factor of two, so that the number of values falls by half at each level. Why double at all? A place now stands for four times as much of the picture, and there is more to say about it. And it costs no extra multiplications: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many as before. (Its weights are four times as many.)
 #
 # The parameters pile up at the bottom, where the channels are many. The values are fewest there. Of 12,288 numbers in the picture, 2,048 are left.
 #
@@ -141,7 +141,7 @@ for stage in models.trace(net, (1, 3, 64, 64)):
 # %% tags=["demo"]
 widgets.shape_tracer()
 
-# %% [markdown] statement="trace_shapes" minutes=10 level=2
+# %% [markdown] statement="trace_shapes" minutes=8 level=2
 # ### Shapes through a net
 #
 # A net is given as a list of rows, one for each layer, in order:
@@ -189,12 +189,10 @@ check.trace_shapes(trace_shapes) & check.trace_shapes(trace_shapes, seed=18803)
 # So a layer adds *d*(*k* − 1) steps, and the length of a step is the product of the strides *before* it. The figures below are not drawn from that rule. Each pokes one output pixel and asks torch by gradient which input pixels it depends on.
 
 # %% tags=["demo"]
-plot.field([(3, 1, 1)] * 4, size=41)
-
-# %% tags=["demo"]
+display(plot.field([(3, 1, 1)] * 4, size=41))
 plot.field([(3, 2, 1)] * 4, size=41)
 
-# %% [markdown] statement="receptive_field" minutes=8 level=2
+# %% [markdown] statement="receptive_field" minutes=6 level=2
 # Four plain layers see 9 pixels; four layers of stride 2 see 31. A common saying is that a stride doubles the field. It does not. It doubles *what each later layer adds*: 2, then 4, then 8, then 16.
 #
 # ### The receptive field of a stack
@@ -220,7 +218,7 @@ check.receptive_field(receptive_field)
 check.receptive_field(receptive_field) & check.receptive_field(receptive_field, seed=44209)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="poke" minutes=12 level=3
+# %% [markdown] statement="poke" minutes=10 level=3
 # A formula can be wrong in ways that look right. So measure. The gradient of an output pixel says how much it changes when an input pixel changes a little. In a stack of convolutions it is 0 exactly where the output pixel does not look, unless weights happen to cancel.
 #
 # ### Poke one pixel
@@ -250,18 +248,18 @@ check.poke(poke) & check.poke(poke, seed=90121)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now poke a whole network. The formula gives the outermost pixels that *can* matter. The gradient shows how much each of them does.
+# Now poke a whole network, with three halvings. The box says which pixels *can* matter. The colours say how much each of them does.
 
 # %% tags=["demo"]
 torch.manual_seed(0)
 plot.field(models.EncoderDecoder(classes=3, base=8, depth=3), size=128)
 
 # %% [markdown]
-# The middle glows and the rim is faint. Many paths lead from a central pixel to the output, few from one at the rim. Before training, most of the theoretical field is unused. A large field is a possibility, not a promise.
+# The middle glows and the rim is faint: mind that each step of the scale is a factor. Many paths lead from a central pixel to the output, few from one at the rim. Every pixel in the box counts a little, and most of the gradient is in the middle. A large field is a possibility, not a promise. (It is wider than the encoder's field alone: growing the map back widens it too.)
 #
 # ## 5 · The way back up
 #
-# The encoder has done its work: a small map with many channels, each place knowing its surroundings. Now the map must grow. Here are four ways to double a 4 × 4 map. The weights of the last two are random; a network would learn them.
+# The encoder has done its work: a small map with many channels, each place knowing its surroundings. Now the map must grow. Here are four ways to double a 4 × 4 map. The weights of the last two are random; a network would learn them. What each of them does, you will write yourself.
 
 # %% tags=["demo"]
 torch.manual_seed(3)
@@ -270,12 +268,12 @@ grown = {
     "the map, 4 × 4": small,
     "nearest": F.interpolate(small, scale_factor=2, mode="nearest"),
     "bilinear": F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False),
-    "transposed, k3 s2": nn.ConvTranspose2d(1, 1, 3, stride=2, bias=False)(small).detach(),
+    "transposed, k2 s2": nn.ConvTranspose2d(1, 1, 2, stride=2, bias=False)(small).detach(),
     "pixel shuffle": F.pixel_shuffle(nn.Conv2d(1, 4, 1, bias=False)(small), 2).detach(),
 }
 plot.grid([g[0, 0] for g in grown.values()], list(grown), columns=5, title="Four ways up")
 
-# %% [markdown] statement="transposed_conv" minutes=14 level=3
+# %% [markdown] statement="transposed_conv" minutes=12 level=3
 # **Nearest** copies each value into a 2 × 2 block. **Bilinear** blends neighbours. Neither has anything to learn, so a convolution follows.
 #
 # A **transposed convolution** learns to paint. Each input pixel holds a brush: the kernel, times the pixel's value. It paints its patch on an empty canvas, its neighbour paints the next patch *s* pixels further, and where patches overlap, the paint adds up.
@@ -312,7 +310,7 @@ check.transposed_conv(transposed_conv)
 check.transposed_conv(transposed_conv) & check.transposed_conv(transposed_conv, seed=7741)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="overlap_count" minutes=5 level=1
+# %% [markdown] statement="overlap_count" minutes=3 level=1
 # In the example, the middle pixel was painted twice and the others once. That is where checkerboards begin.
 #
 # ### Who paints where?
@@ -350,10 +348,10 @@ def painted(k, s, n=8):
 maps = {f"kernel {k}, stride 2": painted(k, 2) for k in (3, 5, 4, 2)}
 for name, m in maps.items():
     print(f"{name}: (max − min) / mean = {(m.max() - m.min()) / m.mean():.2f}")
-plot.grid(list(maps.values()), list(maps), title="How often each output pixel is painted")
+plot.overlap(maps["kernel 3, stride 2"].long(), kernel=3, stride=2)
 
 # %% [markdown]
-# With kernels 3 and 5 some pixels are painted four or nine times, and their neighbours less often. The pattern repeats every 2 pixels, and what it makes is called a **checkerboard**. With kernels 4 and 2 the count is even: the stride divides the kernel.
+# With kernels 3 and 5 some pixels are painted four or nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. With kernels 4 and 2 the count is even: the stride divides the kernel.
 #
 # Even is not the same as safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
 
@@ -366,10 +364,10 @@ print(f"spread of values: transposed k2 s2 {by_painting.std():.3f}, nearest + co
 plot.grid([flat[0, 0], by_painting, by_nearest],
           ["a flat map", "transposed, k2 s2", "nearest, then 3 × 3"], title="Random weights on a flat map")
 
-# %% [markdown] statement="shuffle_pixels" minutes=6 level=2
+# %% [markdown] statement="shuffle_pixels" minutes=5 level=2
 # From a flat map the transposed convolution draws a grid; the resize with a convolution draws none. Training can remove the grid, but has to work for it.
 #
-# The fourth way, **pixel shuffle**, computes all four pixels of a block as four channels of one place, and then lays them out. There is nothing to learn in the laying out. It only moves numbers.
+# The fourth way, **pixel shuffle**, computes all four pixels of a block as four channels of one place, and then lays them out. The laying out only moves numbers; it learns nothing.
 #
 # ### Shuffle the pixels
 #
@@ -395,7 +393,7 @@ check.shuffle_pixels(shuffle_pixels) & check.shuffle_pixels(shuffle_pixels, seed
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Look again at kernel 2, stride 2. Each input pixel computes four numbers from its channels and lays them out as a block. That *is* a 1 × 1 convolution followed by a pixel shuffle. Move the weights across and see.
+# Look again at kernel 2, stride 2. Each input pixel computes four numbers from its channels and lays them out as a block. That *is* a 1 × 1 convolution followed by a pixel shuffle. So pixel shuffle has the same fault: four weights paint one block, and nothing makes them alike. Move the weights across and see.
 
 # %%
 x = torch.randn(1, 5, 7, 7)
@@ -465,48 +463,52 @@ check.build_net(build_net) & check.build_net(build_net, seed=2203)
 # %% [markdown]
 # ## 7 · Where does it err?
 #
-# Time to train one: the library's encoder–decoder, without skips, on scenes of Menagerie. The classes are those of a **trimap**: pet, background, and a thin border between them. The scenes that we test on show animals and places that the network has never seen.
+# Time to train two: the library's encoder–decoder, without skips, once with four halvings and once with two, on scenes of Menagerie. The classes are those of a **trimap**: pet, background, and a border band between them. The scenes that we test on show animals and places that the networks have never seen.
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 400), gpu=(128, 2000))
 scenes, unseen = data.scenes("train", size=size, length=4000), data.scenes("val", size=size, length=200)
-torch.manual_seed(0)
-net = models.EncoderDecoder(classes=3, base=8, depth=4)
-history = train.fit(net, scenes, steps=steps, title="no skips")
-scores = train.evaluate(net, unseen)
-print(history)
-print(scores)
+nets = {}
+for depth in (4, 2):
+    torch.manual_seed(0)
+    nets[depth] = models.EncoderDecoder(classes=3, base=8, depth=depth)
+    print(train.fit(nets[depth], scenes, steps=steps, title=f"{depth} halvings", curve=False))
+    print(f"{depth} halvings:", train.evaluate(nets[depth], unseen))
+
+# %% tags=["demo", "experiment"]
 images, truth = data.stack(unseen, 200)
-guess = train.predict(net, images)
+guess = train.predict(nets[4], images)
 plot.comparison(images[:4], truth[:4], guess[:4], classes=data.TRIMAP)
 
 # %% [markdown]
-# Look at the predictions. The network has found the animals, and smudged their outlines. Of the border, a band two pixels wide, it draws next to nothing. Is that an impression, or a fact? Measure how far each wrong pixel lies from the nearest boundary between two classes.
+# This is the network with four halvings. It has found that an animal is there, and roughly where. The outline is smudged, and antlers and legs are gone. Is that an impression, or a fact? Measure how far each wrong pixel lies from the nearest boundary between two classes. To judge the numbers, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
-rates = train.errors_by_distance(guess, truth)
-distance = train.distance_to_boundary(truth)
-wrong = guess != truth
-near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
-print(f"wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}, a factor of {near / far:.1f}")
+distance, rates = train.distance_to_boundary(truth), {}
+for name, answer in {"four halvings": guess, "background everywhere": torch.ones_like(truth)}.items():
+    rates[name], wrong = train.errors_by_distance(answer, truth), answer != truth
+    near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
+    print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}, a factor of {near / far:.1f}")
 plot.error_density(rates)
 
 # %% [markdown]
-# Within three pixels of a boundary the errors are several times denser than elsewhere. Away from it, the network mostly knows what it sees. It does not know *where exactly* it ends.
+# Within three pixels of a boundary the network's errors are several times denser than elsewhere. But look at the second curve: knowing nothing gives much the same shape. Animals and their border *are* where the boundaries are. So this measurement alone proves little.
 #
-# Thin things are all boundary. Call a pet pixel **thin** if no 5 × 5 square of animal fits over it, and compare how many of the thin and the other pixels were found.
+# Ask something that "background everywhere" cannot answer: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. And compare with the second network, which has two halvings and is otherwise the same.
 
 # %% tags=["demo", "experiment"]
-animal = (truth == 0).float()[:, None]
-inside = -F.max_pool2d(-F.pad(animal, (2, 2, 2, 2)), 5, stride=1)  # a 5 × 5 square fits around this pixel
-thick = F.max_pool2d(inside, 5, stride=1, padding=2)
-thin = ((animal == 1) & (thick == 0))[:, 0]
-found = guess == 0
-print(f"found of the thin pet pixels: {found[thin].float().mean():.1%}")
-print(f"found of the other pet pixels: {found[(truth == 0) & ~thin].float().mean():.1%}")
+animal = truth != 1  # pet or its border
+inside = -F.max_pool2d(-F.pad(animal.float()[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
+thick = F.max_pool2d(inside, 5, stride=1, padding=2)[:, 0] == 1
+for depth, net in nets.items():
+    found = train.predict(net, images) != 1
+    thin_found, thick_found = found[animal & ~thick].float().mean(), found[thick].float().mean()
+    print(f"{depth} halvings: found {thin_found:.0%} of the thin pixels and {thick_found:.0%} of the thick ones")
 
 # %% [markdown] quiz="field" answer="c"
-# Legs, antlers and tails go first. At the bottleneck one place stands for 16 × 16 pixels. Its 128 numbers describe what is in that block, and a little of where. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone.
+# Legs, antlers and tails go first. With two halvings the thick parts gain somewhat, and the thin ones are found about twice as often. So it is the halving that loses them.
+#
+# At the bottleneck of the first network, one place stands for 16 × 16 pixels. Its 128 numbers describe that block and its surroundings, and a little of where things are. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone. In the second network a place stands for 4 × 4 pixels, so there is less to guess. Then why not always two halvings? Section 1: such a network sees far less of the picture. Here an animal is 50 pixels long; in a photograph it is 500.
 #
 # That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder cannot invent it. Each architecture in the lessons to come answers it differently: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
 #
@@ -541,11 +543,11 @@ print(f"found of the other pet pixels: {found[(truth == 0) & ~thin].float().mean
 # - a) Values halve, multiplications stay the same.
 #   > Yes. A quarter of the places times twice the channels is half. A convolution pays for channels in times channels out: a quarter times four.
 # - b) Values stay the same, multiplications halve.
-#   > A quarter of the places with twice the channels leaves half the values.
+#   > A quarter of the places with twice the channels leaves half the values. And twice the channels in *and* out make up for the quarter, so the multiplications stay the same.
 # - c) Both halve.
 #   > For the values that is right. A convolution pays for channels in *times* channels out, so doubling both costs four times as much a place.
 # - d) Values quarter, multiplications halve.
-#   > The places are a quarter, but each now holds twice as many values.
+#   > The places are a quarter, but each now holds twice as many values: half. And a convolution pays for channels in *times* channels out, a quarter times four.
 
 # %% [markdown]
 # **An interviewer asks:** "Your segmentation network finds every bicycle and loses most of the spokes. More training does not help. It has an encoder and a decoder with five halvings and no skips. What is going on, and what measurement would convince me?"
@@ -558,10 +560,8 @@ print(f"found of the other pet pixels: {found[(truth == 0) & ~thin].float().mean
 # To show it, plot the error rate against the distance from the nearest boundary, and the recall of thin parts apart from that of thick ones. If the explanation is right, the errors gather within a few pixels of boundaries and recall falls with thickness, on training images too. If the network merely had not learned what a bicycle is, errors would lie inside the objects as well, and training images would do better than new ones. A second test: train the same network with fewer halvings, or with skips. Thin recall should rise while the interior stays as it was.
 
 # %% [markdown]
-# ## What you can do now
+# ## Hand in
 #
-# You can trace a network's shapes, compute and measure its field, grow a map in four ways, and say where an encoder–decoder fails and how you know.
-#
-# To hand in: save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 03 turns a classifier into a segmenter and adds back what its early layers knew.
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 03 turns a classifier into a segmenter and adds back what its early layers knew.
 #
 # *To read on:* V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016); A. Odena, V. Dumoulin and C. Olah, "Deconvolution and checkerboard artifacts" (2016); A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks" (2019); W. Luo and others, "Understanding the effective receptive field in deep convolutional neural networks" (2016); W. Shi and others, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network" (2016).

@@ -160,15 +160,15 @@ def seen(run, pattern):
 def experiment(run_notebook):
     """{seed: (error density within 3 px, further away, mIoU, border IoU)}: seed 0 as the lesson ran it, 1 and 2 run here."""
     run = run_notebook("solutions", "02_encoder_decoder")
-    near, far = seen(run, r"wrong within 3 px of a boundary: ([\d.]+)%, further away: ([\d.]+)%")
-    miou, border = seen(run, r"mIoU ([\d.]+) \(.*border ([\d.]+)\)")
+    near, far = seen(run, r"four halvings: wrong within 3 px of a boundary: ([\d.]+)%, further away: ([\d.]+)%")
+    miou, border = seen(run, r"4 halvings: mIoU ([\d.]+) \(.*border ([\d.]+)\)")
     results = {0: (near / 100, far / 100, miou, border)}
     source = next(c.source for c in run.cells if "train.fit(" in c.source)
     size, steps = (int(v) for v in re.search(r"cpu=\((\d+), (\d+)\)", source).groups())
-    settings = {k: int(v) for k, v in re.findall(r"(classes|base|depth)=(\d+)", source)}
+    settings = {k: int(v) for k, v in re.findall(r"(classes|base)=(\d+)", source)}
     for seed in (1, 2):
         torch.manual_seed(seed)
-        net = models.EncoderDecoder(**settings)
+        net = models.EncoderDecoder(**settings, depth=4)
         length = int(re.search(r'"train", size=size, length=(\d+)', source)[1])
         train.fit(net, data.scenes("train", size=size, length=length), steps=steps, seed=seed, curve=False)
         unseen = data.scenes("val", size=size, length=200)
@@ -190,10 +190,13 @@ def test_errors_gather_within_three_pixels_of_a_boundary(experiment, capsys):
 
 
 @pytest.mark.slow
-def test_thin_parts_are_lost_first(run_notebook):
+def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebook):
     run = run_notebook("solutions", "02_encoder_decoder")
-    thin, thick = seen(run, r"found of the thin.*?: ([\d.]+)%\nfound of the other.*?: ([\d.]+)%")
-    assert thin < thick - 10
+    thin, thick = {}, {}
+    for depth in (4, 2):
+        thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
+    assert thin[4] < thick[4] - 20
+    assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
 
 
 def test_checks_of_both_lessons_are_known_by_their_outcomes():

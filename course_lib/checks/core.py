@@ -248,20 +248,22 @@ class Trial:
         return dict(zip(names, self._pull(self.run(net, x), weights)))
 
     def layers(self, net, x):
-        """What a module's convolutions do to x, in the order they run: dicts of out, kernel, height, width."""
+        """The convolutions that run when a module is called on x, in order: dicts of out, kernel, height, width, registered."""
         import torch
+        from torch.nn.modules.module import register_module_forward_hook
 
-        seen, kinds = [], (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+        seen, known, kinds = [], set(net.modules()), (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
 
         def note(module, _, out):
-            seen.append(dict(out=out.shape[1], kernel=module.kernel_size[0], height=out.shape[-2], width=out.shape[-1]))
+            if isinstance(module, kinds):
+                seen.append(dict(out=out.shape[1], kernel=module.kernel_size[0], height=out.shape[-2], width=out.shape[-1],
+                                 registered=module in known))
 
-        hooks = [m.register_forward_hook(note) for m in net.modules() if isinstance(m, kinds)]
+        hook = register_module_forward_hook(note)
         try:
             self.run(net, x)
         finally:
-            for hook in hooks:
-                hook.remove()
+            hook.remove()
         return seen
 
     def _guarded(self, function, args, kwargs):

@@ -2,7 +2,7 @@
 
 import torch
 
-from .core import Lesson, kind
+from .core import Lesson, kind, same
 
 check = Lesson("00_start_here")
 IGNORE = 255
@@ -20,7 +20,7 @@ def _mask(t, counts, *shape, ignored=0):
 count_pixels = check.exercise(
     "count_pixels",
     hints=(
-        "`mask == 2` is a mask of True and False. What does `.sum()` make of it?",
+        "What does Python make of True + True + False? A comparison such as `mask == 2` gives many such values at once.",
         "Do it for every class from 0 to classes − 1. A class that does not occur then gets its 0 by itself.",
         "Collect one count for each class in a list, and turn the list into a tensor at the end. Nothing has to be done about 255: "
         "you never ask for it. (`torch.bincount` can do it in one call, if you take out the 255s first.)",
@@ -81,12 +81,18 @@ def _(t):
 colour = check.exercise(
     "colour",
     hints=(
-        "`palette[2]` is the colour of class 2. What is `palette[mask]`, when `mask` is a whole map of labels?",
+        "Indexing takes more than one number at a time. Try `palette[torch.tensor([2, 0])]`, and look at the shape.",
         "`palette[mask]` is (H, W, 3), and pictures are (3, H, W): move the last axis to the front. "
         "255 is no row of the palette, so deal with those pixels before you look anything up.",
         "Replace 255 by 0 in a copy of the mask, look the colours up, move the axis, and last paint the pixels where the mask was 255 white.",
     ),
 )
+
+
+def _axes(shape, height, width):
+    """What a picture's wrong shape says about its axes."""
+    return {(height, width, 3): " Move the colour axis to the front.",
+            (3, width, height): " Height and width have changed places."}.get(shape, "")
 
 
 def _colour_part(t, mask, palette):
@@ -95,8 +101,12 @@ def _colour_part(t, mask, palette):
     given = f"a mask of shape {tuple(mask.shape)} and {len(palette)} colours"
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != (3, height, width):
         shape = tuple(got.shape) if isinstance(got, torch.Tensor) else None
-        more = " Move the colour axis to the front." if shape == (height, width, 3) else ""
+        more = _axes(shape, height, width)
         t.fail(f"For {given}: expected a tensor of shape (3, {height}, {width}), got {kind(got)}{more}")
+    mixed = torch.stack([palette[min(int(label), len(palette) - 1)] for label in mask.flatten()]).reshape(got.shape)
+    if same(got[:, mask != IGNORE], mixed[:, mask != IGNORE], 1e-4):
+        t.fail(f"For {given}: the shape is right and the colours are scrambled. `reshape` keeps the order of the numbers; `permute` moves axes.",
+               _draw_colours(got, mask, palette))
     for row in range(height):
         for column in range(width):
             label = int(mask[row, column])
@@ -127,7 +137,7 @@ def _(t):
     want = (3, *mask.shape)
     shape = tuple(got.shape) if isinstance(got, torch.Tensor) else None
     if shape != want:
-        more = " Move the colour axis to the front." if shape == (*mask.shape, 3) else ""
+        more = _axes(shape, *mask.shape)
         t.fail(f"For a mask of shape {tuple(mask.shape)}: expected a tensor of shape {want}, got {kind(got)}{more}")
     if not got.is_floating_point():
         t.fail(f"For a palette of dtype float32: expected a float picture, got {str(got.dtype).removeprefix('torch.')}.")
@@ -184,7 +194,7 @@ def _blend_part(t, opacities, n=(3, 4, 5)):
                     more = " The two weights have changed places: at opacity 1 only the colours are left."
                 elif not min(a, b) - 1e-3 <= have <= max(a, b) + 1e-3:
                     more = " That is not between the two: the weights must add up to 1."
-                t.fail(f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, your picture is {have:.3f}.{more}")
+                t.fail(f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, it should be {a + (b - a) * opacity:.3f}; your picture is {have:.3f}.{more}")
 
 
 @blend.part("opacity 0 and opacity 1", 1)

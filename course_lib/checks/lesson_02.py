@@ -45,6 +45,7 @@ def _conv_part(t, cases):
             (_conv_size(n, d * k, s, p, 1), f"This takes the reach as d·k = {d * k}; the taps span d(k − 1) + 1 = {reach}."),
             (_conv_size(n + p, k, s, 0, d), "This pads one end only; p pixels are added at both."),
             (_conv_size(n, k, 1, p, d), f"This forgets the stride: only every {s}th place of the left edge counts."),
+            ((n + 2 * p) // s, "The kernel's own reach is not taken off: it must stay on the row."),
             (want - 1, "This is one too few: the place at 0 counts too."),
             (want + 1, "This is one too many: a kernel that hangs over the end is not placed."),
         ]
@@ -78,7 +79,7 @@ def _(t):
 
 @conv_out_size.part("dilation", 0.5)
 def _(t):
-    _conv_part(t, [(t.random.randint(20, 60), 3, 1, 0, 3), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 1, 4)])
+    _conv_part(t, [(t.random.randint(20, 60), 3, 1, 0, 3), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 0, 4)])
 
 
 # --- shapes through a net -----------------------------------------------------------------------------------
@@ -122,6 +123,8 @@ def _trace_part(t, rows, shape):
     given = f"the net {rows} and shape {shape}"
     if not isinstance(got, (list, tuple)):
         t.fail(f"For {given}: expected a list of (C, H, W), got {got!r}.")
+    if len(got) == 3 and all(isinstance(g, int) for g in got):
+        t.fail(f"For {given}: {tuple(got)} is one shape. Return a list with the shape after each row.")
     got = [tuple(g) if isinstance(g, (list, tuple)) else g for g in got]
     if len(got) == len(want) + 1 and got[1:] == want:
         t.fail(f"For {given}: every shape is right, but the list starts with the input; start with what the first layer gives.")
@@ -138,6 +141,8 @@ def _trace_part(t, rows, shape):
             message += " The channels stand last; the order is (C, H, W)."
         elif mine == (right[0], right[1], right[1]):
             message += " The width follows from the width, not from the height."
+        elif isinstance(mine, tuple) and any(isinstance(n, float) for n in mine):
+            message += " A size is an `int`: divide with `//`."
         elif row[0] == "pool" and mine == (right[0], *(-(-n // row[1]) for n in before[1:])):
             message += " Pooling rounds down: a window that hangs over the end is not used."
         elif row[0] == "conv" and mine == (right[0], *(_conv_size(n + row[4], row[2], row[3], 0, 1) for n in before[1:])):
@@ -146,6 +151,8 @@ def _trace_part(t, rows, shape):
             message += " Pooling keeps the channels." if row[0] == "pool" else " Height and width are right, the channels are not."
         elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == (before[1] * row[3], before[2] * row[3]):
             message += f" This multiplies by the stride; the last kernel hangs over by k − s = {row[2] - row[3]}."
+        elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1] <= before[1]:
+            message += " A transposed convolution makes the map grow."
         t.fail(message)
 
 
@@ -218,6 +225,8 @@ def _field_part(t, stacks):
              "This lets a layer's own stride count for itself; a stride changes only the layers after it."),
             (_span([(k, s, 1) for k, s, _ in layers]), "This forgets the dilation: a layer adds d(k − 1) steps."),
             (_span([(d * k, s, 1) for k, s, d in layers]), "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1."),
+            (_span(layers[::-1]), "The layers are taken from the last to the first."),
+            (1 + sum(d * (k - 1) * s for (k, _, d), s in zip(layers, [1] + strides)), "A step is the product of all strides before it, not the last one."),
             (math.prod(k for k, _, _ in layers), "This multiplies the kernels; neighbours look at the same pixels, so the field grows by adding."),
             (want**2, "This is an area; the field is a length in one direction."),
             (_span(layers[:-1]), "The last layer is missing."),
@@ -249,7 +258,7 @@ def _(t):
 
 @receptive_field.part("dilation", 0.5)
 def _(t):
-    _field_part(t, [[(3, 1, 1), (3, 1, 2), (3, 1, t.random.choice([4, 5])), (3, 1, 8)], [(3, 2, 1), (3, 1, t.random.choice([2, 3]))]])
+    _field_part(t, [[(3, 1, 1), (3, 1, 2), (3, 1, t.random.choice([4, 5])), (3, 1, 8)], [(3, 2, 1), (3, 1, t.random.choice([2, 3])), (3, 2, 1), (3, 1, 1)]])
 
 
 # --- poke one pixel -----------------------------------------------------------------------------------------
@@ -257,8 +266,8 @@ def _(t):
 poke = check.exercise(
     "poke",
     hints=(
-        "Make an input of zeros that wants gradients: `torch.zeros(1, 1, size, size, requires_grad=True)`.",
-        "Run it through one convolution a layer. Weights that are all 1 and no bias: then nothing can cancel. "
+        "Which tensor must want gradients: the weights, or the input? Say so when you make it.",
+        "Run the input through one convolution a layer. Weights that are all 1 and no bias: then nothing can cancel. "
         "Padding of d(k − 1)/2 keeps the map centred.",
         "Pick the output value at `[0, 0, h // 2, w // 2]`, call `.backward()` on it, and return the input's `.grad` "
         "without its first two axes.",
@@ -286,13 +295,19 @@ def _draw_fields(got, want):
     return plot.grid([(got != 0).float(), want.float()], ["yours: where the gradient is not 0", "expected"])
 
 
+def _extent(touched):
+    rows = touched.any(1).nonzero()
+    return int(rows.max() - rows.min())
+
+
 def _poke_part(t, layers, size):
     got = t.call(layers, size)
     row = _touched(layers, size)
     want = row[:, None] & row[None, :]
     given = f"layers {layers} and size {size}"
     if not isinstance(got, torch.Tensor):
-        t.fail(f"For {given}: expected a tensor of shape ({size}, {size}), got {kind(got)}")
+        more = " (`x.grad` is None, too, where the input does not want gradients.)" if got is None else ""
+        t.fail(f"For {given}: expected a tensor of shape ({size}, {size}), got {kind(got)}{more}")
     if not got.is_floating_point():
         t.fail(f"For {given}: expected the gradient itself, a float tensor, got dtype {str(got.dtype).removeprefix('torch.')}.")
     if got.shape != want.shape:
@@ -301,11 +316,13 @@ def _poke_part(t, layers, size):
     mine = got.detach() != 0
     if bool((mine == want).all()):
         return
-    count = f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; your map is not 0 at {int(mine.sum())}."
+    count = f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; {int(mine.sum())} pixels of yours are not 0."
     if not mine.any():
         count += " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a negative number?"
     elif mine.all() and not want.all():
         count += " Every pixel counts here: poke one output pixel, not the sum of all of them."
+    elif int(mine.sum()) == int(want.sum()) and _extent(mine) < _extent(want):
+        count += f" The taps stand too close: a layer here has them {max(d for _, _, d in layers)} pixels apart. Is `dilation=d` passed?"
     elif int(mine.sum()) == int(want.sum()):
         count += " The number is right and the place is not: take the output at `h // 2, w // 2` and pad each layer by d(k − 1)/2."
     elif mine.sum() > want.sum() and bool(mine[want].all()):
@@ -378,6 +395,8 @@ def _transposed_part(t, x, weight, stride):
     if isinstance(got, torch.Tensor) and got.shape[2:] == (x.shape[2] * stride, x.shape[3] * stride) != want.shape[2:]:
         t.fail(f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. "
                f"The last patch hangs over by k − s = {k - stride}; the size is (n − 1)·s + k.")
+    if isinstance(got, torch.Tensor) and stride > 1 and got.shape[2:] == (x.shape[2] - 1 + k, x.shape[3] - 1 + k):
+        t.fail(f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. Neighbouring patches start {stride} pixels apart, not 1.")
     t.close(got, want, given, known, picture=_draw_maps)
 
 
@@ -438,6 +457,8 @@ def _(t):
         if isinstance(got, (list, tuple)):
             t.fail(f"For n={n}, k={k}, s={s}: expected a tensor, got a `{type(got).__name__}`; make a tensor of it.")
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != (want,):
+            if isinstance(got, torch.Tensor) and tuple(got.shape) == (1, 1, want):
+                t.fail(f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} Drop the first two axes.")
             t.fail(f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} "
                    f"The last of the {n} kernels starts at {(n - 1) * s} and is {k} long.")
         if got.dtype != torch.int64:
@@ -510,10 +531,9 @@ def _(t):
 build_net = check.exercise(
     "build_net",
     hints=(
-        "One stage a width: a 3×3 convolution with padding 1, then `nn.ReLU()`. Between stages, `nn.MaxPool2d(2)`. "
-        "On the way back, double the size and convolve to the width one level up.",
-        "Pooling rounds down, so 2 × (H // 2) may be one short of H. Remember each level's size on the way down. "
-        "On the way up, resize to that size.",
+        "What must `forward` remember on the way down, so that it can come back to it on the way up?",
+        "One stage a width: a 3×3 convolution with padding 1, then a ReLU. Between stages, pool by 2, which rounds down. On the way back, "
+        "resize to the size that was there before that pooling, and convolve to the width one level up.",
         "In `forward`, keep a list: `sizes.append(x.shape[-2:])` before each pooling. Later "
         "`F.interpolate(x, size=sizes.pop(), mode='nearest')` and a convolution. Last, a 1×1 convolution to the classes.",
     ),
@@ -533,6 +553,14 @@ def _net(t, classes, widths):
         state[name] = t.tensor(*state[name].shape) * (2 / fan_in) ** 0.5 + (state[name].dim() == 1 and "bias" not in name)
     net.load_state_dict(state)
     return net.eval()
+
+
+def _registered(t, net):
+    """Fail where convolutions run that PyTorch does not know of."""
+    unknown = [layer for layer in t.layers(net, t.tensor(1, 3, 32, 32)) if not layer["registered"]]
+    if unknown:
+        t.fail(f"{len(unknown)} convolutions run but are not in `net.parameters()`, so they would never learn. "
+               "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.")
 
 
 def _settings(t, levels):
@@ -576,10 +604,9 @@ def _(t):
 @build_net.part("down through the widths, and back through the same sizes", 0.5)
 def _(t):
     classes, widths = _settings(t, 4)
-    layers = t.layers(_net(t, classes, widths), t.tensor(1, 3, 96, 96))
-    if len(layers) < len(widths):
-        t.fail(f"For widths={widths}: PyTorch sees {len(layers)} convolutions at work in your module. Make layers in `__init__`, and keep "
-               "a list of them as an `nn.ModuleList`; in a plain list they are not registered.")
+    net = _net(t, classes, widths)
+    _registered(t, net)
+    layers = t.layers(net, t.tensor(1, 3, 96, 96))
     heights = [layer["height"] for layer in layers]
     steps = [h for i, h in enumerate(heights) if i == 0 or h != heights[i - 1]]
     down = [96 // 2**i for i in range(len(widths))]
@@ -596,6 +623,7 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
+    _registered(t, net)
     state = net.state_dict()
     for name, value in state.items():  # silence whatever has as many outputs as the bottleneck has channels
         if value.dim() and value.shape[0] == widths[-1]:
@@ -612,6 +640,7 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
+    _registered(t, net)
     _logits(t, net, classes, widths, (1, 32, 32))
     with torch.no_grad():  # on flat pictures pooling does nothing, so that, far from the rim, only a ReLU can bend the line
         line = [t.run(net, torch.full((1, 3, 128, 128), level))[0, :, 64, 64] for level in (-2.0, 0.0, 2.0)]

@@ -270,7 +270,7 @@ def colour(mask, palette):
 
 # %% wrong colour: reshape instead of permute, colours scrambled
 # fails: every pixel its class's colour; pixels labelled 255 are white
-# says: has label
+# says: `reshape` keeps the order of the numbers; `permute` moves axes.
 # differs at: colour(torch.tensor([[0, 1]]), torch.tensor([[.2, .4, .6], [.1, .3, .5]]))
 def colour(mask, palette):
     table = torch.ones(256, 3)

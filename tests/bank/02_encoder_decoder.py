@@ -42,7 +42,7 @@ def conv_out_size(n, k, s=1, p=0, d=1):
     return -(-free // s)
 
 # %% wrong conv_out_size: forgets that padding is added at both ends
-# fails: kernel and padding; rounding where the kernel does not fit evenly; dilation
+# fails: kernel and padding; rounding where the kernel does not fit evenly
 # says: This pads one end only; p pixels are added at both.
 # differs at: conv_out_size(5, 3, 1, 1)
 def conv_out_size(n, k, s=1, p=0, d=1):
@@ -125,7 +125,7 @@ def conv_out_size(n, k, s=1, p=0, d=1):
 
 # %% wrong conv_out_size: lets the kernel hang over the end
 # fails: kernel and padding; rounding where the kernel does not fit evenly; dilation
-# says: expected
+# says: The kernel's own reach is not taken off: it must stay on the row.
 # differs at: conv_out_size(7, 3, 2)
 def conv_out_size(n, k, s=1, p=0, d=1):
     return len(range(0, n + 2 * p, s))
@@ -748,7 +748,7 @@ def poke(layers, size):
 
 # %% wrong poke: middle of the input instead of the output
 # fails: strides; dilation and its holes
-# says: your map is not
+# says: pixels of yours are not
 # differs at: poke([(3, 2, 1)], 9); IndexError
 def poke(layers, size):
     x = torch.zeros(1, 1, size, size, requires_grad=True)
@@ -772,7 +772,7 @@ def poke(layers, size):
 
 # %% wrong poke: pokes the corner
 # fails: a plain stack; strides; dilation and its holes; one pixel only
-# says: your map is not
+# says: pixels of yours are not
 # differs at: poke([(3, 1, 1)], 5)
 def poke(layers, size):
     x = torch.zeros(1, 1, size, size, requires_grad=True)
@@ -873,7 +873,7 @@ def poke(layers, size):
 
 # %% wrong poke: loses the graph with .data, so the gradient is None
 # fails: a plain stack; strides; dilation and its holes; one pixel only
-# says: Is a `return` missing?
+# says: Is a `return` missing? (`x.grad` is None, too, where the input does not want gradients.)
 # differs at: poke([(3, 1, 1)], 5)
 def poke(layers, size):
     x = torch.zeros(1, 1, size, size, requires_grad=True)
@@ -886,7 +886,7 @@ def poke(layers, size):
 
 # %% wrong poke: .item() before backward
 # fails: a plain stack; strides; dilation and its holes; one pixel only
-# says: Is a `return` missing?
+# says: Is a `return` missing? (`x.grad` is None, too, where the input does not want gradients.)
 # differs at: poke([(3, 1, 1)], 5); no gradient through a number
 def poke(layers, size):
     x = torch.zeros(1, 1, size, size, requires_grad=True)
@@ -925,7 +925,7 @@ def poke(layers, size):
 
 # %% wrong poke: forgets to return
 # fails: a plain stack; strides; dilation and its holes; one pixel only
-# says: Is a `return` missing?
+# says: Is a `return` missing? (`x.grad` is None, too, where the input does not want gradients.)
 # differs at: poke([(3, 1, 1)], 5); None
 def poke(layers, size):
     x = torch.zeros(1, 1, size, size, requires_grad=True)
@@ -2146,8 +2146,8 @@ def build_net(classes, widths):
     return Shrinker(classes, widths)
 
 # %% wrong build_net: plain Python lists, no parameters registered
-# fails: down through the widths, and back through the same sizes; no skips: all passes through the bottleneck
-# says: Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`; in a plain list they are not registered.
+# fails: down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.
 # differs at: list(build_net(5, [8, 16]).parameters()); only the head
 class Shrinker(nn.Module):
     def __init__(self, classes, widths):
@@ -2181,7 +2181,7 @@ def build_net(classes, widths):
 
 # %% wrong build_net: makes its layers anew in forward
 # fails: down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
-# says: Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`; in a plain list they are not registered.
+# says: Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.
 # differs at: net = build_net(2, [4, 8]); x = torch.rand(1, 3, 8, 8); net(x) and net(x) differ; and no parameters
 class Fresh(nn.Module):
     def __init__(self, classes, widths):
