@@ -508,7 +508,7 @@ for depth, net in nets.items():
 # %% [markdown] quiz="field" answer="c"
 # Legs, antlers and tails go first. With two halvings the thick parts gain somewhat, and the thin ones are found about twice as often. So it is the halving that loses them.
 #
-# At the bottleneck of the first network, one place stands for 16 × 16 pixels. Its 128 numbers describe that block and its surroundings, and a little of where things are. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone. In the second network a place stands for 4 × 4 pixels, so there is less to guess. Then why not always two halvings? Section 1: such a network sees far less of the picture. Here an animal is 50 pixels long; in a photograph it is 500.
+# At the bottleneck of the first network, one place stands for 16 × 16 pixels. Its 128 numbers describe that block and its surroundings, and a little of where things are. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone. In the second network a place stands for 4 × 4 pixels, so there is less to guess. Then why not always two halvings? Section 1: such a network sees far less of the picture. Here an animal is about 50 pixels long; in a photograph it may be 500.
 #
 # That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder cannot invent it. Each architecture in the lessons to come answers it differently: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
 #
@@ -557,7 +557,7 @@ for depth, net in nets.items():
 # %% [markdown] written="spokes" points=2
 # After five halvings one place of the bottleneck stands for 32 × 32 pixels. A spoke is one or two pixels wide, so where it runs inside that block has to be described in the channels of a few places, together with everything else there. The decoder sees nothing but that description, and it cannot redraw what was not passed on; max-pooling keeps that something was there, not where. More training does not add room.
 #
-# To show it, plot the error rate against the distance from the nearest boundary, and the recall of thin parts apart from that of thick ones. If the explanation is right, the errors gather within a few pixels of boundaries and recall falls with thickness, on training images too. If the network merely had not learned what a bicycle is, errors would lie inside the objects as well, and training images would do better than new ones. A second test: train the same network with fewer halvings, or with skips. Thin recall should rise while the interior stays as it was.
+# To show it, count how much of the thin and of the thick parts is found, and train the same network again with fewer halvings, or with skips. If the explanation is right, the thin parts gain far more than the thick ones, and the gap is there on training images too. If the network merely had not learned what a bicycle is, thick parts would be missing as well, and training images would do much better than new ones. That errors lie near boundaries would not convince me: they do so for any network, as bicycles are nearly all boundary.
 
 # %% [markdown]
 # ## Hand in
