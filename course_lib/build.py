@@ -237,7 +237,7 @@ def examine(source, marks, check):
         if source.cells[index].cell_type == "code":
             solutions = regions(source, index, "SOLUTION")
             if solutions and mark != "answer":
-                source.fail(index, f'a solution stands in a cell that is not marked answer="…"')
+                source.fail(index, 'a solution stands in a cell that is not marked answer="…"')
             if "HIDDEN TESTS" in source.cells[index].source and mark != "check":
                 source.fail(index, 'hidden tests stand in a cell that is not marked check="…"')
         if mark is None:

@@ -472,7 +472,7 @@ nets = {}
 for depth in (4, 2):
     torch.manual_seed(0)
     nets[depth] = models.EncoderDecoder(classes=3, base=8, depth=depth)
-    print(train.fit(nets[depth], scenes, steps=steps, title=f"{depth} halvings", curve=False))
+    print(train.fit(nets[depth], scenes, steps=steps, title=f"{depth} halvings"))
     print(f"{depth} halvings:", train.evaluate(nets[depth], unseen))
 
 # %% tags=["demo", "experiment"]

@@ -10,157 +10,15 @@ runs alike beside the student's code and with a process boundary between the two
 """
 
 import contextlib
-import dis
-import html
 import io
-import json
-import math
 import random
-import re
-import types
 import warnings
 import zlib
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from . import quiz as quizzes
-
-NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
-
-
-class NotYet(Exception):
-    """A part does not hold yet. `message` is for the student; `picture` is a matplotlib Figure or None."""
-
-    def __init__(self, message, picture=None):
-        super().__init__(message)
-        self.message, self.picture = message, picture
-
-
-# --- values that may pass between an answer and a check -----------------------------------------------------
-
-
-def plain(value):
-    """A copy of `value` made of builtin numbers, strings, lists, tuples, dicts and plain tensors.
-
-    Subclasses of Tensor become plain tensors and keep their gradient history; numpy scalars become numbers; modules
-    pass as they are. Anything else, a numpy array too, raises `NotYet`.
-    """
-    import numpy
-    import torch
-
-    if value is None or type(value) in (bool, int, float, complex, str):
-        return value
-    if isinstance(value, torch.nn.Module):
-        return value
-    if isinstance(value, torch.Tensor):
-        return value if type(value) in (torch.Tensor, torch.nn.Parameter) else value.as_subclass(torch.Tensor)
-    if isinstance(value, numpy.generic):
-        return value.item()
-    if isinstance(value, numpy.ndarray):
-        raise NotYet("Your answer is a numpy array. Return a tensor; `torch.from_numpy` makes one.")
-    if isinstance(value, (list, tuple, torch.Size)):
-        items = [plain(v) for v in value]
-        return items if isinstance(value, list) else tuple(items)
-    if isinstance(value, dict):
-        return {plain(k): plain(v) for k, v in value.items()}
-    for kind in (bool, int, float, str):
-        if isinstance(value, kind):
-            return kind(value)
-    raise NotYet(f"Your answer is a `{type(value).__name__}`. A check takes numbers, text, lists, tuples, dicts, tensors.")
-
-
-def copied(value):
-    """A deep copy of plain data: tensors are cloned, containers rebuilt, modules shared."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        clone = value.detach().clone()
-        return clone.requires_grad_(value.requires_grad)
-    if isinstance(value, (list, tuple)):
-        return type(value)(copied(v) for v in value)
-    if isinstance(value, dict):
-        return {k: copied(v) for k, v in value.items()}
-    return value
-
-
-def same(a, b, tolerance=0.0):
-    """Whether two plain values agree: equal types of container, numbers within `tolerance`, tensors of equal shape."""
-    import torch
-
-    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
-        if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or a.shape != b.shape:
-            return False
-        a, b = a.detach().to("cpu", torch.float64), b.detach().to("cpu", torch.float64)
-        return bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True))
-    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
-        return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b))
-    if isinstance(a, dict) and isinstance(b, dict):
-        return a.keys() == b.keys() and all(same(a[k], b[k], tolerance) for k in a)
-    if _number(a) and _number(b):
-        return a == b or abs(a - b) <= tolerance * max(1.0, abs(b)) or (a != a and b != b)
-    return type(a) is type(b) and a == b
-
-
-def _number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def show(value, limit=160):
-    """A short text for a plain value, for messages: small tensors in full, large ones by shape."""
-    import torch
-
-    if isinstance(value, torch.Tensor):
-        kind = str(value.dtype).removeprefix("torch.")
-        if value.numel() <= 24:
-            digits = value.detach().to("cpu", torch.float64)
-            text = str((digits * 1000).round().div(1000).tolist()) if value.is_floating_point() else str(value.tolist())
-            return f"{kind} tensor {text}" if value.dim() else f"{kind} tensor({text})"
-        return f"{kind} tensor of shape {tuple(value.shape)}"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    if isinstance(value, (list, tuple)):
-        inner = ", ".join(show(v, limit) for v in value)
-        text = f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
-    else:
-        text = repr(value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def names_used(thing, seen=None):
-    """Every name that a function or class refers to: globals, attributes, and what its own helpers refer to.
-
-    Read from code objects, so comments and strings don't count. A name bound to something with another
-    `__name__` (an alias) counts under both.
-    """
-    seen = set() if seen is None else seen
-    if id(thing) in seen:
-        return set()
-    seen.add(id(thing))
-    if isinstance(thing, type):
-        found = {base.__name__ for base in thing.__mro__[1:-1]}
-        members = [m for m in vars(thing).values() if isinstance(m, (types.FunctionType, staticmethod, classmethod, type))]
-        for member in members:
-            found |= names_used(getattr(member, "__func__", member), seen)
-        return found
-    thing = getattr(thing, "__wrapped__", getattr(thing, "func", thing))
-    code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
-    if code is None:
-        return {getattr(thing, "__name__", "")}
-    found, names, stack, home = set(), set(), [code], getattr(thing, "__module__", None)
-    while stack:
-        code = stack.pop()
-        for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                names.add(step.argval)
-            elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
-                found.add(step.argval)
-        stack += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-    for name in names:
-        other = scope.get(name)
-        if isinstance(other, (types.FunctionType, type)) and other.__module__ == home:
-            found |= names_used(other, seen)  # the answer's own helper, whatever it is called
-        else:
-            found |= {name} if isinstance(other, types.ModuleType) else {name, getattr(other, "__name__", name)}
-    return found
+from .values import NotYet, copied, is_number, kind, names_used, plain, same, show
+from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Hint, Result, Verdict
 
 
 @contextlib.contextmanager
@@ -294,7 +152,7 @@ class Trial:
 
         if isinstance(want, torch.Tensor) and not isinstance(got, torch.Tensor):
             self.fail(f"{_given(given)}expected a tensor of shape {tuple(want.shape)}, got {kind(got)}")
-        if _number(want) and isinstance(got, torch.Tensor) and got.numel() == 1:
+        if is_number(want) and isinstance(got, torch.Tensor) and got.numel() == 1:
             got = got.item()
         if same(got, want, tolerance):
             return
@@ -319,127 +177,6 @@ class Trial:
 
 def _given(given):
     return f"For {given}: " if given else ""
-
-
-def kind(value):
-    """What a value is, to end a sentence with: its shape, or its type, or that a `return` may be missing."""
-    import torch
-
-    if value is None:
-        return "None. Is a `return` missing?"
-    if isinstance(value, torch.Tensor):
-        return f"a tensor of shape {tuple(value.shape)}."
-    return f"a `{type(value).__name__}`: {show(value)}."
-
-
-# --- verdicts -----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Result:
-    """One named part's outcome. `picture` is PNG bytes or None."""
-
-    part: str
-    points: float
-    outcome: str
-    message: str = ""
-    picture: bytes | None = field(default=None, repr=False)
-
-
-class Verdict:
-    """What a check returns. It shows itself as feedback; its plain text is its points, which nbgrader reads.
-
-    `a & b` joins two verdicts of one exercise: a part passes where it passed in both.
-    """
-
-    def __init__(self, name, results, printed="", hint=""):
-        self.name, self.results, self.printed, self._hint = name, tuple(results), printed, hint
-
-    @property
-    def outcome(self):
-        outcomes = {r.outcome for r in self.results}
-        return NOT_YET if len(outcomes) != 1 else outcomes.pop()
-
-    @property
-    def max_points(self):
-        return sum(r.points for r in self.results)
-
-    @property
-    def points(self):
-        """Points earned: finite, from 0 to `max_points`."""
-        earned = round(sum(r.points for r in self.results if r.outcome == PASSED), 4)
-        return max(0.0, min(earned, self.max_points)) if math.isfinite(earned) else 0.0
-
-    def __and__(self, other):
-        if not isinstance(other, Verdict) or [r.part for r in self.results] != [r.part for r in other.results]:
-            raise TypeError("Join two verdicts of the same exercise.")
-        joined = []
-        for a, b in zip(self.results, other.results):
-            if a.outcome == PASSED and b.outcome != PASSED:
-                b = replace(b, message="On an input that you have not seen. " + b.message)
-            joined.append(b if a.outcome == PASSED else a)
-        return Verdict(self.name, joined, self.printed, self._hint)
-
-    def __repr__(self):
-        return f"{self.points:g}"
-
-    def __str__(self):
-        lines = [f"{self.name}: {self.outcome}, {self.points:g} of {self.max_points:g} points"]
-        for r in self.results:
-            lines.append(f"  [{'x' if r.outcome == PASSED else ' '}] {r.part} ({r.points:g})")
-            if r.message:
-                lines.append(f"      {r.message}")
-        return "\n".join(lines)
-
-    def _repr_html_(self):
-        colour, mark = {PASSED: ("#009E73", "✓"), NOT_YET: ("#D55E00", "✗")}.get(self.outcome, ("#7f7f7f", "○"))
-        total = f"{self.points:g} of {_points(self.max_points)}"
-        rows = [f'<b style="color:{colour}">{mark} {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}']
-        if self.outcome == NOT_ATTEMPTED:
-            rows.append("Write your answer in the cell above, run that cell, then run this one again.")
-        else:
-            items = []
-            for r in self.results:
-                tick = "✓" if r.outcome == PASSED else "✗"
-                text = f"{tick} {rich(r.part)}"
-                if r.message:
-                    text += f"<br><span>{rich(r.message)}</span>"
-                if r.picture:
-                    import base64
-
-                    data = base64.b64encode(r.picture).decode()
-                    text += f'<br><img alt="{html.escape(r.part)}: yours beside the expected one" src="data:image/png;base64,{data}">'
-                items.append(f'<li style="list-style:none;margin:.2em 0">{text}</li>')
-            rows.append(f'<ul style="margin:.3em 0;padding-left:.5em">{"".join(items)}</ul>')
-        printed = self.printed.strip()
-        if printed and self.outcome != PASSED:
-            rows.append(f"Your code printed:<pre>{html.escape(printed[-600:])}</pre>")
-        if self._hint and self.outcome != PASSED:
-            rows.append(f"Stuck? <code>{self._hint}</code>")
-        body = "".join(f"<div>{row}</div>" for row in rows)
-        return f'<div class="verdict" style="border-left:4px solid {colour};padding:.3em .8em">{body}</div>'
-
-
-def _points(n):
-    return f"{n:g} point" if n == 1 else f"{n:g} points"
-
-
-def rich(text):
-    """Escaped HTML of a message, with `code` between backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
-
-
-class Hint:
-    """A hint that shows itself."""
-
-    def __init__(self, text):
-        self.text = text
-
-    def __repr__(self):
-        return self.text
-
-    def _repr_html_(self):
-        return f'<div class="hint" style="border-left:4px solid #0072B2;padding:.3em .8em">{rich(self.text)}</div>'
 
 
 # --- exercises and lessons ----------------------------------------------------------------------------------

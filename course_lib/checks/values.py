@@ -1,0 +1,148 @@
+"""The values that may pass between an answer and a check, how they compare, and how a message shows them."""
+
+import dis
+import types
+
+
+class NotYet(Exception):
+    """A part does not hold yet. `message` is for the student; `picture` is a matplotlib Figure or None."""
+
+    def __init__(self, message, picture=None):
+        super().__init__(message)
+        self.message, self.picture = message, picture
+
+
+def plain(value):
+    """A copy of `value` made of builtin numbers, strings, lists, tuples, dicts and plain tensors.
+
+    Subclasses of Tensor become plain tensors and keep their gradient history; numpy scalars become numbers; modules
+    pass as they are. Anything else, a numpy array too, raises `NotYet`.
+    """
+    import numpy
+    import torch
+
+    if value is None or type(value) in (bool, int, float, complex, str):
+        return value
+    if isinstance(value, torch.nn.Module):
+        return value
+    if isinstance(value, torch.Tensor):
+        return value if type(value) in (torch.Tensor, torch.nn.Parameter) else value.as_subclass(torch.Tensor)
+    if isinstance(value, numpy.generic):
+        return value.item()
+    if isinstance(value, numpy.ndarray):
+        raise NotYet("Your answer is a numpy array. Return a tensor; `torch.from_numpy` makes one.")
+    if isinstance(value, (list, tuple, torch.Size)):
+        items = [plain(v) for v in value]
+        return items if isinstance(value, list) else tuple(items)
+    if isinstance(value, dict):
+        return {plain(k): plain(v) for k, v in value.items()}
+    for kind in (bool, int, float, str):
+        if isinstance(value, kind):
+            return kind(value)
+    raise NotYet(f"Your answer is a `{type(value).__name__}`. A check takes numbers, text, lists, tuples, dicts, tensors.")
+
+
+def copied(value):
+    """A deep copy of plain data: tensors are cloned, containers rebuilt, modules shared."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        clone = value.detach().clone()
+        return clone.requires_grad_(value.requires_grad)
+    if isinstance(value, (list, tuple)):
+        return type(value)(copied(v) for v in value)
+    if isinstance(value, dict):
+        return {k: copied(v) for k, v in value.items()}
+    return value
+
+
+def same(a, b, tolerance=0.0):
+    """Whether two plain values agree: equal types of container, numbers within `tolerance`, tensors of equal shape."""
+    import torch
+
+    if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
+        if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or a.shape != b.shape:
+            return False
+        a, b = a.detach().to("cpu", torch.float64), b.detach().to("cpu", torch.float64)
+        return bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True))
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b))
+    if isinstance(a, dict) and isinstance(b, dict):
+        return a.keys() == b.keys() and all(same(a[k], b[k], tolerance) for k in a)
+    if is_number(a) and is_number(b):
+        return a == b or abs(a - b) <= tolerance * max(1.0, abs(b)) or (a != a and b != b)
+    return type(a) is type(b) and a == b
+
+
+def is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def show(value, limit=160):
+    """A short text for a plain value, for messages: small tensors in full, large ones by shape."""
+    import torch
+
+    if isinstance(value, torch.Tensor):
+        kind = str(value.dtype).removeprefix("torch.")
+        if value.numel() <= 24:
+            digits = value.detach().to("cpu", torch.float64)
+            text = str((digits * 1000).round().div(1000).tolist()) if value.is_floating_point() else str(value.tolist())
+            return f"{kind} tensor {text}" if value.dim() else f"{kind} tensor({text})"
+        return f"{kind} tensor of shape {tuple(value.shape)}"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, (list, tuple)):
+        inner = ", ".join(show(v, limit) for v in value)
+        text = f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    else:
+        text = repr(value)
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def names_used(thing, seen=None):
+    """Every name that a function or class refers to: globals, attributes, and what its own helpers refer to.
+
+    Read from code objects, so comments and strings don't count. A name bound to something with another
+    `__name__` (an alias) counts under both.
+    """
+    seen = set() if seen is None else seen
+    if id(thing) in seen:
+        return set()
+    seen.add(id(thing))
+    if isinstance(thing, type):
+        found = {base.__name__ for base in thing.__mro__[1:-1]}
+        members = [m for m in vars(thing).values() if isinstance(m, (types.FunctionType, staticmethod, classmethod, type))]
+        for member in members:
+            found |= names_used(getattr(member, "__func__", member), seen)
+        return found
+    thing = getattr(thing, "__wrapped__", getattr(thing, "func", thing))
+    code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
+    if code is None:
+        return {getattr(thing, "__name__", "")}
+    found, names, stack, home = set(), set(), [code], getattr(thing, "__module__", None)
+    while stack:
+        code = stack.pop()
+        for step in dis.get_instructions(code):
+            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                names.add(step.argval)
+            elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
+                found.add(step.argval)
+        stack += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+    for name in names:
+        other = scope.get(name)
+        if isinstance(other, (types.FunctionType, type)) and other.__module__ == home:
+            found |= names_used(other, seen)  # the answer's own helper, whatever it is called
+        else:
+            found |= {name} if isinstance(other, types.ModuleType) else {name, getattr(other, "__name__", name)}
+    return found
+
+
+def kind(value):
+    """What a value is, to end a sentence with: its shape, or its type, or that a `return` may be missing."""
+    import torch
+
+    if value is None:
+        return "None. Is a `return` missing?"
+    if isinstance(value, torch.Tensor):
+        return f"a tensor of shape {tuple(value.shape)}."
+    return f"a `{type(value).__name__}`: {show(value)}."

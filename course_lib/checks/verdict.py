@@ -1,0 +1,114 @@
+"""What a check returns: named parts with outcomes, points and messages, and a form that shows itself."""
+
+import base64
+import html
+import math
+import re
+from dataclasses import dataclass, field, replace
+
+NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
+
+
+@dataclass(frozen=True)
+class Result:
+    """One named part's outcome. `picture` is PNG bytes or None."""
+
+    part: str
+    points: float
+    outcome: str
+    message: str = ""
+    picture: bytes | None = field(default=None, repr=False)
+
+
+class Verdict:
+    """What a check returns. It shows itself as feedback; its plain text is its points, which nbgrader reads.
+
+    `a & b` joins two verdicts of one exercise: a part passes where it passed in both.
+    """
+
+    def __init__(self, name, results, printed="", hint=""):
+        self.name, self.results, self.printed, self._hint = name, tuple(results), printed, hint
+
+    @property
+    def outcome(self):
+        outcomes = {r.outcome for r in self.results}
+        return NOT_YET if len(outcomes) != 1 else outcomes.pop()
+
+    @property
+    def max_points(self):
+        return sum(r.points for r in self.results)
+
+    @property
+    def points(self):
+        """Points earned: finite, from 0 to `max_points`."""
+        earned = round(sum(r.points for r in self.results if r.outcome == PASSED), 4)
+        return max(0.0, min(earned, self.max_points)) if math.isfinite(earned) else 0.0
+
+    def __and__(self, other):
+        if not isinstance(other, Verdict) or [r.part for r in self.results] != [r.part for r in other.results]:
+            raise TypeError("Join two verdicts of the same exercise.")
+        joined = []
+        for a, b in zip(self.results, other.results):
+            if a.outcome == PASSED and b.outcome != PASSED:
+                b = replace(b, message="On an input that you have not seen. " + b.message)
+            joined.append(b if a.outcome == PASSED else a)
+        return Verdict(self.name, joined, self.printed, self._hint)
+
+    def __repr__(self):
+        return f"{self.points:g}"
+
+    def __str__(self):
+        lines = [f"{self.name}: {self.outcome}, {self.points:g} of {self.max_points:g} points"]
+        for r in self.results:
+            lines.append(f"  [{'x' if r.outcome == PASSED else ' '}] {r.part} ({r.points:g})")
+            if r.message:
+                lines.append(f"      {r.message}")
+        return "\n".join(lines)
+
+    def _repr_html_(self):
+        colour, mark = {PASSED: ("#009E73", "✓"), NOT_YET: ("#D55E00", "✗")}.get(self.outcome, ("#7f7f7f", "○"))
+        total = f"{self.points:g} of {_points(self.max_points)}"
+        rows = [f'<b style="color:{colour}">{mark} {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}']
+        if self.outcome == NOT_ATTEMPTED:
+            rows.append("Write your answer in the cell above, run that cell, then run this one again.")
+        else:
+            items = []
+            for r in self.results:
+                tick = "✓" if r.outcome == PASSED else "✗"
+                text = f"{tick} {rich(r.part)}"
+                if r.message:
+                    text += f"<br><span>{rich(r.message)}</span>"
+                if r.picture:
+                    data = base64.b64encode(r.picture).decode()
+                    text += f'<br><img alt="{html.escape(r.part)}: yours beside the expected one" src="data:image/png;base64,{data}">'
+                items.append(f'<li style="list-style:none;margin:.2em 0">{text}</li>')
+            rows.append(f'<ul style="margin:.3em 0;padding-left:.5em">{"".join(items)}</ul>')
+        printed = self.printed.strip()
+        if printed and self.outcome != PASSED:
+            rows.append(f"Your code printed:<pre>{html.escape(printed[-600:])}</pre>")
+        if self._hint and self.outcome != PASSED:
+            rows.append(f"Stuck? <code>{self._hint}</code>")
+        body = "".join(f"<div>{row}</div>" for row in rows)
+        return f'<div class="verdict" style="border-left:4px solid {colour};padding:.3em .8em">{body}</div>'
+
+
+def _points(n):
+    return f"{n:g} point" if n == 1 else f"{n:g} points"
+
+
+def rich(text):
+    """Escaped HTML of a message, with `code` between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+
+
+class Hint:
+    """A hint that shows itself."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def __repr__(self):
+        return self.text
+
+    def _repr_html_(self):
+        return f'<div class="hint" style="border-left:4px solid #0072B2;padding:.3em .8em">{rich(self.text)}</div>'
