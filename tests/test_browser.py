@@ -26,15 +26,16 @@ from .conftest import LESSONS, ROOT, environment, notebook
 from .system_packages import needs_system
 
 READABLE = 3  # contrast of a text with its background, of 21
-OPEN, CELL, LESSON, MOVE = 60_000, 30_000, 300_000, 10_000  # milliseconds to wait at most
+OPEN, CELL, LESSON, MOVE = 60_000, 60_000, 300_000, 10_000  # milliseconds to wait at most
 LAPTOP = {"width": 1366, "height": 768}
 OUTPUT = ".jp-OutputArea-output"
-FAILED = f'{OUTPUT}[data-mime-type="application/vnd.jupyter.error"], {OUTPUT}[data-mime-type="application/vnd.jupyter.stderr"]'
+FAILED = ", ".join(f'{OUTPUT}[data-mime-type="application/vnd.jupyter.{kind}"]' for kind in ("error", "stderr"))
 RUN_ENDED = """([failed, count]) => {
     const cells = [...document.querySelectorAll(".jp-CodeCell")];
     const bad = document.querySelector(failed) || document.querySelector(".jp-Dialog");
     const idle = document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]');
-    const done = cells.length == count && cells.every(c => /^\\[\\d+\\]:$/.test(c.querySelector(".jp-InputPrompt").textContent.trim()));
+    const numbered = cell => /^\\[\\d+\\]:/.test(cell.querySelector(".jp-InputPrompt").textContent.trim());
+    const done = cells.length == count && cells.every(numbered);
     return !!bad || (idle && done);
 }"""
 # The picture's own pixels, so that nothing else on the page counts; null while one picture replaces another.
@@ -126,7 +127,8 @@ def server(tmp_path_factory):
 def browser():
     chromium = needs_system("chromium", "chromium", "chromium-browser", "google-chrome")
     with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu", "--no-proxy-server"])
+        switches = ["--no-sandbox", "--disable-gpu", "--no-proxy-server"]
+        browser = play.chromium.launch(executable_path=chromium, args=switches)
         yield browser
         browser.close()
 
@@ -157,7 +159,8 @@ class Notebook:
     def run_all(self):
         """Run all cells through the menu, and wait until each has run and the kernel rests, or something failed."""
         self.menu("Run", "Run All Cells")
-        expect(self.page.locator(".jp-CodeCell .jp-InputPrompt").last).to_have_text(re.compile(r"\[[*\d]+\]:"), timeout=MOVE)
+        last = self.page.locator(".jp-CodeCell .jp-InputPrompt").last
+        expect(last).to_have_text(re.compile(r"\[[*\d]+\]:"), timeout=MOVE)  # it waits for its turn, or has run
         self.page.wait_for_function(RUN_ENDED, arg=[FAILED, len(self.code())], timeout=LESSON, polling=200)
         for trouble in (".jp-Dialog", FAILED):
             assert not self.page.locator(trouble).count(), self.page.locator(trouble).first.text_content()
@@ -228,8 +231,9 @@ def test_a_lesson_runs_whole_and_its_sliders_move_its_pictures(lesson, browser, 
         drawing = book.code(r"^(plot|widgets)\.")
         assert len(drawing) >= 3
         for cell in drawing:
-            pictures = book.cell(cell.id).locator(f"{OUTPUT} img").evaluate_all("all => all.map(i => [i.naturalWidth, i.naturalHeight])")
-            assert pictures and all(min(size) >= 100 for size in pictures), (cell.source, pictures)
+            pictures = book.cell(cell.id).locator(f"{OUTPUT} img")
+            sizes = pictures.evaluate_all("all => all.map(i => [i.naturalWidth, i.naturalHeight])")
+            assert sizes and all(min(size) >= 100 for size in sizes), (cell.source, sizes)
         assert not (cut := book.page.evaluate(CUT_OFF)), f"wider than a laptop's page: {cut}"
         moves = move_every_slider(book)
         assert moves and all(moves.values()), moves
@@ -238,7 +242,8 @@ def test_a_lesson_runs_whole_and_its_sliders_move_its_pictures(lesson, browser, 
 # What stands out of the notebook's right edge by more than a margin.
 CUT_OFF = """() => {
     const edge = document.querySelector(".jp-Notebook .jp-OutputArea").getBoundingClientRect().right + 4;
-    return [...document.querySelectorAll(".jp-OutputArea-output :is(img, .verdict, .widget-hslider, .widget-dropdown, .widget-checkbox)")]
+    const shown = "img, .verdict, .widget-hslider, .widget-dropdown, .widget-checkbox";
+    return [...document.querySelectorAll(`.jp-OutputArea-output :is(${shown})`)]
         .filter(e => e.getBoundingClientRect().right > edge).map(e => e.outerHTML.slice(0, 200));
 }"""
 
@@ -247,7 +252,7 @@ CUT_OFF = """() => {
 
 
 def move_every_slider(book, wait=MOVE):
-    """{(the widget's cell, the slider's label): did the picture change within so many ms?}, one step for each slider."""
+    """Move each slider by a step: {(the widget's cell, the slider's label): did the picture change within `wait` ms?}."""
     changed = {}
     for cell in book.code(r"^widgets\."):
         place = book.cell(cell.id)
@@ -280,7 +285,8 @@ def told(self, change):
 course_lib.widgets.Live._update = told
 """.strip())
     released = notebook("lessons", lesson)
-    released.cells = [without] + [c for c in released.cells if c.id == "setup" or re.search(r"^widgets\.", c.source, re.M)]
+    kept = [c for c in released.cells if c.id == "setup" or re.search(r"^widgets\.", c.source, re.M)]
+    released.cells = [without, *kept]
     path = server.work / lesson / "without.ipynb"
     nbformat.write(released, path)
     with opened(browser, server, path, tmp_path) as book:
@@ -290,7 +296,8 @@ course_lib.widgets.Live._update = told
         moves = move_every_slider(book, wait=1000)
         assert moves and not any(moves.values()), moves
         # and that was no slow kernel: it was told of each move, and still nothing has changed
-        expect(book.page.locator(f"{OUTPUT} .widget-html-content")).to_have_text([re.compile("^told: ")] * len(before), timeout=CELL)
+        lines = book.page.locator(f"{OUTPUT} .widget-html-content")
+        expect(lines).to_have_text([re.compile("^told: ")] * len(before), timeout=CELL)
         assert [picture.evaluate(PIXELS) for picture in pictures.all()] == before and all(before)
 
 
@@ -329,7 +336,8 @@ def test_a_wrong_answer_a_hint_and_a_right_one(browser, server, tmp_path):
         right = "def conv_out_size(n, k, s=1, p=0, d=1):\n    return (n + 2 * p - d * (k - 1) - 1) // s + 1"
         book.write("conv-out-size", right)
         book.run("conv-out-size")
-        expect(book.run("check-conv-out-size").locator(".verdict")).to_contain_text("Passed · conv_out_size · 2 of 2 points")
+        verdict = book.run("check-conv-out-size").locator(".verdict")
+        expect(verdict).to_contain_text("Passed · conv_out_size · 2 of 2 points")
         assert_readable(book, "JupyterLab Dark")
         assert_readable(book, "JupyterLab Light")
         book.page.keyboard.press("ControlOrMeta+s")
@@ -341,7 +349,7 @@ def test_a_wrong_answer_a_hint_and_a_right_one(browser, server, tmp_path):
 def assert_readable(book, theme):
     """Every verdict and hint on the page stands out from its background in this theme."""
     book.menu("Settings", "Theme", theme)
-    expect(book.page.locator("body")).to_have_attribute("data-jp-theme-name", theme)
+    expect(book.page.locator("body")).to_have_attribute("data-jp-theme-name", theme, timeout=CELL)
     boxes = book.page.locator(".verdict, .hint").all()
     assert boxes and all(box.evaluate(CONTRAST) >= READABLE for box in boxes), [box.evaluate(CONTRAST) for box in boxes]
 
@@ -354,7 +362,8 @@ CONTRAST = """box => {
         .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
     const behind = e => { while (e && parse(getComputedStyle(e).backgroundColor)[3] === 0) e = e.parentElement;
                           return e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)"; };
-    const texts = [...box.querySelectorAll("*")].filter(e => [...e.childNodes].some(n => n.nodeType == 3 && n.data.trim()));
+    const says = e => [...e.childNodes].some(n => n.nodeType == 3 && /\\p{L}/u.test(n.data));
+    const texts = [box, ...box.querySelectorAll("*")].filter(says);
     return Math.min(...texts.map(e => [light(getComputedStyle(e).color), light(behind(e))].sort((a, b) => b - a))
         .map(([high, low]) => (high + 0.05) / (low + 0.05)));
 }"""
