@@ -92,7 +92,7 @@ def home_of_nobody(folder):
     for name, values in setup_env.QUIET_LAB.items():
         plugin, part = name.split(":")
         path = config / "lab" / "user-settings" / plugin / f"{part}.jupyterlab-settings"
-        path.parent.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(values))
     kept = {k: v for k, v in environment().items() if not k.startswith(("JUPYTER", "IPYTHON", "XDG_"))}
     return kept | {"HOME": str(folder), "USERPROFILE": str(folder), "JUPYTER_CONFIG_DIR": str(config),
@@ -107,11 +107,12 @@ def server(tmp_path_factory):
         process = subprocess.Popen(students_command(root), cwd=root, env=home_of_nobody(home), stdout=log, stderr=log)
     try:
         # what the server writes about itself once it listens
-        about, deadline = home / "runtime" / f"jpserver-{process.pid}.json", time.monotonic() + OPEN / 1000
-        while not about.exists() and process.poll() is None and time.monotonic() < deadline:
+        about, found, deadline = home / "runtime" / f"jpserver-{process.pid}.json", None, time.monotonic() + OPEN / 1000
+        while not found and process.poll() is None and time.monotonic() < deadline:
             time.sleep(0.05)
-        assert about.exists(), (home / "lab.log").read_text()
-        found = json.loads(about.read_text())
+            with contextlib.suppress(OSError, ValueError):
+                found = json.loads(about.read_text())
+        assert found, (home / "lab.log").read_text()
         yield Server(found["url"], found["token"], root)
     finally:
         kernels = psutil.Process(process.pid).children(recursive=True) if process.poll() is None else []
