@@ -80,7 +80,7 @@ class Live:
             # Dragging sends many values, but the front end holds all but the newest while a redraw is under way.
             control.observe(self._update, names="value")
         # align_self: a box stretches its children to its own width, and a stretched picture is a blurred one.
-        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        self.picture = ipywidgets.Image(format="png", layout={"max_width": "100%", "align_self": "flex-start", "margin": "0"})
         self.line = ipywidgets.HTML()
         switches = [c for c in self.controls.values() if isinstance(c, ipywidgets.Checkbox)]
         others = [c for c in self.controls.values() if c not in switches]

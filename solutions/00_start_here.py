@@ -32,7 +32,8 @@ plot.overlay(image, mask, classes=data.TRIMAP, opacity=0.5)
 # %%
 memory = psutil.virtual_memory()
 print(f"Python {platform.python_version()}, torch {torch.__version__}, torchvision {torchvision.__version__}")
-print(f"{torch.get_num_threads()} CPU threads, {memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB of memory free")
+print(f"{torch.get_num_threads()} CPU threads")
+print(f"{memory.available / 2**30:.1f} of {memory.total / 2**30:.1f} GB of memory free")
 print(f"networks will run on: {train.device()}")
 
 # %% [markdown]
@@ -67,7 +68,8 @@ plot.grid(list(images), columns=4, title="Eight scenes of the training split")
 several = data.scenes("train", size=128, animals=3, target=("semantic", "instance", "boxes"))
 image, target = several[5]
 print("boxes, as x1 y1 x2 y2:", target["boxes"]["boxes"].tolist())
-plot.grid([image, target["semantic"], target["instance"]], ["the scene", "semantic map", "instance map (each animal its colour)"])
+titles = ["the scene", "semantic map", "instance map (each animal its colour)"]
+plot.grid([image, target["semantic"], target["instance"]], titles)
 
 # %% [markdown]
 # Now look at one scene closely. Move the opacity, and switch classes on and off.

@@ -42,7 +42,8 @@ while mask[row, column] != 0:
     row, column = row + 1, column + 1
 windows = [7, 15, 31, 63]
 framed = F.pad(scene, (31, 31, 31, 31), mode="reflect")
-crops = [framed[:, row + 31 - n // 2 : row + 32 + n // 2, column + 31 - n // 2 : column + 32 + n // 2] for n in windows]
+corners = [(row + 31 - n // 2, column + 31 - n // 2) for n in windows]
+crops = [framed[:, top : top + n, left : left + n] for n, (top, left) in zip(windows, corners)]
 plot.grid(crops, [f"{n} × {n} pixels" for n in windows], title="The same pixel, with more and more around it")
 
 # %% [markdown]
@@ -360,7 +361,8 @@ torch.manual_seed(1)
 flat = torch.ones(1, 1, 6, 6)
 by_painting = nn.ConvTranspose2d(1, 1, 2, stride=2)(flat).detach()[0, 0]
 by_nearest = nn.Conv2d(1, 1, 3)(F.interpolate(flat, scale_factor=2, mode="nearest")).detach()[0, 0]
-print(f"spread of values: transposed k2 s2 {by_painting.std():.3f}, nearest + convolution {by_nearest.std():.3f}")
+print(f"spread of values, transposed k2 s2:      {by_painting.std():.3f}")
+print(f"spread of values, nearest + convolution: {by_nearest.std():.3f}")
 plot.grid([flat[0, 0], by_painting, by_nearest],
           ["a flat map", "transposed, k2 s2", "nearest, then 3 × 3"], title="Random weights on a flat map")
 
@@ -488,7 +490,8 @@ distance, rates = train.distance_to_boundary(truth), {}
 for name, answer in {"four halvings": guess, "background everywhere": torch.ones_like(truth)}.items():
     rates[name], wrong = train.errors_by_distance(answer, truth), answer != truth
     near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
-    print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}, a factor of {near / far:.1f}")
+    print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}", end="")
+    print(f", a factor of {near / far:.1f}")
 plot.error_density(rates)
 
 # %% [markdown]
@@ -503,7 +506,8 @@ thick = F.max_pool2d(inside, 5, stride=1, padding=2)[:, 0] == 1
 for depth, net in nets.items():
     found = train.predict(net, images) != 1
     thin_found, thick_found = found[animal & ~thick].float().mean(), found[thick].float().mean()
-    print(f"{depth} halvings: found {thin_found:.0%} of the thin pixels and {thick_found:.0%} of the thick ones")
+    print(f"{depth} halvings: found {thin_found:.0%} of the thin pixels", end="")
+    print(f" and {thick_found:.0%} of the thick ones")
 
 # %% [markdown] quiz="field" answer="c"
 # Legs, antlers and tails go first. With two halvings the thick parts gain somewhat, and the thin ones are found about twice as often. So it is the halving that loses them.

@@ -25,7 +25,7 @@ from course_lib import lab, setup_env
 from .conftest import LESSONS, ROOT, environment, notebook
 from .system_packages import needs_system
 
-READABLE = 3  # contrast of a text with its background, of 21
+READABLE = 4.5  # contrast of a text with its background, of 21
 OPEN, CELL, LESSON, MOVE = 60_000, 60_000, 300_000, 10_000  # milliseconds to wait at most
 LAPTOP = {"width": 1366, "height": 768}
 OUTPUT = ".jp-OutputArea-output"
@@ -242,7 +242,7 @@ def test_a_lesson_runs_whole_and_its_sliders_move_its_pictures(lesson, browser, 
 
 # What stands out of the notebook's right edge by more than a margin.
 CUT_OFF = """() => {
-    const edge = document.querySelector(".jp-Notebook .jp-OutputArea").getBoundingClientRect().right + 4;
+    const edge = document.querySelector(".jp-Notebook .jp-OutputArea").getBoundingClientRect().right + 1;
     const shown = "img, .verdict, .widget-hslider, .widget-dropdown, .widget-checkbox";
     return [...document.querySelectorAll(`.jp-OutputArea-output :is(${shown})`)]
         .filter(e => e.getBoundingClientRect().right > edge).map(e => e.outerHTML.slice(0, 200));

@@ -128,7 +128,7 @@ def _colour_part(t, mask, palette):
 def _draw_colours(got, mask, palette):
     from .. import plot
 
-    return plot.grid([got.detach().float().clamp(0, 1), mask.float()], ["yours", "the labels"])
+    return plot.grid([got.detach().float().clamp(0, 1), mask], ["yours", "the labels, in colours of the course"])
 
 
 @colour.part("a picture of the right shape", 0.5)

@@ -68,19 +68,22 @@ class Verdict:
     def _repr_html_(self):
         colour, mark = {PASSED: ("#009E73", "✓"), NOT_YET: ("#D55E00", "✗")}.get(self.outcome, ("#7f7f7f", "○"))
         total = f"{self.points:g} of {_points(self.max_points)}"
-        rows = [f'<b style="color:{colour}">{mark} {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}']
+        rows = [f'<b><span style="color:{colour}">{mark}</span> {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}']
         if self.outcome == NOT_ATTEMPTED:
             rows.append("Write your answer in the cell above, run that cell, then run this one again.")
         else:
-            items = []
+            items, drawn = [], False
             for r in self.results:
-                tick = "✓" if r.outcome == PASSED else "✗"
-                text = f"{tick} {rich(r.part)}"
+                tick, shade = ("✓", "#009E73") if r.outcome == PASSED else ("✗", "#D55E00")
+                text = f'<span style="color:{shade}">{tick}</span> {rich(r.part)}'
                 if r.message:
-                    text += f"<br><span>{rich(r.message)}</span>"
-                if r.picture:
+                    text += f'<div style="margin-left:1.3em">{rich(r.message)}</div>'
+                if r.picture and not drawn:  # one is enough to see what is wrong, and four fill the page
+                    drawn = True
                     data = base64.b64encode(r.picture).decode()
-                    text += f'<br><img alt="{html.escape(r.part)}: yours beside the expected one" src="data:image/png;base64,{data}">'
+                    style = "display:block;max-width:100%;margin-left:1.3em"
+                    text += (f'<img style="{style}" alt="{html.escape(r.part)}: yours beside the expected one" '
+                             f'src="data:image/png;base64,{data}">')
                 items.append(f'<li style="list-style:none;margin:.2em 0">{text}</li>')
             rows.append(f'<ul style="margin:.3em 0;padding-left:.5em">{"".join(items)}</ul>')
         printed = self.printed.strip()
