@@ -5,7 +5,6 @@ One server and one headless Chromium serve the whole file. Everything waits on w
 
 import contextlib
 import json
-import os
 import re
 import shutil
 import subprocess

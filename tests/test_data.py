@@ -17,7 +17,7 @@ from torchvision.transforms import v2
 
 from course_lib import data
 from course_lib.data import (IGNORE, MAPS, PETS, SEMANTIC, TRIMAP, Menagerie, OxfordPet, Resize, augment, band, index,
-                             scenes, stack, trimap)
+                             scenes, stack)
 
 ROOT = Path(__file__).resolve().parent.parent
 PACK = ROOT / "course_lib" / "menagerie"

@@ -6,8 +6,7 @@ import re
 import pytest
 import torch
 
-from course_lib import build, data, models, train
-from course_lib.checks import core
+from course_lib import data, models, train
 
 from .conftest import LESSONS, ROOT, notebook
 
@@ -197,8 +196,3 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
-
-
-def test_checks_of_both_lessons_are_known_by_their_outcomes():
-    assert {core.NOT_ATTEMPTED, core.NOT_YET, core.PASSED} == {"not attempted", "not yet", "passed"}
-    assert all(build.checks_of(lesson) for lesson in LESSONS)
