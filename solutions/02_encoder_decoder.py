@@ -29,7 +29,7 @@ print(f"torch {torch.__version__}, device: {train.device()}")
 plot.shape_flow(models.EncoderDecoder(classes=3, base=8, depth=4), size=64)
 
 # %% [markdown]
-# Read it from left to right. The taller a block, the larger its map; the wider, the more channels (both drawn as square roots). Four times the map is halved, while the channels double. Then four times the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
+# The taller a block, the larger its map; the wider, the more channels. Four times the map is halved, while the channels double. Then four times the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
 #
 # ## 1 · Why shrink at all?
 #
@@ -241,9 +241,7 @@ check.poke(poke) & check.poke(poke, seed=90121)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# With exercise 3 you can check section 1's 140, too: count each halving as a pooling layer of kernel 2 and stride 2.
-#
-# Now poke a whole network, with three halvings. The box says which pixels *can* matter. The colours say how much each of them does.
+# Now poke a whole network, with three halvings. The box says which pixels *can* matter, the colours how much each does.
 
 # %% tags=["demo"]
 torch.manual_seed(0)
@@ -498,7 +496,7 @@ for depth in (4, 2):
     display(plot.comparison(images[:3], truth[:3], guess[depth][:3], classes=data.TRIMAP, title=f"{depth} halvings"))
 
 # %% [markdown]
-# With four halvings the network has found that an animal is there, and roughly where. The outline is smudged, and antlers and legs are gone. Is that an impression, or a fact? Measure how far each wrong pixel lies from the nearest boundary between two classes. To judge the numbers, do the same for a "network" that says background everywhere.
+# With four halvings the network finds where an animal is, and loses antlers and legs. How far does each wrong pixel lie from the nearest boundary between two classes? To judge the numbers, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
 distance, rates = train.distance_to_boundary(truth), {}
@@ -512,7 +510,7 @@ plot.error_density(rates)
 # %% [markdown]
 # Within three pixels of a boundary the network's errors are several times denser than elsewhere. But knowing nothing gives much the same curve and much the same factor. Animals and their border *are* where the boundaries are. So this measurement alone proves little.
 #
-# Ask something else: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. A network that shouts "animal" everywhere would find all of both, so set each network's threshold such that it raises the same number of false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks, enlarge it again, and look at what is left. No network is in that line.
+# Ask something else: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. A network that shouts "animal" everywhere would find all of both, so set each network's threshold to the same share of false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks and enlarge it again.
 
 # %% tags=["demo", "experiment"]
 animal = truth != 1  # pet or its border
@@ -536,9 +534,9 @@ for depth in (4, 2):
 # %% [markdown] quiz="field" answer="c"
 # Legs, antlers and tails go first. At equal false alarms, the network with two halvings finds two to three times as many of the thin pixels, and only somewhat more of the thick ones. The truth itself, stored in blocks of 16 pixels, loses nearly all that is thin and a third of what is thick; in blocks of 4 it keeps most.
 #
-# The network is not bound to that last line: at the bottleneck a place has 128 channels, and some of what they say is *where* in its block things are. But it has to learn them. Longer training helps both networks, and the gap stays. The decoder has never seen the picture. It redraws the outline from a description, as you would redraw a map that someone told you over the telephone. Then why not always two halvings? Because such a network sees 44 pixels across, and the one with four sees 188. Here an animal is about 50 pixels long; in a photograph it may be 500.
+# The network is not bound to that last line: at the bottleneck a place has 128 channels, and some of what they say is *where* in its block things are. But it has to learn them. The decoder has never seen the picture. It redraws the outline from a description, as you would draw a map that someone tells you over the telephone. Then why not always two halvings? Such a network sees 44 pixels across, one with four sees 188. Here an animal is about 50 pixels long; in a photograph it may be 500.
 #
-# That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder can only guess it back. Each architecture in the lessons to come answers it differently: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
+# That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder can only guess it back. The next lessons answer it in three ways: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
 #
 # ## Checkpoint
 #
@@ -592,4 +590,4 @@ for depth in (4, 2):
 #
 # Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 03 turns a classifier into a segmenter and adds back what its early layers knew.
 #
-# *To read on:* V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016); A. Odena, V. Dumoulin and C. Olah, "Deconvolution and checkerboard artifacts" (2016); A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks" (2019); W. Luo and others, "Understanding the effective receptive field in deep convolutional neural networks" (2016); W. Shi and others, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network" (2016).
+# *To read on:* V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016); A. Odena, V. Dumoulin and C. Olah, "Deconvolution and checkerboard artifacts" (2016); W. Luo and others, "Understanding the effective receptive field in deep convolutional neural networks" (2016).
