@@ -71,7 +71,7 @@ def dilate(backbone, output_stride):
     """
     check_choice("output_stride", output_stride, (32, 16, 8))
     backbone = copy.deepcopy(backbone)
-    stride, dilation = 1, 1     # so far: the map's stride in the image, and how many of its cells lie in one cell of old
+    stride, dilation = 1, 1     # so far: the map's stride in the image, and how far apart old neighbours lie in it
     for layer in backbone.modules():
         if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
             stride *= layer.stride if isinstance(layer.stride, int) else layer.stride[0]

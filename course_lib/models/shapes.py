@@ -28,7 +28,7 @@ def trace(net, shape=(1, 3, 128, 128)):
     def record(name, module):
         def hook(_module, _inputs, output):
             channels, height, width = (*output.shape[1:], 1, 1)[:3]
-            kind = name.split()[0]
+            kind = getattr(module, "kind", name.split()[0])
             if kind not in ("encoder", "bottleneck", "decoder", "head"):    # not ours: tell by how the map changes
                 last = found[-1]
                 kind = "decoder" if last.kind == "decoder" or height > last.height else "encoder"
