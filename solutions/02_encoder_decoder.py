@@ -20,7 +20,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_lib import data, models, plot, train, widgets
+from course_lib import data, metrics, models, plot, train, widgets
 from course_lib.checks.lesson_02 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
@@ -486,9 +486,9 @@ plot.comparison(images[:4], truth[:4], guess[:4], classes=data.TRIMAP)
 # This is the network with four halvings. It has found that an animal is there, and roughly where. The outline is smudged, and antlers and legs are gone. Is that an impression, or a fact? Measure how far each wrong pixel lies from the nearest boundary between two classes. To judge the numbers, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
-distance, rates = train.distance_to_boundary(truth), {}
+distance, rates = metrics.distance_to_boundary(truth), {}
 for name, answer in {"four halvings": guess, "background everywhere": torch.ones_like(truth)}.items():
-    rates[name], wrong = train.errors_by_distance(answer, truth), answer != truth
+    rates[name], wrong = metrics.errors_by_distance(answer, truth), answer != truth
     near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
     print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}", end="")
     print(f", a factor of {near / far:.1f}")
