@@ -158,6 +158,8 @@ def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
     In pixels, diagonal steps as long as straight ones (Chebyshev): 1 beside the boundary, `cap` for `cap` and more,
     0 where the mask is ignored. Ignored pixels belong to no class and make no boundary, nor does the image's border.
     """
+    if not mask.numel():
+        return mask.long()
     maps = (mask if mask.ndim == 3 else mask[None])[:, None].float()
     ignored = maps == ignore_index
     # Two classes lie within k px exactly when the k-fold 3x3 maximum of the labels differs from their minimum.
@@ -237,6 +239,8 @@ def thin(region, size=5):
     """
     if region.dtype != torch.bool:
         raise ValueError(f"The region must be bool, such as mask == 0, not {region.dtype}.")
+    if not region.numel():
+        return region
     maps = (region if region.ndim == 3 else region[None])[:, None].float()
     before, after = size // 2, size - 1 - size // 2
     inside = -F.max_pool2d(-F.pad(maps, (before, after) * 2, mode="replicate"), size, stride=1)
