@@ -20,7 +20,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_lib import data, models, plot, train, widgets
+from course_lib import data, metrics, models, plot, train, widgets
 from course_lib.checks.lesson_02 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
@@ -29,7 +29,7 @@ print(f"torch {torch.__version__}, device: {train.device()}")
 plot.shape_flow(models.EncoderDecoder(classes=3, base=8, depth=4), size=64)
 
 # %% [markdown]
-# The taller a block, the larger its map; the wider, the more channels. Four times the map is halved, while the channels double. Then four times the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
+# The taller a block, the larger its map; the wider, the more channels. Four times the map is halved and the channels double, then the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
 #
 # ## 1 · Why shrink at all?
 #
@@ -72,7 +72,7 @@ print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplic
 #
 # ## 2 · The size after one layer
 #
-# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders for kernel, stride and dilation. Watch, on the left, the gaps between the taps, and how far the second output pixel sits from the first. (The right side shows what a stack of such layers sees; section 4 comes back to it.)
+# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders. Watch, on the left, the gaps between the taps, and how far the second output pixel sits from the first. (The right side is for section 4.)
 
 # %% tags=["demo"]
 widgets.taps()
@@ -141,7 +141,7 @@ widgets.shape_tracer()
 #
 # - `("conv", channels, k, s, p)`: a convolution that puts out so many channels, without dilation;
 # - `("pool", k)`: max-pooling with kernel and stride `k`, no padding;
-# - `("up", channels, k, s)`: a transposed convolution, which section 5 explains. All that you need here: each input pixel writes a k × k patch, and the patches start `s` pixels apart. So two pixels with k = 3, s = 2 write on places 0–2 and 2–4: five in all.
+# - `("up", channels, k, s)`: a transposed convolution (section 5). Each input pixel writes a k × k patch, and the patches start `s` pixels apart. So two pixels with k = 3, s = 2 write on places 0–2 and 2–4: five in all.
 #
 # Write `trace_shapes(rows, shape)`. `shape` is the input's `(C, H, W)`. Return a list of `(C, H, W)` tuples of `int`, the shape *after* each row. Don't run a network; do arithmetic.
 #
@@ -186,7 +186,7 @@ display(plot.field([(3, 1, 1)] * 4, size=41))
 plot.field([(3, 2, 1)] * 4, size=41)
 
 # %% [markdown] statement="receptive_field" minutes=7 level=2
-# Four plain layers see 9 pixels; four layers of stride 2 see 31. (The second picture has a comb in it. Hold that thought until section 5.) A common saying is that a stride doubles the field. It does not. It doubles *what each later layer adds*: 2, then 4, then 8, then 16.
+# Four plain layers see 9 pixels; four layers of stride 2 see 31. (Why the comb in the second picture? See section 5.) A common saying is that a stride doubles the field. It doubles *what each later layer adds*: 2, then 4, 8, 16.
 #
 # ### The receptive field of a stack
 #
@@ -361,7 +361,7 @@ plot.grid([by_painting, by_nearest], ["transposed, k2 s2", "nearest, then 3 × 3
           title="Random weights on a flat map")
 
 # %% [markdown] statement="shuffle_pixels" minutes=8 level=2
-# From a flat map the transposed convolution draws a grid; the resize with a convolution draws none. Training can remove the grid, but has to work for it.
+# From a flat map the transposed convolution draws a grid; resizing draws none. Training can remove the grid, but has to work for it.
 #
 # The comb in section 4 was this: kernel 3 at stride 2, read backwards.
 #
@@ -405,7 +405,7 @@ with torch.no_grad():
 # %% [markdown] statement="build_net" minutes=20 level=3
 # ## 6 · Down and up again
 #
-# You have all the parts. One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label. Real pictures have odd sizes, so a decoder must return to the size that it came from.
+# One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label. Real pictures have odd sizes, so a decoder must return to the size that it came from.
 #
 # ### An encoder–decoder for any size
 #
@@ -459,7 +459,7 @@ check.build_net(build_net) & check.build_net(build_net, seed=2203)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Does yours learn? A hundred steps on scenes of Menagerie will tell. The classes are those of a **trimap**: pet, background, and a border band between them. A fresh network with three classes starts near a loss of ln 3 = 1.10. (Until yours passes its check, the library's network stands in.)
+# Does yours learn? A hundred steps on scenes of Menagerie will tell. The classes are those of a **trimap**: pet, background, and a border band between them. A fresh network with three classes starts near a loss of ln 3 = 1.10. (Until yours passes, the library's stands in.)
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 100), gpu=(128, 500))
@@ -475,11 +475,11 @@ names = ["picture"] * 4 + ["chance of an animal"] * 4
 plot.grid([*images[:4], *animal], names, title="Your network after 100 steps")
 
 # %% [markdown]
-# White is where the network suspects an animal. The loss falls, so it learns. But a hundred steps teach a plain stack of convolutions little more than where in a scene animals tend to stand.
+# White is where the network suspects an animal. The loss falls. But a hundred steps teach a plain stack of convolutions little more than where in a scene animals tend to stand.
 #
 # ## 7 · Where does it err?
 #
-# Now train two for longer: the library's encoder–decoder, which has batch normalisation after each convolution and learns faster, once with four halvings and once with two. The scenes that we test on show animals and places that the networks have never seen.
+# Now train two for longer: the library's encoder–decoder, which has batch normalisation and learns faster, with four halvings and with two. We test on animals and places that they have never seen.
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 400), gpu=(128, 2000))
@@ -499,23 +499,22 @@ for depth in (4, 2):
 # With four halvings the network finds where an animal is, and loses antlers and legs. How far does each wrong pixel lie from the nearest boundary between two classes? To judge the numbers, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
-distance, rates = train.distance_to_boundary(truth), {}
+distance, rates = metrics.distance_to_boundary(truth), {}
 for name, answer in {"four halvings": guess[4], "background everywhere": torch.ones_like(truth)}.items():
-    rates[name], wrong = train.errors_by_distance(answer, truth), answer != truth
+    rates[name], wrong = metrics.errors_by_distance(answer, truth), answer != truth
     near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
     print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}", end="")
     print(f", a factor of {near / far:.1f}")
 plot.error_density(rates)
 
 # %% [markdown]
-# Within three pixels of a boundary the network's errors are several times denser than elsewhere. But knowing nothing gives much the same curve and much the same factor. Animals and their border *are* where the boundaries are. So this measurement alone proves little.
+# Within three pixels of a boundary the network's errors are several times denser. But knowing nothing gives much the same curve and factor: animals and their border *are* where the boundaries are. So this alone proves little.
 #
 # Ask something else: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. A network that shouts "animal" everywhere would find all of both, so set each network's threshold to the same share of false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks and enlarge it again.
 
 # %% tags=["demo", "experiment"]
 animal = truth != 1  # pet or its border
-inside = -F.max_pool2d(-F.pad(animal.float()[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
-thick = F.max_pool2d(inside, 5, stride=1, padding=2)[:, 0] == 1
+thick = animal & ~metrics.thin(animal, size=5)
 
 
 def report(name, found):
