@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 02 · Encoder and decoder
 #
-# A classifier looks at a photograph and says "stag". To get there it shrinks the picture, again and again, until one number on its last map has seen all of it. A segmenter has a harder job. It must say *which pixels* are stag, and the shrinking has thrown the pixels away. So it grows the map back. Down, then up: an **encoder** and a **decoder**.
+# A classifier looks at a photograph and says "squirrel". To get there it shrinks the picture, again and again, until one number on its last map has seen all of it. A segmenter has a harder job. It must say *which pixels* are squirrel, and the shrinking has thrown the pixels away. So it grows the map back. Down, then up: an **encoder** and a **decoder**.
 #
-# By the end you will have built a network like the one drawn below, trained one, and measured where it goes wrong.
+# By the end you will have built a network like the one drawn below, trained it, and measured where such networks go wrong.
 #
 # **You will be able to**
 #
@@ -29,7 +29,7 @@ print(f"torch {torch.__version__}, device: {train.device()}")
 plot.shape_flow(models.EncoderDecoder(classes=3, base=8, depth=4), size=64)
 
 # %% [markdown]
-# Read it from left to right. The taller a block, the larger its map; the wider, the more channels (both drawn as square roots). Four times the map is halved, while the channels double. Then four times the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
+# The taller a block, the larger its map; the wider, the more channels. Four times the map is halved and the channels double, then the reverse. At the **bottleneck**, in the middle, 4 × 4 places are left of 64 × 64. Everything that the right half knows about the picture has come through there.
 #
 # ## 1 · Why shrink at all?
 #
@@ -43,11 +43,13 @@ while mask[row, column] != 0:
 windows = [7, 15, 31, 63]
 framed = F.pad(scene, (31, 31, 31, 31), mode="reflect")
 corners = [(row + 31 - n // 2, column + 31 - n // 2) for n in windows]
-crops = [framed[:, top : top + n, left : left + n] for n, (top, left) in zip(windows, corners)]
+crops = [framed[:, top : top + n, left : left + n].clone() for n, (top, left) in zip(windows, corners)]
+for n, crop in zip(windows, crops):
+    crop[:, n // 2, n // 2] = torch.tensor([1.0, 0.0, 1.0])  # mark it
 plot.grid(crops, [f"{n} × {n} pixels" for n in windows], title="The same pixel, with more and more around it")
 
 # %% [markdown]
-# The pixel is the one in the middle of each window. Seven pixels are texture and a bright patch. Thirty-one are a guess. At sixty-three you see what it is. A network is in the same position: to label a pixel it must look at a wide surrounding, its **receptive field**.
+# The pixel is the magenta one, in the middle of each window. Seven pixels are texture and a bright patch. Thirty-one are a guess. At sixty-three you see what it is. A network is in the same position: to label a pixel it must look at a wide surrounding, its **receptive field**.
 #
 # One 3 × 3 convolution sees 3 pixels across. A second one sees 5, a third 7: each adds 2. To see 63 pixels you need 31 of them, all at full size, and full size is expensive. Compare that with a network that halves the map as it goes.
 
@@ -61,21 +63,21 @@ plain = 31 * multiplications(32, 32, 256)
 halving, channels = 0, 32
 for level in range(5):  # 256, 128, 64, 32, 16 pixels; 32, 64, 128, 256, 512 channels
     size, c = 256 // 2**level, channels * 2**level
-    halving += multiplications(c if level == 0 else c // 2, c, size) + multiplications(c, c, size)
+    halving += multiplications(c if level == 0 else c // 2, c, size) + multiplications(c, c, size)  # two layers
 print(f"31 layers at full size:           {plain / 1e9:5.1f} billion multiplications, field 63")
 print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplications, field 140")
 
 # %% [markdown]
-# The halving network costs about a quarter and sees more than twice as far. (With exercise 3 you can check the 140. Count each halving as a pooling layer of kernel 2 and stride 2.) (The way back up is not counted yet.) That is the bargain of every encoder: **context is bought with resolution**.
+# The halving network costs about a quarter and sees more than twice as far. (The way back up is not counted yet.) That is the bargain of every encoder: **context is bought with resolution**.
 #
 # ## 2 · The size after one layer
 #
-# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders for kernel, stride and dilation. Watch, on the left, the gaps between the taps, and how far the second output pixel sits from the first. (The right side shows what a stack of such layers sees; section 4 comes back to it.)
+# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders. Watch, on the left, the gaps between the taps, and how far the second output pixel sits from the first. (The right side is for section 4.)
 
 # %% tags=["demo"]
 widgets.taps()
 
-# %% [markdown] statement="conv_out_size" minutes=4 level=1
+# %% [markdown] statement="conv_out_size" minutes=5 level=1
 # A kernel of 3 at dilation 1 reaches over 3 pixels. At dilation 2 its taps stand at 0, 2, 4, so it reaches over 5. In general the reach is *d*(*k* − 1) + 1, not *d*·*k*: there are only *k* − 1 gaps between *k* taps.
 #
 # How many places does the kernel have? Seven pixels, a kernel of 3, stride 2, no padding: its left edge can stand at 0, 2 and 4. At 6 it would hang over the end, so that place is not used. Three places, three output pixels.
@@ -123,17 +125,7 @@ print(" → ".join(map(str, sizes)), f" ({len(sizes) - 1} halvings)")
 #
 # ## 3 · Fewer places, more channels
 #
-# Here is the network of the first figure as a table. `models.trace` does not use a formula. It runs the network and records what each stage puts out.
-
-# %%
-net = models.EncoderDecoder(classes=3, base=8, depth=4)
-print(f"{'stage':12}{'C × H × W':>14}{'values':>9}{'parameters':>12}")
-for stage in models.trace(net, (1, 3, 64, 64)):
-    shape = f"{stage.channels} × {stage.height} × {stage.width}"
-    print(f"{stage.name:12}{shape:>14}{stage.channels * stage.height * stage.width:9,}{stage.parameters:12,}")
-
-# %% [markdown]
-# Each halving leaves a quarter of the places. Doubling the channels gives back a factor of two, so that the number of values falls by half at each level. Why double at all? A place now stands for four times as much of the picture, and there is more to say about it. And it costs no extra multiplications: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many as before. (Its weights are four times as many.)
+# Look at the first figure again. Each halving leaves a quarter of the places. Doubling the channels gives back a factor of two, so that the number of values falls by half at each level. Why double at all? A place now stands for four times as much of the picture, and there is more to say about it. And it costs no extra multiplications: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many as before. (Its weights are four times as many.)
 #
 # The parameters pile up at the bottom, where the channels are many. The values are fewest there. Of 12,288 numbers in the picture, 2,048 are left.
 #
@@ -149,7 +141,7 @@ widgets.shape_tracer()
 #
 # - `("conv", channels, k, s, p)`: a convolution that puts out so many channels, without dilation;
 # - `("pool", k)`: max-pooling with kernel and stride `k`, no padding;
-# - `("up", channels, k, s)`: a transposed convolution. Each input pixel writes a k × k patch, and the patches start `s` pixels apart. (*n* input pixels in a row: where does the last patch end?)
+# - `("up", channels, k, s)`: a transposed convolution (section 5). Each input pixel writes a k × k patch, and the patches start `s` pixels apart. So two pixels with k = 3, s = 2 write on places 0–2 and 2–4: five in all.
 #
 # Write `trace_shapes(rows, shape)`. `shape` is the input's `(C, H, W)`. Return a list of `(C, H, W)` tuples of `int`, the shape *after* each row. Don't run a network; do arithmetic.
 #
@@ -193,8 +185,8 @@ check.trace_shapes(trace_shapes) & check.trace_shapes(trace_shapes, seed=18803)
 display(plot.field([(3, 1, 1)] * 4, size=41))
 plot.field([(3, 2, 1)] * 4, size=41)
 
-# %% [markdown] statement="receptive_field" minutes=6 level=2
-# Four plain layers see 9 pixels; four layers of stride 2 see 31. A common saying is that a stride doubles the field. It does not. It doubles *what each later layer adds*: 2, then 4, then 8, then 16.
+# %% [markdown] statement="receptive_field" minutes=7 level=2
+# Four plain layers see 9 pixels; four layers of stride 2 see 31. (Why the comb in the second picture? See section 5.) A common saying is that a stride doubles the field. It doubles *what each later layer adds*: 2, then 4, 8, 16.
 #
 # ### The receptive field of a stack
 #
@@ -226,7 +218,7 @@ check.receptive_field(receptive_field) & check.receptive_field(receptive_field, 
 #
 # Write `poke(layers, size)`. It builds a stack of convolutions from a list of `(k, s, d)`, with one channel throughout, all *k* odd, and padding *d*(*k* − 1)/2 at each layer. It runs the stack on a `size` × `size` input and takes the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. It returns a float tensor of shape `(size, size)`: the gradient of that one output pixel with respect to every input pixel.
 #
-# The gradient must be different from 0 at every pixel that the output pixel looks at, so choose weights that cannot cancel, and leave out ReLU and bias.
+# The gradient must be different from 0 at every pixel that the output pixel looks at, so choose weights that cannot cancel (all ones are simplest), and leave out ReLU and bias.
 #
 # For example, `poke([(3, 1, 1)], 5)` is not 0 on the middle 3 × 3 of a 5 × 5 map, and 0 around it.
 
@@ -249,32 +241,33 @@ check.poke(poke) & check.poke(poke, seed=90121)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now poke a whole network, with three halvings. The box says which pixels *can* matter. The colours say how much each of them does.
+# Now poke a whole network, with three halvings. The box says which pixels *can* matter, the colours how much each does.
 
 # %% tags=["demo"]
 torch.manual_seed(0)
 plot.field(models.EncoderDecoder(classes=3, base=8, depth=3), size=128)
 
 # %% [markdown]
-# The middle glows and the rim is faint: mind that each step of the scale is a factor. Many paths lead from a central pixel to the output, few from one at the rim. Every pixel in the box counts a little, and most of the gradient is in the middle. A large field is a possibility, not a promise. (It is wider than the encoder's field alone: growing the map back widens it too.)
+# The middle glows and the rim is faint: the colour scale is logarithmic, so each step of it is a factor. Many paths lead from a central pixel to the output, few from one at the rim. Every pixel in the box counts a little, and most of the gradient is in the middle. A large field is a possibility, not a promise. (It is wider than the encoder's field alone: growing the map back widens it too.)
 #
 # ## 5 · The way back up
 #
-# The encoder has done its work: a small map with many channels, each place knowing its surroundings. Now the map must grow. Here are four ways to double a 4 × 4 map. The weights of the last two are random; a network would learn them. What each of them does, you will write yourself.
+# The encoder has done its work: a small map with many channels, each place knowing its surroundings. Now the map must grow. Here are four ways to double a map. This one has a single bright pixel. The last two ways have four weights; here they are chosen by hand, and a network would learn them.
 
 # %% tags=["demo"]
-torch.manual_seed(3)
-small = torch.rand(1, 1, 4, 4)
+small = torch.zeros(1, 1, 4, 4)
+small[0, 0, 1, 1] = 1.0
+brush = torch.tensor([[1.0, 0.3], [0.6, 0.1]])[None, None]
 grown = {
     "the map, 4 × 4": small,
     "nearest": F.interpolate(small, scale_factor=2, mode="nearest"),
     "bilinear": F.interpolate(small, scale_factor=2, mode="bilinear", align_corners=False),
-    "transposed, k2 s2": nn.ConvTranspose2d(1, 1, 2, stride=2, bias=False)(small).detach(),
-    "pixel shuffle": F.pixel_shuffle(nn.Conv2d(1, 4, 1, bias=False)(small), 2).detach(),
+    "transposed, k2 s2": F.conv_transpose2d(small, brush, stride=2),
+    "pixel shuffle": F.pixel_shuffle(F.conv2d(small, brush.reshape(4, 1, 1, 1)), 2),
 }
 plot.grid([g[0, 0] for g in grown.values()], list(grown), columns=5, title="Four ways up")
 
-# %% [markdown] statement="transposed_conv" minutes=12 level=3
+# %% [markdown] statement="transposed_conv" minutes=15 level=3
 # **Nearest** copies each value into a 2 × 2 block. **Bilinear** blends neighbours. Neither has anything to learn, so a convolution follows.
 #
 # A **transposed convolution** learns to paint. Each input pixel holds a brush: the kernel, times the pixel's value. It paints its patch on an empty canvas, its neighbour paints the next patch *s* pixels further, and where patches overlap, the paint adds up.
@@ -284,7 +277,7 @@ plot.grid([g[0, 0] for g in grown.values()], list(grown), columns=5, title="Four
 # Write `transposed_conv(x, weight, stride)` from slices, without torch's own.
 #
 # - `x`: float tensor `(B, C_in, H, W)`;
-# - `weight`: float tensor `(C_in, C_out, k, k)`. Input channel *c* paints on output channel *o* with the brush `weight[c, o]`;
+# - `weight`: float tensor `(C_in, C_out, k, k)`; mind that its first axis is the *input's* channels. Input channel *c* paints on output channel *o* with the brush `weight[c, o]`;
 # - `stride`: `int`. There is no padding and no bias.
 #
 # Return a float tensor `(B, C_out, (H − 1)·stride + k, (W − 1)·stride + k)`. Gradients must flow back to `x` and to `weight`, so work on tensors throughout.
@@ -311,7 +304,7 @@ check.transposed_conv(transposed_conv)
 check.transposed_conv(transposed_conv) & check.transposed_conv(transposed_conv, seed=7741)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="overlap_count" minutes=3 level=1
+# %% [markdown] statement="overlap_count" minutes=4 level=1
 # In the example, the middle pixel was painted twice and the others once. That is where checkerboards begin.
 #
 # ### Who paints where?
@@ -349,10 +342,11 @@ def painted(k, s, n=8):
 maps = {f"kernel {k}, stride 2": painted(k, 2) for k in (3, 5, 4, 2)}
 for name, m in maps.items():
     print(f"{name}: (max − min) / mean = {(m.max() - m.min()) / m.mean():.2f}")
-plot.overlap(maps["kernel 3, stride 2"].long(), kernel=3, stride=2)
+display(plot.overlap(maps["kernel 3, stride 2"].long(), kernel=3, stride=2))
+plot.overlap(maps["kernel 4, stride 2"].long(), kernel=4, stride=2)
 
 # %% [markdown]
-# With kernels 3 and 5 some pixels are painted four or nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. With kernels 4 and 2 the count is even: the stride divides the kernel.
+# With kernel 3 some pixels are painted four times, with kernel 5 nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. With kernels 4 and 2 the count is even: the stride divides the kernel.
 #
 # Even is not the same as safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
 
@@ -363,11 +357,13 @@ by_painting = nn.ConvTranspose2d(1, 1, 2, stride=2)(flat).detach()[0, 0]
 by_nearest = nn.Conv2d(1, 1, 3)(F.interpolate(flat, scale_factor=2, mode="nearest")).detach()[0, 0]
 print(f"spread of values, transposed k2 s2:      {by_painting.std():.3f}")
 print(f"spread of values, nearest + convolution: {by_nearest.std():.3f}")
-plot.grid([flat[0, 0], by_painting, by_nearest],
-          ["a flat map", "transposed, k2 s2", "nearest, then 3 × 3"], title="Random weights on a flat map")
+plot.grid([by_painting, by_nearest], ["transposed, k2 s2", "nearest, then 3 × 3"],
+          title="Random weights on a flat map")
 
-# %% [markdown] statement="shuffle_pixels" minutes=5 level=2
-# From a flat map the transposed convolution draws a grid; the resize with a convolution draws none. Training can remove the grid, but has to work for it.
+# %% [markdown] statement="shuffle_pixels" minutes=8 level=2
+# From a flat map the transposed convolution draws a grid; resizing draws none. Training can remove the grid, but has to work for it.
+#
+# The comb in section 4 was this: kernel 3 at stride 2, read backwards.
 #
 # The fourth way, **pixel shuffle**, computes all four pixels of a block as four channels of one place, and then lays them out. The laying out only moves numbers; it learns nothing.
 #
@@ -406,10 +402,10 @@ with torch.no_grad():
     one.bias.copy_(up.bias.repeat_interleave(4))
     print("largest difference:", (up(x) - F.pixel_shuffle(one(x), 2)).abs().max().item())
 
-# %% [markdown] statement="build_net" minutes=15 level=3
+# %% [markdown] statement="build_net" minutes=20 level=3
 # ## 6 · Down and up again
 #
-# You have all the parts. One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label. Real pictures have odd sizes, so a decoder must return to the size that it came from.
+# One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label. Real pictures have odd sizes, so a decoder must return to the size that it came from.
 #
 # ### An encoder–decoder for any size
 #
@@ -417,8 +413,8 @@ with torch.no_grad():
 #
 # - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … So there is one halving from each width to the next.
 # - At every width of the encoder there is at least one 3 × 3 convolution with a ReLU after it.
-# - The decoder comes back through the same sizes, with a convolution at each. No skips from the encoder to the decoder: they are lesson 04.
-# - `H` and `W` may be any numbers of at least 2 to the power of `len(widths)`, odd ones too.
+# - The decoder comes back through the same sizes, odd ones too, with a convolution at each: 33, 16, 8, 16, 33. At full size the one that makes the logits is enough. No skips from the encoder to the decoder: they are lesson 04.
+# - `H` and `W` may be any numbers of at least 16.
 #
 # Write a class of your own, or put modules together in a function. Don't use `models.EncoderDecoder`.
 #
@@ -463,13 +459,30 @@ check.build_net(build_net) & check.build_net(build_net, seed=2203)
 ### END HIDDEN TESTS
 
 # %% [markdown]
+# Does yours learn? A hundred steps on scenes of Menagerie will tell. The classes are those of a **trimap**: pet, background, and a border band between them. A fresh network with three classes starts near a loss of ln 3 = 1.10. (Until yours passes, the library's stands in.)
+
+# %% tags=["demo", "experiment"]
+size, steps = train.scale(cpu=(64, 100), gpu=(128, 500))
+scenes, unseen = data.scenes("train", size=size, length=4000), data.scenes("val", size=size, length=200)
+torch.manual_seed(0)
+passed = check.build_net(build_net).outcome == "passed"
+mine = build_net(3, [8, 16, 32, 64]) if passed else models.EncoderDecoder(classes=3, base=8, depth=3)
+print(train.fit(mine, scenes, steps=steps, title="the network of exercise 8"))
+images, truth = data.stack(unseen, 200)
+with torch.no_grad():
+    animal = 1 - mine.eval()(images[:4].to(train.device())).softmax(1)[:, 1].cpu()
+names = ["picture"] * 4 + ["chance of an animal"] * 4
+plot.grid([*images[:4], *animal], names, title="Your network after 100 steps")
+
+# %% [markdown]
+# White is where the network suspects an animal. The loss falls. But a hundred steps teach a plain stack of convolutions little more than where in a scene animals tend to stand.
+#
 # ## 7 · Where does it err?
 #
-# Time to train two: the library's encoder–decoder, without skips, once with four halvings and once with two, on scenes of Menagerie. The classes are those of a **trimap**: pet, background, and a border band between them. The scenes that we test on show animals and places that the networks have never seen.
+# Now train two for longer: the library's encoder–decoder, which has batch normalisation and learns faster, with four halvings and with two. We test on animals and places that they have never seen.
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 400), gpu=(128, 2000))
-scenes, unseen = data.scenes("train", size=size, length=4000), data.scenes("val", size=size, length=200)
 nets = {}
 for depth in (4, 2):
     torch.manual_seed(0)
@@ -478,16 +491,16 @@ for depth in (4, 2):
     print(f"{depth} halvings:", train.evaluate(nets[depth], unseen))
 
 # %% tags=["demo", "experiment"]
-images, truth = data.stack(unseen, 200)
-guess = train.predict(nets[4], images)
-plot.comparison(images[:4], truth[:4], guess[:4], classes=data.TRIMAP)
+guess = {depth: train.predict(net, images) for depth, net in nets.items()}
+for depth in (4, 2):
+    display(plot.comparison(images[:3], truth[:3], guess[depth][:3], classes=data.TRIMAP, title=f"{depth} halvings"))
 
 # %% [markdown]
-# This is the network with four halvings. It has found that an animal is there, and roughly where. The outline is smudged, and antlers and legs are gone. Is that an impression, or a fact? Measure how far each wrong pixel lies from the nearest boundary between two classes. To judge the numbers, do the same for a "network" that says background everywhere.
+# With four halvings the network finds where an animal is, and loses antlers and legs. How far does each wrong pixel lie from the nearest boundary between two classes? To judge the numbers, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
 distance, rates = metrics.distance_to_boundary(truth), {}
-for name, answer in {"four halvings": guess, "background everywhere": torch.ones_like(truth)}.items():
+for name, answer in {"four halvings": guess[4], "background everywhere": torch.ones_like(truth)}.items():
     rates[name], wrong = metrics.errors_by_distance(answer, truth), answer != truth
     near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
     print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}", end="")
@@ -495,26 +508,34 @@ for name, answer in {"four halvings": guess, "background everywhere": torch.ones
 plot.error_density(rates)
 
 # %% [markdown]
-# Within three pixels of a boundary the network's errors are several times denser than elsewhere. But look at the second curve: knowing nothing gives much the same shape. Animals and their border *are* where the boundaries are. So this measurement alone proves little.
+# Within three pixels of a boundary the network's errors are several times denser. But knowing nothing gives much the same curve and factor: animals and their border *are* where the boundaries are. So this alone proves little.
 #
-# Ask something that "background everywhere" cannot answer: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. And compare with the second network, which has two halvings and is otherwise the same.
+# Ask something else: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. A network that shouts "animal" everywhere would find all of both, so set each network's threshold to the same share of false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks and enlarge it again.
 
 # %% tags=["demo", "experiment"]
 animal = truth != 1  # pet or its border
-inside = -F.max_pool2d(-F.pad(animal.float()[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
-thick = F.max_pool2d(inside, 5, stride=1, padding=2)[:, 0] == 1
+thick = animal & ~metrics.thin(animal, size=5)
+
+
+def report(name, found):
+    shares = [found[part].float().mean() for part in (animal & ~thick, thick, ~animal)]
+    print("{}: found {:.0%} of the thin pixels and {:.0%} of the thick ones, {:.0%} false alarms".format(name, *shares))
+
+
 for depth, net in nets.items():
-    found = train.predict(net, images) != 1
-    thin_found, thick_found = found[animal & ~thick].float().mean(), found[thick].float().mean()
-    print(f"{depth} halvings: found {thin_found:.0%} of the thin pixels", end="")
-    print(f" and {thick_found:.0%} of the thick ones")
+    with torch.no_grad():
+        score = 1 - net.eval()(images.to(train.device())).softmax(1)[:, 1].cpu()
+    report(f"{depth} halvings", score > score[~animal].quantile(0.93))
+for depth in (4, 2):
+    blocks = F.avg_pool2d(animal.float()[:, None], 2**depth)
+    report(f"the truth, {depth} times halved", F.interpolate(blocks, size=truth.shape[1:], mode="bilinear")[:, 0] > 0.5)
 
 # %% [markdown] quiz="field" answer="c"
-# Legs, antlers and tails go first. With two halvings the thick parts gain somewhat, and the thin ones are found about twice as often. So it is the halving that loses them.
+# Legs, antlers and tails go first. At equal false alarms, the network with two halvings finds two to three times as many of the thin pixels, and only somewhat more of the thick ones. The truth itself, stored in blocks of 16 pixels, loses nearly all that is thin and a third of what is thick; in blocks of 4 it keeps most.
 #
-# At the bottleneck of the first network, one place stands for 16 × 16 pixels. Its 128 numbers describe that block and its surroundings, and a little of where things are. The decoder has never seen the picture itself. It redraws the outline from that description, as you would redraw a map that someone told you over the telephone. In the second network a place stands for 4 × 4 pixels, so there is less to guess. Then why not always two halvings? Section 1: such a network sees far less of the picture. Here an animal is about 50 pixels long; in a photograph it may be 500.
+# The network is not bound to that last line: at the bottleneck a place has 128 channels, and some of what they say is *where* in its block things are. But it has to learn them. The decoder has never seen the picture. It redraws the outline from a description, as you would draw a map that someone tells you over the telephone. Then why not always two halvings? Such a network sees 44 pixels across, one with four sees 188. Here an animal is about 50 pixels long; in a photograph it may be 500.
 #
-# That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder cannot invent it. Each architecture in the lessons to come answers it differently: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
+# That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder can only guess it back. The next lessons answer it in three ways: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
 #
 # ## Checkpoint
 #
@@ -554,12 +575,12 @@ for depth, net in nets.items():
 #   > The places are a quarter, but each now holds twice as many values: half. And a convolution pays for channels in *times* channels out, a quarter times four.
 
 # %% [markdown]
-# **An interviewer asks:** "Your segmentation network finds every bicycle and loses most of the spokes. More training does not help. It has an encoder and a decoder with five halvings and no skips. What is going on, and what measurement would convince me?"
+# **An interviewer asks:** "Your segmentation network finds every bicycle and loses most of the spokes. Twice the training helped only a little. It has five halvings and no skips. What is going on, what would you measure first, and what would you change?"
 #
 # Answer in four to eight sentences. *Graded by hand, 2 points:* one for the mechanism (what is lost, and at which place in the network), one for a measurement whose outcome would tell your explanation from another one.
 
 # %% [markdown] written="spokes" points=2
-# After five halvings one place of the bottleneck stands for 32 × 32 pixels. A spoke is one or two pixels wide, so where it runs inside that block has to be described in the channels of a few places, together with everything else there. The decoder sees nothing but that description, and it cannot redraw what was not passed on; max-pooling keeps that something was there, not where. More training does not add room.
+# After five halvings one place of the bottleneck stands for 32 × 32 pixels. A spoke is one or two pixels wide, so where it runs inside that block has to be described in the channels of a few places, together with everything else there. The decoder sees nothing but that description, and it cannot redraw what was not passed on; max-pooling keeps that something was there, not where. More training helps it to use that room. It does not add any.
 #
 # To show it, count how much of the thin and of the thick parts is found, and train the same network again with fewer halvings, or with skips. If the explanation is right, the thin parts gain far more than the thick ones, and the gap is there on training images too. If the network merely had not learned what a bicycle is, thick parts would be missing as well, and training images would do much better than new ones. That errors lie near boundaries would not convince me: they do so for any network, as bicycles are nearly all boundary.
 
@@ -568,4 +589,4 @@ for depth, net in nets.items():
 #
 # Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 03 turns a classifier into a segmenter and adds back what its early layers knew.
 #
-# *To read on:* V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016); A. Odena, V. Dumoulin and C. Olah, "Deconvolution and checkerboard artifacts" (2016); A. Araujo, W. Norris and J. Sim, "Computing receptive fields of convolutional neural networks" (2019); W. Luo and others, "Understanding the effective receptive field in deep convolutional neural networks" (2016); W. Shi and others, "Real-time single image and video super-resolution using an efficient sub-pixel convolutional neural network" (2016).
+# *To read on:* V. Dumoulin and F. Visin, "A guide to convolution arithmetic for deep learning" (2016); A. Odena, V. Dumoulin and C. Olah, "Deconvolution and checkerboard artifacts" (2016); W. Luo and others, "Understanding the effective receptive field in deep convolutional neural networks" (2016).

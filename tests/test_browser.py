@@ -61,9 +61,14 @@ class Server:
         self.url, self.token, self.root, self.work = url, token, root, root / "work"
 
     def copy(self, lesson):
-        """The student's copy of a lesson, as it was before anyone opened it."""
+        """The student's copy of a lesson, as it was before anyone opened it, but for the length of its experiments.
+
+        Their results are judged where the notebook runs whole (test_lessons); here four steps show that all is in place.
+        """
         path = Path(lesson, f"{lesson}.ipynb")
-        return Path(shutil.copyfile(self.root / "lessons" / path, self.work / path))
+        text = (self.root / "lessons" / path).read_text(encoding="utf-8")
+        (self.work / path).write_text(re.sub(r"cpu=\((\d+), \d+\)", r"cpu=(\1, 4)", text), encoding="utf-8")
+        return self.work / path
 
     def api(self, path, method="GET"):
         request = urllib.request.Request(f"{self.url}api/{path}?token={self.token}", method=method)
@@ -273,7 +278,7 @@ def move_every_slider(book, wait=MOVE):
     return changed
 
 
-@pytest.mark.parametrize("lesson", LESSONS)
+@pytest.mark.parametrize("lesson", ["02_encoder_decoder"])  # all widgets share one callback
 def test_without_the_callback_no_picture_moves(lesson, browser, server, tmp_path):
     """The test above sees the callback at work: with nothing but a word to the page in its place, it would fail."""
     without = nbformat.v4.new_code_cell("""

@@ -106,16 +106,18 @@ class Trial:
         return dict(zip(names, self._pull(self.run(net, x), weights)))
 
     def layers(self, net, x):
-        """The convolutions that run when a module is called on x, in order: dicts of out, kernel, height, width, registered."""
+        """The convolutions that run when a module is called on x, in order: dicts of out, kernel, height, width, name.
+
+        The name is the module's own in `net.named_modules()`, None where the net does not know of it."""
         import torch
         from torch.nn.modules.module import register_module_forward_hook
 
-        seen, known, kinds = [], set(net.modules()), (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+        seen, known, kinds = [], {m: name for name, m in net.named_modules()}, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
 
         def note(module, _, out):
             if isinstance(module, kinds):
                 seen.append(dict(out=out.shape[1], kernel=module.kernel_size[0], height=out.shape[-2], width=out.shape[-1],
-                                 registered=module in known))
+                                 name=known.get(module)))
 
         hook = register_module_forward_hook(note)
         try:

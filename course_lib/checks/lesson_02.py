@@ -4,7 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .values import kind
+from .values import NotYet, kind
 from .lesson_02_down import check
 
 # --- a transposed convolution by hand -----------------------------------------------------------------------
@@ -31,7 +31,11 @@ def _draw_maps(got, want):
 
 
 def _transposed_part(t, x, weight, stride):
-    got = t.call(x, weight, stride)
+    try:
+        got = t.call(x, weight, stride)
+    except NotYet as stopped:
+        axes = " The first axis of `weight` is x's channels, which are summed over." if weight.shape[0] != weight.shape[1] else ""
+        t.fail(stopped.message + axes)
     want = F.conv_transpose2d(x, weight, stride=stride)
     given = f"x of shape {tuple(x.shape)}, weight of shape {tuple(weight.shape)}, stride {stride}"
     k = weight.shape[-1]
@@ -84,10 +88,9 @@ def _(t):
 overlap_count = check.exercise(
     "overlap_count",
     hints=(
-        "Input pixel i writes to the output pixels from i·s up to i·s + k − 1.",
-        "Start from zeros, of length (n − 1)·s + k, and add 1 to a slice for each input pixel.",
-        "Loop over the input pixels. For each, take the slice of the zeros that starts at i·s and is k long, and add 1 to all of it. "
-        "The zeros want `dtype=torch.int64`.",
+        "On paper, for n=2, k=3, s=2: which output pixels does input pixel 0 paint, and which does pixel 1?",
+        "Input pixel i paints the output pixels from i·s up to i·s + k − 1.",
+        "Start from int64 zeros of the output's length. A loop over the input pixels then adds 1 to one slice each time.",
     ),
 )
 
@@ -95,7 +98,7 @@ overlap_count = check.exercise(
 def _draw_counts(got, want):
     from .. import plot
 
-    return plot.overlap(want.tolist())
+    return plot.grid([row.float().expand(3, -1) for row in (got, want)], ["yours", "expected"])
 
 
 @overlap_count.part("length and dtype", 0.5)
@@ -122,7 +125,10 @@ def _(t):
         ones = torch.ones(1, 1, n), torch.ones(1, 1, k)
         want = F.conv_transpose1d(*ones, stride=s)[0, 0].long()
         got = t.call(n, k, s)
-        known = [(want.clamp(max=1), "This marks the pixels that are written at all; count how often.")]
+        packed = torch.zeros_like(want)
+        packed[: n - 1 + k] = F.conv_transpose1d(*ones)[0, 0].long()[: len(want)]
+        known = [(want.clamp(max=1), "This marks the pixels that are written at all; count how often."),
+                 (packed, f"Neighbouring kernels start {s} pixels apart, not 1.")]
         if isinstance(got, torch.Tensor) and got.shape == want.shape:
             got = got.to(want.dtype)
         t.equal(got, want, f"n={n}, k={k}, s={s}", known, _draw_counts)
@@ -207,7 +213,7 @@ def _net(t, classes, widths):
 
 def _registered(t, net):
     """Fail where convolutions run that PyTorch does not know of."""
-    unknown = [layer for layer in t.layers(net, t.tensor(1, 3, 32, 32)) if not layer["registered"]]
+    unknown = [layer for layer in t.layers(net, t.tensor(1, 3, 32, 32)) if layer["name"] is None]
     if unknown:
         t.fail(f"{len(unknown)} convolutions run but are not in `net.parameters()`, so they would never learn. "
                "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.")
@@ -233,6 +239,23 @@ def _logits(t, net, classes, widths, *sizes):
     return got
 
 
+def _bends_on_the_way_down(t, net):
+    """Fail where the encoder has no ReLU: with a decoder so biased that its own ReLUs let all pass, a bend must come from the encoder."""
+    layers = t.layers(net, t.tensor(1, 3, 64, 64))
+    deepest = min(layer["height"] for layer in layers)
+    last = max(i for i, layer in enumerate(layers) if layer["height"] == deepest)
+    later = {layer["name"] for layer in layers[last + 1:]} - {layer["name"] for layer in layers[: last + 1]}
+    before = {name: value.clone() for name, value in net.state_dict().items()}
+    changed = {name: value.abs() + (1000.0 if name.endswith("bias") else 0.0) if name.rpartition(".")[0] in later else value
+               for name, value in before.items()}
+    net.load_state_dict(changed)
+    with torch.no_grad():
+        low, middle, high = (t.run(net, torch.full((1, 3, 128, 128), level))[0, :, 64, 64].double() for level in (-2.0, 0.0, 2.0))
+    net.load_state_dict(before)
+    if ((low + high - 2 * middle).abs() < 0.02 * (high - low).abs()).all():
+        t.fail("Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of the encoder, too.")
+
+
 @build_net.part("logits of the picture's size", 1)
 def _(t):
     for levels in (3, 4):
@@ -248,7 +271,15 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 3)
     sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (39, 58)), 2)
-    _logits(t, _net(t, classes, widths), classes, widths, *((1, h, w) for h, w in sizes))
+    net = _net(t, classes, widths)
+    _logits(t, net, classes, widths, *((1, h, w) for h, w in sizes))
+    layers = t.layers(net, t.tensor(1, 3, 45, 45))
+    heights = [layer["height"] for layer in layers]
+    deepest = heights.index(min(heights))
+    for height in heights[:deepest]:
+        if not {height, height + 1} & set(heights[deepest:]):  # one more where a transposed convolution is cropped
+            t.fail(f"For widths={widths} and a picture of 45 × 45, a convolution on the way down puts out {height} rows, and none on the way "
+                   f"back does: they put out {', '.join(map(str, heights[deepest:]))}. Come back to each size before you convolve, not only at the end.")
 
 
 @build_net.part("down through the widths, and back through the same sizes", 0.5)
@@ -296,6 +327,7 @@ def _(t):
         line = [t.run(net, torch.full((1, 3, 128, 128), level))[0, :, 64, 64] for level in (-2.0, 0.0, 2.0)]
     if torch.allclose(line[0] + line[2], 2 * line[1], atol=1e-3):
         t.fail("Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a ReLU after each 3 × 3 convolution.")
+    _bends_on_the_way_down(t, net)
     silent = [name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 48, 48)).items() if grad is None or not grad.any()]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")

@@ -7,7 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from .core import Lesson
-from .values import kind
+from .values import NotYet, kind
 
 check = Lesson("02_encoder_decoder")
 
@@ -91,8 +91,7 @@ trace_shapes = check.exercise(
         "Keep three numbers, C, H and W, and change them row by row. Append a copy of them after each row.",
         "A `conv` sets C to its channels and shrinks H and W by the formula of exercise 1. A `pool` leaves C alone "
         "and its stride is its kernel. An `up` sets C too.",
-        "A transposed convolution undoes a convolution's sizes: its first kernel covers k pixels, and each of the "
-        "other n − 1 input pixels adds s more.",
+        "For an `up`, draw n patches: the first covers k pixels, and each of the other n − 1 ends s pixels further on.",
     ),
 )
 
@@ -215,9 +214,9 @@ def _span(layers):
 def _field_part(t, stacks):
     for layers in stacks:
         strides = [s for _, s, _ in layers]
-        own = 1
+        own, grown = 1, 1
         for k, s, d in layers:
-            own = own * s + d * (k - 1)
+            own, grown = own * s + d * (k - 1), (grown + d * (k - 1)) * s
         want = _span(layers)
         known = [
             (_span([(k, 1, d) for k, _, d in layers]),
@@ -233,6 +232,7 @@ def _field_part(t, stacks):
             (_span(layers[:-1]), "The last layer is missing."),
             (want - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
             (own, "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field."),
+            (grown, "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field."),
         ]
         got = t.call(layers)
         _whole(t, got, f"layers {layers}")
@@ -302,7 +302,12 @@ def _extent(touched):
 
 
 def _poke_part(t, layers, size):
-    got = t.call(layers, size)
+    try:
+        got = t.call(layers, size)
+    except NotYet as stopped:
+        if "IndexError" not in stopped.message or all(s == 1 for _, s, _ in layers):
+            raise
+        t.fail(stopped.message + " After a stride the output is smaller than the input: its middle is at its own h // 2, w // 2.")
     row = _touched(layers, size)
     want = row[:, None] & row[None, :]
     given = f"layers {layers} and size {size}"

@@ -100,8 +100,9 @@ def _points(n):
 
 
 def rich(text):
-    """Escaped HTML of a message, with `code` between backticks."""
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    """Escaped HTML of a message, with `code` between backticks and *stress* between asterisks."""
+    text = re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text, quote=False))
+    return re.sub(r"(?<![\w*])\*([^\s*](?:[^*<>]*[^\s*<>])?)\*(?![\w*])", r"<em>\1</em>", text)
 
 
 class Hint:

@@ -653,6 +653,16 @@ def receptive_field(layers):
 
 # ============================================================ poke
 
+# %% wrong receptive_field: grows by the layer and multiplies all by its stride
+# fails: one layer, and none; strides; dilation
+# says: This multiplies the field by the stride as well
+# differs at: receptive_field([(3, 2, 1)])
+def receptive_field(layers):
+    r = 1
+    for k, s, d in layers:
+        r = (r + d * (k - 1)) * s
+    return r
+
 # %% right poke: nn.Sequential with weights of one, backward
 def poke(layers, size):
     net = nn.Sequential(*[nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False) for k, s, d in layers])
@@ -936,6 +946,18 @@ def poke(layers, size):
     x.grad[0, 0]
 
 # ============================================================ transposed_conv
+
+# %% wrong poke: takes the middle of the input's size in the output
+# fails: strides; dilation and its holes
+# says: its middle is at its own h // 2, w // 2
+# differs at: poke([(3, 2, 1)], 5)
+def poke(layers, size):
+    x = torch.ones(1, 1, size, size, requires_grad=True)
+    y = x
+    for k, s, d in layers:
+        y = F.conv2d(y, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
+    y[0, 0, size // 2, size // 2].backward()
+    return x.grad[0, 0]
 
 # %% right transposed_conv: a loop over the input pixels, einsum for the patch
 def transposed_conv(x, weight, stride):
@@ -1242,6 +1264,20 @@ def transposed_conv(x, weight, stride):
 
 # ============================================================ overlap_count
 
+# %% wrong transposed_conv: takes the first axis of the weight for the output channels
+# fails: batch and channels
+# says: The first axis of `weight` is x's channels, which are summed over.
+# differs at: any weight with C_in unlike C_out
+def transposed_conv(x, weight, stride):
+    b, c, h, w = x.shape
+    c_out, _, k, _ = weight.shape
+    out = torch.zeros(b, c_out, (h - 1) * stride + k, (w - 1) * stride + k)
+    for i in range(h):
+        for j in range(w):
+            patch = torch.einsum("bc,ockl->bokl", x[:, :, i, j], weight)
+            out[:, :, i * stride : i * stride + k, j * stride : j * stride + k] += patch
+    return out
+
 # %% right overlap_count: a loop over slices
 def overlap_count(n, k, s):
     count = torch.zeros((n - 1) * s + k, dtype=torch.int64)
@@ -1391,6 +1427,16 @@ def overlap_count(n, k, s):
         count[i * s : i * s + k] += 1
 
 # ============================================================ shuffle_pixels
+
+# %% wrong overlap_count: kernels one pixel apart, whatever the stride
+# fails: counts
+# says: Neighbouring kernels start 2 pixels apart, not 1.
+# differs at: overlap_count(2, 3, 2)
+def overlap_count(n, k, s):
+    count = torch.zeros((n - 1) * s + k, dtype=torch.int64)
+    for i in range(n):
+        count[i : i + k] += 1
+    return count
 
 # %% right shuffle_pixels: reshape, permute, reshape
 def shuffle_pixels(x, r):
@@ -2086,7 +2132,7 @@ def build_net(classes, widths):
     return Shrinker(classes, widths)
 
 # %% wrong build_net: one resize from the bottleneck to full size
-# fails: down through the widths, and back through the same sizes
+# fails: odd sizes; down through the widths, and back through the same sizes
 # says: the maps that your convolutions put out go through the heights
 # differs at: build_net(5, [8, 16, 32])(torch.rand(2, 3, 32, 48)); the decoder has no map of 16 x 24 (with one or two widths this answer is right)
 class Shrinker(nn.Module):
@@ -2360,3 +2406,55 @@ class Shrinker(models.EncoderDecoder):
 
 def build_net(classes, widths):
     return Shrinker(classes, widths)
+
+# %% wrong build_net: ReLU in the decoder only
+# fails: it bends, and every weight learns
+# says: Up to the bottleneck your net is one straight line.
+# differs at: any picture
+class OnlyUp(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        back = widths[::-1]
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []
+        for i, conv in enumerate(self.down):
+            if i:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = conv(x)
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop())))
+        return self.head(x)
+
+
+def build_net(classes, widths):
+    return OnlyUp(classes, widths)
+
+# %% wrong build_net: doubles all the way and resizes the logits at the end
+# fails: odd sizes
+# says: Come back to each size before you convolve, not only at the end.
+# differs at: a picture of 33 x 47
+class LateResize(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        back = widths[::-1]
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        size = x.shape[-2:]
+        for i, conv in enumerate(self.down):
+            x = F.relu(conv(F.max_pool2d(x, 2) if i else x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, scale_factor=2)))
+        return F.interpolate(self.head(x), size=size)
+
+
+def build_net(classes, widths):
+    return LateResize(classes, widths)
+
