@@ -26,7 +26,7 @@ class Pretrained(nn.Module):
 
     def forward(self, x):
         check_images(x, self.in_channels)
-        logits = self.net(self.preprocess(x))["out"]
+        logits = self.net(self.preprocess(x).to(x.dtype))["out"]      # the preprocessing ends in float32
         return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
 
 
