@@ -39,6 +39,12 @@ def bilinear_kernel(channels, stride):
     return torch.eye(channels)[:, :, None, None] * torch.outer(hat, hat)
 
 
+def cut(x, size):
+    """The map without the last rows and columns that a size (H, W) has no room for."""
+    # By negative padding: in an exported net, a slice would hold for sizes alone that it cuts as it cut the example.
+    return F.pad(x, (0, size[1] - x.shape[-1], 0, size[0] - x.shape[-2]))
+
+
 class Double(nn.ConvTranspose2d):
     """Enlarge twice, at first bilinearly, and learn to do better: (B, C, h, w) -> (B, C, 2h, 2w)."""
 
@@ -65,8 +71,8 @@ class Fuse(nn.Module):
         nn.init.zeros_(self.score.bias)
 
     def forward(self, scores, fine):
-        height, width = fine.shape[-2:]         # an odd map was halved to its larger half: one row too many
-        return self.upsample(scores)[..., :height, :width] + self.score(fine)
+        # An odd map was halved to its larger half, so the double is one row too many.
+        return cut(self.upsample(scores), fine.shape[-2:]) + self.score(fine)
 
 
 class Enlarge(nn.Module):
@@ -80,8 +86,8 @@ class Enlarge(nn.Module):
         self.factors = factors
 
     def forward(self, x, *sizes):
-        for factor, (height, width) in zip(self.factors, sizes):
-            x = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)[..., :height, :width]
+        for factor, size in zip(self.factors, sizes):
+            x = cut(F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False), size)
         return x
 
     def extra_repr(self):
