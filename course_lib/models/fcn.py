@@ -1,8 +1,8 @@
 """FCN: a classifier turned into a segmenter, which adds a few finer predictions to its coarse ones.
 
 Every cell of the backbone's coarsest map is scored for every class by a 1x1 convolution; the scores, enlarged 32 times,
-are FCN-32s. FCN-16s enlarges them twice, adds the scores of the map at stride 16, and enlarges the sum 16 times;
-FCN-8s does that once more.
+are FCN-32s. FCN-16s doubles their size, adds the scores of the map at stride 16, and enlarges the sum 16 times; FCN-8s
+doubles and adds once more, and enlarges 8 times.
 
     stride  2 - 4 - 8 ------ 16 ----- 32
                     |         |        |
@@ -46,7 +46,7 @@ def cut(x, size):
 
 
 class Double(nn.ConvTranspose2d):
-    """Enlarge twice, at first bilinearly, and learn to do better: (B, C, h, w) -> (B, C, 2h, 2w)."""
+    """Double the size, at first bilinearly, and learn to do better: (B, C, h, w) -> (B, C, 2h, 2w)."""
 
     def __init__(self, channels):
         super().__init__(channels, channels, 4, stride=2, padding=3, bias=False)
@@ -59,7 +59,7 @@ class Double(nn.ConvTranspose2d):
 
 
 class Fuse(nn.Module):
-    """Enlarge the scores twice and add those of a finer map: (B, classes, h, w), (B, C, H, W) -> (B, classes, H, W)."""
+    """Double the scores' size, add those of a finer map: (B, classes, h, w), (B, C, H, W) -> (B, classes, H, W)."""
 
     skip = "add"
 
@@ -133,7 +133,8 @@ class FCN(nn.Module):
     def stages(self):
         """The network as a list of (name, module) in the order that data flows through them."""
         return [*self.backbone.stages, ("head", self.score),
-                *((f"decoder {stride}", fuse) for stride, fuse in zip((16, 8), self.decoder)), ("enlarge", self.enlarge)]
+                *((f"decoder {stride}", fuse) for stride, fuse in zip((16, 8), self.decoder)),
+                ("enlarge", self.enlarge)]
 
 
 def refine(net, stride):
@@ -170,8 +171,8 @@ class Classifier(nn.Module):
             raise ValueError(f"size must be a multiple of 32, not {size}: the backbone halves it five times.")
         self.size = size
         self.backbone = Backbone(in_channels, base)
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(self.backbone.channels[4] * (size // 32)**2, hidden), nn.ReLU(),
-                                  nn.Linear(hidden, classes))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(self.backbone.channels[4] * (size // 32)**2, hidden),
+                                  nn.ReLU(), nn.Linear(hidden, classes))
 
     def forward(self, x):
         check_images(x, self.backbone.in_channels)

@@ -34,14 +34,14 @@ def pretrained(name, weights="DEFAULT", resize=True):
     """torchvision's `name`, ready to predict: images (B, 3, H, W) in [0, 1] -> logits (B, 21, H, W), `.classes`.
 
     name     "fcn_resnet50", "deeplabv3_resnet50" or "lraspp_mobilenet_v3_large"
-    weights  "DEFAULT", downloaded once (COCO's images, Pascal VOC's 21 classes); None, random, no network needed; or
-             the path of a state_dict that torchvision's model of this name saved
-    resize   True: the shorter side goes to 520 pixels first, as in the weights' own preprocessing and in their published
-             scores; False: images go in at their own size, cheaper, and worse the further that is from 520
+    weights  "DEFAULT", downloaded once (COCO's images, Pascal VOC's 21 classes); None, random, no network needed;
+             or the path of a state_dict that torchvision's model of this name saved
+    resize   True: the shorter side goes to 520 pixels first, as in the weights' own preprocessing and in their
+             published scores; False: images go in at their own size, cheaper, and worse the further that is from 520
 
-    Either way the logits come back at the size of the image, so that they are scored on the mask as it is: resizing the
-    mask instead would score another, smoother one. It is in evaluation mode. ValueError: another name, or a file that is
-    not there or holds something else. ConnectionError: the weights can't be downloaded.
+    Either way the logits come back at the size of the image, so that they are scored on the mask as it is: resizing
+    the mask instead would score another, smoother one. It is in evaluation mode. ValueError: another name, or a file
+    that is not there or holds something else. ConnectionError: the weights can't be downloaded.
     """
     import torchvision      # here, for it costs a second that the other networks need not wait for
     check_choice("name", name, PRETRAINED)
@@ -60,8 +60,8 @@ def pretrained(name, weights="DEFAULT", resize=True):
         try:
             net.load_state_dict(state)
         except RuntimeError as error:
-            raise ValueError(f"The weights in {weights} are not those of torchvision's {name} with {len(classes)} classes; "
-                             f"give a state_dict that this model saved.") from error
+            raise ValueError(f"The weights in {weights} are not those of torchvision's {name} with {len(classes)} "
+                             f"classes; give a state_dict that this model saved.") from error
     preprocess = default.transforms() if resize else default.transforms(resize_size=None)
     return Pretrained(net, preprocess, classes).eval()
 
@@ -71,8 +71,9 @@ def _download(name, weights):
         return weights.get_state_dict(progress=True, check_hash=True)
     except (OSError, RuntimeError) as error:        # no network; a file cut short
         reason = str(getattr(error, "reason", error)).strip().rstrip(".") or type(error).__name__
-        raise ConnectionError(f"The weights of {name} could not be downloaded ({reason}): fetch {weights.url} where there "
-                              f"is a network and give the file's path as weights, or weights=None for random ones.") from error
+        raise ConnectionError(f"The weights of {name} could not be downloaded ({reason}): fetch {weights.url} where "
+                              f"there is a network and give the file's path as weights, or weights=None for random "
+                              f"ones.") from error
 
 
 def _read(path):
