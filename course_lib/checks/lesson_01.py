@@ -21,7 +21,6 @@ resize_mask = check.exercise(
         "Remember the dtype and whether there was a batch. Reshape to (−1, 1, H, W), make it float, resize with `mode=\"nearest-exact\"`, "
         "go back to the dtype, and reshape to the leading axes plus the new size.",
     ),
-    own_work={name: "This calls a finished resize. Write it from `F.interpolate` or by indexing." for name in ("Resize", "resize_image", "resize_mask_image")},
 )
 
 
@@ -30,6 +29,14 @@ def _sampled(mask, size, first=False):
     for axis, new in zip((-2, -1), size):
         old = mask.shape[axis]
         mask = mask.index_select(axis, torch.tensor([(i * old) // new if first else ((2 * i + 1) * old) // (2 * new) for i in range(new)]))
+    return mask
+
+
+def _picked(mask, size, place):
+    """The mask by copies, where a new row's old place is rounded to the nearest."""
+    for axis, new in zip((-2, -1), size):
+        old = mask.shape[axis]
+        mask = mask.index_select(axis, torch.tensor([min(round(place(i, old, new)), old - 1) for i in range(new)]))
     return mask
 
 
@@ -44,16 +51,24 @@ def _resize_part(t, mask, size, dtype=torch.int64):
             "ValueError": "`F.interpolate` wants (B, C, H, W) for a size of two numbers: add the axes that are missing."}
     got = tipped(t, tips, mask.to(dtype), size)
     want = _sampled(mask, size)
-    if isinstance(got, torch.Tensor) and mask.dim() == 3 and got.dim() == 3 and got.shape[:2] == mask.shape[:2] and got.shape != want.shape:
+    if isinstance(got, torch.Tensor) and mask.dim() == 3 and got.dim() == 3 and got.shape[:2] == mask.shape[:2] and got.shape[2] == want.shape[2] and got.shape != want.shape:
         t.fail(f"For {given}: only the width was resized. (B, H, W) is taken for H channels in one dimension; add an axis for the channel.")
-    whole_numbers(t, got, want.shape, dtype, given)
+    if isinstance(got, torch.Tensor) and got.shape != want.shape:
+        if got.shape == want.mT.shape:
+            t.fail(f"For {given}: expected a tensor of shape {tuple(want.shape)}, got {kind(got)} Height and width have changed places.")
+        if got.shape == want.squeeze().shape:
+            t.fail(f"For {given}: expected a tensor of shape {tuple(want.shape)}, got {kind(got)} An axis of length 1 was squeezed away with the one that you added.")
+    whole_numbers(t, got, want.shape, None, given)
     known = [
         (_sampled(mask, size, first=True), "This keeps the first pixel of each block; nearest-exact keeps the middle one."),
         (_blended(mask, size), "This blends labels and rounds; labels must be copied."),
         (want % 256, "Labels above 255 do not fit in `uint8`, and start again from 0."),
         (want.half().long(), "Half precision is exact only up to 2,048; use `float32` in between."),
+        (_picked(mask, size, lambda i, old, new: i * (old - 1) / max(new - 1, 1)), "This runs from corner to corner; new row i lies at (i + ½) · H / h."),
+        (_picked(mask, size, lambda i, old, new: (i + 0.5) * old / new), "The place was rounded to the nearest whole number; ⌊…⌋ rounds down."),
     ]
     t.equal(got.long(), want, given, known, None if want.dim() == 3 else draw_masks)
+    whole_numbers(t, got, want.shape, dtype, given)
 
 
 @resize_mask.part("larger: every label a copy", 0.5)
@@ -99,8 +114,6 @@ crop_pair = check.exercise(
         "`F.pad(x, (a, b, c, d), value=…)` adds a columns left, b right, c rows above, d below. Left of the picture the box holds −left columns; right "
         "of it, left + width − W. After cutting and mirroring, the image gets an axis for `F.interpolate`; the mask gets two, and is float meanwhile.",
     ),
-    own_work={name: "This hands the work to a finished transform. Cut, mirror and resize by yourself."
-              for name in ("resized_crop", "RandomResizedCrop", "Resize", "augment")},
 )
 
 
@@ -114,7 +127,8 @@ def _window(x, box, outside):
 
 
 def _crop_part(t, image, mask, box, flip, size):
-    got = t.call(image, mask, box, flip, size)
+    tips = {"RuntimeError: Input and output sizes": "Nothing was cut out: in a slice, a negative number counts from the end."}
+    got = tipped(t, tips, image, mask, box, flip, size)
     given = f"a picture of {mask.shape[0]} × {mask.shape[1]}, box={box}, flip={flip}, size={size}"
     if not isinstance(got, (tuple, list)) or len(got) != 2:
         t.fail(f"For {given}: expected a pair (image, mask), got {kind(got)}")
@@ -125,15 +139,22 @@ def _crop_part(t, image, mask, box, flip, size):
     seen, labels = view(box, 0.0, image), view(box)
     top, left, height, width = box
     inside = mask[max(top, 0) : top + height, max(left, 0) : left + width]
+    rows, columns = (torch.arange(a, a + n).clamp(0, last - 1) for a, n, last in zip((top, left), (height, width), mask.shape))
+    edges = mask[rows][:, columns]
     known = [
         (_sampled(labels.flip(-1), size), "It is not mirrored." if flip else "It is mirrored although `flip` is False."),
         (_sampled(_window(mask.flip(-1), box, IGNORE), size), "This mirrors first and cuts then; `left` counts from the left of the picture as it was given."),
+        (_sampled(view(box, mirror=False), size).flip(-1) if flip else labels, "This resizes first and mirrors then; in blocks of even length the middle "
+         "pixel is then another."),
         (_sampled(view(box, mirror=False).flip(-2), size), "It stands on its head: mirror left to right, the last axis."),
         (_sampled(labels, size, first=True), "This keeps the first pixel of each block; nearest-exact keeps the middle one."),
         (_blended(labels, size), "This blends labels and rounds; labels must be copied."),
+        (F.interpolate(labels[None, None].float(), size, mode="bilinear", antialias=True)[0, 0].round().long(), "The mask was blended like the image; labels must be copied."),
+        (_sampled(edges, size), "Outside the picture the edge was repeated; it must be 255 there."),
         (_sampled(view(box, 0), size), "Outside the picture the mask is 0, which is a class; it must be 255 there."),
         (_sampled(inside, size), "What hangs over was left out and the rest stretched; it belongs to the box, as 0 and 255."),
         (_sampled(view((top, left, width, height)), size), "Height and width have changed places: box is (top, left, height, width)."),
+        (_sampled(view((left, top, width, height)), size), "Rows and columns have changed places: box is (top, left, height, width)."),
         (_sampled(view((left, top, height, width)), size), "Rows and columns have changed places: box is (top, left, height, width)."),
         (_sampled(view((top, left, max(height - top, 1), max(width - left, 1))), size),
          "Height and width were taken for the bottom and the right edge: rows run to top + height − 1."),
@@ -180,6 +201,7 @@ def _(t):
 @crop_pair.part("outside the picture: 0 and 255; the arguments stay as they were", 1)
 def _(t):
     image, mask = _pair(t, 8, 10)
+    mask[3, 4:6] = IGNORE
     over = t.random.randint(1, 3)
     for box in ((-over, 3, 6, 5), (2, -over, 5, 7), (5, 6, 3 + over, 4), (3, 7, 4, 3 + over), (-over, -2, 8 + 2 * over, 14)):
         _crop_part(t, image, mask, box, False, box[2:])
@@ -195,12 +217,13 @@ def _(t):
     _crop_part(t, image, mask, (0, 10, 9, 4), True, (9, 4))
 
 
-@crop_pair.part("resized: the image blended, the mask copied", 1)
+@crop_pair.part("resized last: the image blended, the mask copied", 1)
 def _(t):
     image, mask = _pair(t, 24, 30)
     _crop_part(t, image, mask, (t.random.randint(0, 3), t.random.randint(0, 3), 21, 25), False, (7, 5))
     _crop_part(t, image, mask, (4, 5, 6, 10), False, (12, 30))
     _crop_part(t, image, mask, (t.random.randint(0, 9), 2, 15, 20), False, (9, 8))
+    _crop_part(t, image, mask, (1, 1, 20, 24), True, (10, 6))
 
 
 # --- a head that slides -------------------------------------------------------------------------------------
@@ -249,23 +272,32 @@ def _reordered(head, shape, order):
 
 def _slid_part(t, head, shape, size, batch=2):
     sent = copy.deepcopy(head)
+    given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
     try:
         net = t.call(sent, shape)
     except NotYet as error:
-        if "invalid for input of size" in error.message or "must match the size" in error.message:
-            error.message += " A unit of the first layer has C · h · w weights, and h and w may differ."
+        _, stopped, why = error.message.partition(" your code stopped with ")
+        if stopped:
+            error.message = f"For {given}{stopped}{why}"
+        if "invalid for input of size" in why or "must match the size" in why:
+            error.message += " A unit of the first layer has C · h · w weights, where h and w may differ; a unit of a later layer has one for each channel."
+        elif "IndexError" in why:
+            error.message += " The head may have any number of layers: go through them in a loop."
+        elif not stopped:
+            error.message += " Return an `nn.Module`: its layers hold the weights, so that they can be trained."
         raise
-    given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
     if not isinstance(net, nn.Module):
         t.fail(f"For {given}: expected an `nn.Module`, got {kind(net)}")
-    if any(not torch.equal(a, b) for a, b in zip(sent.state_dict().values(), head.state_dict().values())):
-        t.fail(f"For {given}: your function changed the weights of `head`. Copy them.")
+    if str(sent) != str(head) or any(not torch.equal(a, b) for a, b in zip(sent.state_dict().values(), head.state_dict().values())):
+        t.fail(f"For {given}: your function changed `head` itself. Make new layers, and copy the weights into them.")
     maps = t.tensor(batch, shape[0], *size, low=0, high=4).float()
     try:
         got = t.run(net.eval(), maps)
     except NotYet as error:
         if "Expected 3D" in error.message or "mat1 and mat2" in error.message:
             error.message += " Maps stay maps all the way: is `nn.Flatten`, or an `nn.Linear`, still there?"
+        elif "Kernel size" in error.message:
+            error.message += f" Here h is {shape[1]} and w is {shape[2]}."
         elif "to have" in error.message and "channels" in error.message:
             error.message += " The first layer reads C channels with a kernel of h × w; only the later ones are 1 × 1."
         raise
@@ -278,7 +310,7 @@ def _slid_part(t, head, shape, size, batch=2):
         elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2:] == maps.shape[2:]:
             more = " The kernel must stay on the map: no padding, and a kernel of h × w in the first layer."
         elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] < want.shape[2]:
-            more = " Too few places: only the first layer has a kernel of h × w, the later ones of 1."
+            more = " Too few places: each window has a score of its own, one step from the next, and only the first layer has a kernel of h × w."
         elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] > want.shape[2]:
             more = " Too many places: leave padding out, so that the kernel stays on the map."
         t.fail(f"For {given}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
@@ -286,6 +318,13 @@ def _slid_part(t, head, shape, size, batch=2):
         ([1, 2, 0], "The weights are laid out as if channels came last; `nn.Flatten` lists one channel after the other."),
         ([0, 2, 1], "Rows and columns of the kernel have changed places."),
         ([2, 1, 0], "The weights are in reversed order; `nn.Flatten` lists channel by channel, row by row."))]
+    known.append((want.relu(), "The last scores have been through a ReLU that the head does not have."))
+    turned = copy.deepcopy(head)
+    turned[1].weight.data = turned[1].weight.data.unflatten(1, shape).flip(-1, -2).flatten(1)
+    known.append((_slid(turned, maps, *shape[1:]), "The kernel is turned by 180°. torch's convolution does not turn it: copy the weights as they lie."))
+    numbers = [p.detach().flatten().sort().values for p in net.parameters()]
+    if not any(torch.equal(head[1].weight.detach().flatten().sort().values, n) for n in numbers):
+        known.append((got, "The numbers of the head's first `nn.Linear` are not in your network: copy them."))
     bare = nn.Sequential(*(m for m in head if not isinstance(m, nn.ReLU)))
     if len(bare) < len(head):
         known.append((_slid(bare, maps, *shape[1:]), "This is the head without its ReLU."))
