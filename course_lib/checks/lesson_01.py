@@ -93,7 +93,7 @@ def _(t):
     _resize_part(t, t.tensor(1, 4, 4, low=0, high=6), (4, 8))
 
 
-@resize_mask.part("dtype and large labels are kept; the mask stays as it was", 0.5)
+@resize_mask.part("dtype and large labels are kept, and the mask is left alone", 0.5)
 def _(t):
     for dtype, high in ((torch.uint8, 256), (torch.int32, 10_000), (torch.int64, 10_000)):
         mask = t.tensor(3, 4, low=0, high=high)
@@ -198,7 +198,7 @@ def _(t):
         _crop_part(t, image, mask, box, False, box[2:])
 
 
-@crop_pair.part("outside the picture: 0 and 255; the arguments stay as they were", 1)
+@crop_pair.part("outside the picture 0 and 255, and arguments that stay as they were", 1)
 def _(t):
     image, mask = _pair(t, 8, 10)
     mask[3, 4:6] = IGNORE

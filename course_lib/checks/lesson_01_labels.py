@@ -110,7 +110,7 @@ def _(t):
     _semantic_part(t, _shuffled(t, [0, first, first + 3, IGNORE], (4, 5)), {first: t.random.randint(1, 5)})
 
 
-@semantic_map.part("any numbers; the arguments stay as they were", 0.5)
+@semantic_map.part("any numbers, and arguments that stay as they were", 0.5)
 def _(t):
     far = t.random.randint(300, 900)
     _semantic_part(t, _shuffled(t, [0, far, 7], (3, 4)), {far: 2, 7: 4, far + 1: 5, 6: 1})
@@ -177,7 +177,7 @@ def _(t):
     _panoptic_part(t, semantic, instances, t.random.choice([[1, 4], [4, 2], [2]]))
 
 
-@panoptic_map.part("not labelled; the arguments stay as they were", 0.5)
+@panoptic_map.part("not labelled, and arguments that stay as they were", 0.5)
 def _(t):
     a, b = t.random.randint(1, 9), t.random.randint(10, 20)
     semantic = torch.tensor([[0, 1, IGNORE, 1], [1, IGNORE, 1, 2], [0, 1, 2, 0]])
@@ -242,7 +242,7 @@ def _(t):
     _relabel_part(t, (2, 5), True, ignored=False)
 
 
-@relabel.part("255 stays, both ways; any shape; the mask stays as it was", 0.5)
+@relabel.part("255 stays both ways, in a mask of any shape that is left alone", 0.5)
 def _(t):
     for shape in ((2, 4), (2, 2, 3), (7,)):
         _relabel_part(t, shape, False, ignored=True, dtypes=False)

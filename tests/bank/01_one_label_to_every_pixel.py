@@ -82,7 +82,7 @@ def semantic_map(instances, class_of):
     return semantic
 
 # %% wrong semantic_map: background is not set and stays 255
-# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers; the arguments stay as they were
+# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers, and arguments that stay as they were
 # says: The background was lost
 # differs at: [[0]]
 def semantic_map(instances, class_of):
@@ -100,7 +100,7 @@ def semantic_map(instances, class_of):
     return torch.tensor([[known[v] for v in row] for row in instances.tolist()])
 
 # %% wrong semantic_map: a table only as long as the map's numbers
-# fails: any numbers; the arguments stay as they were
+# fails: any numbers, and arguments that stay as they were
 # says: the table may list animals that are not in the map.
 # differs at: [[1]] with {1: 2, 9: 1}
 def semantic_map(instances, class_of):
@@ -111,7 +111,7 @@ def semantic_map(instances, class_of):
     return table[instances]
 
 # %% wrong semantic_map: takes the table's order for the numbers
-# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers; the arguments stay as they were
+# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers, and arguments that stay as they were
 # says: The table's order was taken for the animals' numbers
 # differs at: {4: 2, 1: 3}
 def semantic_map(instances, class_of):
@@ -122,7 +122,7 @@ def semantic_map(instances, class_of):
     return semantic
 
 # %% wrong semantic_map: works on the argument itself
-# fails: any numbers; the arguments stay as they were
+# fails: any numbers, and arguments that stay as they were
 # says: your function changed one of its arguments. Write into a new tensor.
 # differs at: the caller's map is changed
 def semantic_map(instances, class_of):
@@ -133,7 +133,7 @@ def semantic_map(instances, class_of):
     return instances
 
 # %% wrong semantic_map: adds 0 and 255 to the caller's table
-# fails: any numbers; the arguments stay as they were
+# fails: any numbers, and arguments that stay as they were
 # says: your function changed one of its arguments. Write into a new tensor.
 # differs at: class_of has two more keys afterwards
 def semantic_map(instances, class_of):
@@ -142,7 +142,7 @@ def semantic_map(instances, class_of):
     return torch.tensor([[class_of.get(v, 255) for v in row] for row in instances.tolist()])
 
 # %% wrong semantic_map: uint8, as masks are in files
-# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers; the arguments stay as they were
+# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers, and arguments that stay as they were
 # says: expected the dtype int64, got uint8.
 # differs at: dtype uint8
 def semantic_map(instances, class_of):
@@ -153,7 +153,7 @@ def semantic_map(instances, class_of):
     return semantic
 
 # %% wrong semantic_map: a nested list instead of a tensor
-# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers; the arguments stay as they were
+# fails: background, and each animal its class; numbers and classes that look alike; 255, and animals that the table does not list; any numbers, and arguments that stay as they were
 # says: got a `list`
 # differs at: any map
 def semantic_map(instances, class_of):
@@ -198,7 +198,7 @@ def panoptic_map(semantic, instances, things):
     return (semantic * 1000 + counted[semantic] * instances).masked_fill(unlabelled, 255)
 
 # %% wrong panoptic_map: class and number change places
-# fails: things: class and number; stuff: number 0; not labelled; the arguments stay as they were
+# fails: things: class and number; stuff: number 0; not labelled, and arguments that stay as they were
 # says: Class and number have changed places:
 # differs at: class 2, number 7
 def panoptic_map(semantic, instances, things):
@@ -215,7 +215,7 @@ def panoptic_map(semantic, instances, things):
     return torch.where((semantic == 255) | (instances == 255), 255, codes)
 
 # %% wrong panoptic_map: 255 is computed with as if it were a class
-# fails: not labelled; the arguments stay as they were
+# fails: not labelled, and arguments that stay as they were
 # says: 255 was reckoned with as if it were a class or a number
 # differs at: semantic 255
 def panoptic_map(semantic, instances, things):
@@ -223,7 +223,7 @@ def panoptic_map(semantic, instances, things):
     return 1000 * semantic + torch.where(thing, instances, 0)
 
 # %% wrong panoptic_map: only the semantic map's 255 is heeded
-# fails: not labelled; the arguments stay as they were
+# fails: not labelled, and arguments that stay as they were
 # says: `instances` is 255 at a pixel; the result is 255 there too.
 # differs at: class 1 with number 255
 def panoptic_map(semantic, instances, things):
@@ -232,7 +232,7 @@ def panoptic_map(semantic, instances, things):
     return torch.where(semantic == 255, 255, codes)
 
 # %% wrong panoptic_map: only the instance map's 255 is heeded
-# fails: not labelled; the arguments stay as they were
+# fails: not labelled, and arguments that stay as they were
 # says: `semantic` is 255 at a pixel; the result is 255 there too.
 # differs at: class 255 with number 3
 def panoptic_map(semantic, instances, things):
@@ -241,7 +241,7 @@ def panoptic_map(semantic, instances, things):
     return torch.where(instances == 255, 255, codes)
 
 # %% wrong panoptic_map: stuff loses its number before 255 is looked for
-# fails: not labelled; the arguments stay as they were
+# fails: not labelled, and arguments that stay as they were
 # says: `instances` is 255 at a pixel of stuff
 # differs at: stuff with number 255
 def panoptic_map(semantic, instances, things):
@@ -262,7 +262,7 @@ def panoptic_map(semantic, instances, things):
     return codes
 
 # %% wrong panoptic_map: looks at the first thing only
-# fails: things: class and number; not labelled; the arguments stay as they were
+# fails: things: class and number; not labelled, and arguments that stay as they were
 # says: Only the first of `things` was counted.
 # differs at: things = [1, 3], class 3
 def panoptic_map(semantic, instances, things):
@@ -270,7 +270,7 @@ def panoptic_map(semantic, instances, things):
     return torch.where((semantic == 255) | (instances == 255), 255, codes)
 
 # %% wrong panoptic_map: things and stuff exchanged
-# fails: things: class and number; stuff: number 0; not labelled; the arguments stay as they were
+# fails: things: class and number; stuff: number 0; not labelled, and arguments that stay as they were
 # says: Things and stuff have changed places
 # differs at: class 1 in things = [1]
 def panoptic_map(semantic, instances, things):
@@ -287,7 +287,7 @@ def panoptic_map(semantic, instances, things):
     return torch.where((semantic == 255) | (instances == 255), 255, codes)
 
 # %% wrong panoptic_map: clears the stuff's numbers in the caller's map
-# fails: not labelled; the arguments stay as they were
+# fails: not labelled, and arguments that stay as they were
 # says: your function changed one of its arguments.
 # differs at: instances is changed
 def panoptic_map(semantic, instances, things):
@@ -334,7 +334,7 @@ def relabel(mask, back=False):
     return shifted
 
 # %% wrong relabel: 255 is shifted too
-# fails: 255 stays, both ways; any shape; the mask stays as it was
+# fails: 255 stays both ways, in a mask of any shape that is left alone
 # says: 255 − 1 is 254, a label that nobody knows; 255 stays 255.
 # differs at: relabel([255]) is 254
 def relabel(mask, back=False):
@@ -343,7 +343,7 @@ def relabel(mask, back=False):
     return mask.long() - 1
 
 # %% wrong relabel: on the way back 255 wraps round to 0
-# fails: 255 stays, both ways; any shape; the mask stays as it was
+# fails: 255 stays both ways, in a mask of any shape that is left alone
 # says: 255 became 0, which is a class.
 # differs at: relabel([255], back=True) is 0
 def relabel(mask, back=False):
@@ -368,7 +368,7 @@ def relabel(mask, back=False):
     return torch.where(mask == 255, mask, mask + 1 if back else mask - 1)
 
 # %% wrong relabel: gives background 0 and the pet 1
-# fails: from the file; and back; 255 stays, both ways; any shape; the mask stays as it was
+# fails: from the file; and back; 255 stays both ways, in a mask of any shape that is left alone
 # says: Pet and background have changed places
 # differs at: relabel([1]) is 1
 def relabel(mask, back=False):
@@ -380,7 +380,7 @@ def relabel(mask, back=False):
     return result
 
 # %% wrong relabel: back overwrites what it has just written
-# fails: and back; 255 stays, both ways; any shape; the mask stays as it was
+# fails: and back; 255 stays both ways, in a mask of any shape that is left alone
 # says: A label just written was taken for the next one to change
 # differs at: relabel([0, 1, 2], back=True) is [3, 3, 3]
 def relabel(mask, back=False):
@@ -394,7 +394,7 @@ def relabel(mask, back=False):
     return result
 
 # %% wrong relabel: the border becomes not labelled
-# fails: from the file; 255 stays, both ways; any shape; the mask stays as it was
+# fails: from the file; 255 stays both ways, in a mask of any shape that is left alone
 # says: The border became 255. It is a class like the others.
 # differs at: relabel([3]) is 255
 def relabel(mask, back=False):
@@ -403,14 +403,14 @@ def relabel(mask, back=False):
     return torch.where(mask >= 3, 255, mask.long() - 1)
 
 # %% wrong relabel: back is ignored
-# fails: and back; 255 stays, both ways; any shape; the mask stays as it was
+# fails: and back; 255 stays both ways, in a mask of any shape that is left alone
 # says: The labels were moved the wrong way.
 # differs at: relabel([0], back=True)
 def relabel(mask, back=False):
     return torch.where(mask == 255, 255, mask.long() - 1)
 
 # %% wrong relabel: subtracts in the caller's mask
-# fails: 255 stays, both ways; any shape; the mask stays as it was
+# fails: 255 stays both ways, in a mask of any shape that is left alone
 # says: The labels are right, but your function changed the mask that it was given.
 # differs at: mask is changed
 def relabel(mask, back=False):
@@ -421,7 +421,7 @@ def relabel(mask, back=False):
     return mask.long()
 
 # %% wrong relabel: two-dimensional masks only
-# fails: 255 stays, both ways; any shape; the mask stays as it was
+# fails: 255 stays both ways, in a mask of any shape that is left alone
 # says: The mask may have any shape: one axis, or three.
 # differs at: a mask (B, H, W) or a single row
 def relabel(mask, back=False):
@@ -434,7 +434,7 @@ def relabel(mask, back=False):
     return result
 
 # %% wrong relabel: a mask of ignored pixels is lost by clamping
-# fails: 255 stays, both ways; any shape; the mask stays as it was
+# fails: 255 stays both ways, in a mask of any shape that is left alone
 # says: 255 was cut down to a class
 # differs at: relabel([255]) is 2
 def relabel(mask, back=False):
@@ -443,7 +443,7 @@ def relabel(mask, back=False):
     return (mask.long() - 1).clamp(0, 2)
 
 # %% wrong relabel: not labelled becomes -1
-# fails: 255 stays, both ways; any shape; the mask stays as it was
+# fails: 255 stays both ways, in a mask of any shape that is left alone
 # says: 255 became −1.
 # differs at: relabel([255]) is -1
 def relabel(mask, back=False):
@@ -643,7 +643,7 @@ def resize_mask(mask, size):
     return small if mask.dim() == 3 else small[0]
 
 # %% wrong resize_mask: blends and rounds
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept; the mask stays as it was
+# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
 # says: This blends labels and rounds; labels must be copied.
 # differs at: labels 0 and 2
 def resize_mask(mask, size):
@@ -652,7 +652,7 @@ def resize_mask(mask, size):
     return small if mask.dim() == 3 else small[0]
 
 # %% wrong resize_mask: float16 on the way, which is too coarse above 2,048
-# fails: dtype and large labels are kept; the mask stays as it was
+# fails: dtype and large labels are kept, and the mask is left alone
 # says: Half precision is exact only up to 2,048
 # differs at: label 9,999
 def resize_mask(mask, size):
@@ -660,7 +660,7 @@ def resize_mask(mask, size):
     return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size).to(mask.dtype)
 
 # %% wrong resize_mask: uint8 on the way, since interpolate takes it
-# fails: dtype and large labels are kept; the mask stays as it was
+# fails: dtype and large labels are kept, and the mask is left alone
 # says: Labels above 255 do not fit in `uint8`
 # differs at: label 1002
 def resize_mask(mask, size):
@@ -668,7 +668,7 @@ def resize_mask(mask, size):
     return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size).to(mask.dtype)
 
 # %% wrong resize_mask: gives back float
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept; the mask stays as it was
+# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
 # says: expected the dtype int64, got float32.
 # differs at: dtype
 def resize_mask(mask, size):
@@ -676,7 +676,7 @@ def resize_mask(mask, size):
     return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size)
 
 # %% wrong resize_mask: always int64
-# fails: dtype and large labels are kept; the mask stays as it was
+# fails: dtype and large labels are kept, and the mask is left alone
 # says: expected the dtype uint8, got int64.
 # differs at: uint8 in
 def resize_mask(mask, size):
@@ -699,7 +699,7 @@ def resize_mask(mask, size):
     return F.interpolate(batch[:, None].float(), size=size, mode="nearest-exact").squeeze().to(mask.dtype)
 
 # %% wrong resize_mask: height and width exchanged
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept; the mask stays as it was
+# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
 # says: Height and width have changed places.
 # differs at: size (3, 5)
 def resize_mask(mask, size):
@@ -717,7 +717,7 @@ def resize_mask(mask, size):
     return mask[..., rows[:, None], columns]
 
 # %% wrong resize_mask: rounds where the formula rounds down
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept; the mask stays as it was
+# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
 # says: ⌊…⌋ rounds down.
 # differs at: 6 to 4
 def resize_mask(mask, size):
@@ -804,7 +804,7 @@ def crop_pair(image, mask, box, flip, size):
     return image, mask[0]
 
 # %% wrong crop_pair: the box is cut off at the picture's edge
-# fails: outside the picture: 0 and 255; the arguments stay as they were
+# fails: outside the picture 0 and 255, and arguments that stay as they were
 # says: What hangs over was left out and the rest stretched
 # differs at: a box that hangs over: what is left is stretched
 def crop_pair(image, mask, box, flip, size):
@@ -817,7 +817,7 @@ def crop_pair(image, mask, box, flip, size):
     return image, F.interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].long()
 
 # %% wrong crop_pair: negative numbers count from the end, as Python does
-# fails: outside the picture: 0 and 255; the arguments stay as they were
+# fails: outside the picture 0 and 255, and arguments that stay as they were
 # says: in a slice, a negative number counts from the end.
 # differs at: top = -2
 def crop_pair(image, mask, box, flip, size):
@@ -830,7 +830,7 @@ def crop_pair(image, mask, box, flip, size):
     return image, F.interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].long()
 
 # %% wrong crop_pair: outside, the mask is 0
-# fails: outside the picture: 0 and 255; the arguments stay as they were
+# fails: outside the picture 0 and 255, and arguments that stay as they were
 # says: Outside the picture the mask is 0, which is a class
 # differs at: a box that hangs over
 def crop_pair(image, mask, box, flip, size):
@@ -921,7 +921,7 @@ def crop_pair(image, mask, box, flip, size):
     return both[:3], both[3].round().long()
 
 # %% wrong crop_pair: the box is taken for top, left, bottom, right
-# fails: cut inside the picture; outside the picture: 0 and 255; the arguments stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
+# fails: cut inside the picture; outside the picture 0 and 255, and arguments that stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
 # says: Height and width were taken for the bottom and the right edge
 # differs at: box (2, 2, 4, 4)
 def crop_pair(image, mask, box, flip, size):
@@ -934,7 +934,7 @@ def crop_pair(image, mask, box, flip, size):
     return image, F.interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].long()
 
 # %% wrong crop_pair: the box is taken for left, top, width, height
-# fails: cut inside the picture; outside the picture: 0 and 255; the arguments stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
+# fails: cut inside the picture; outside the picture 0 and 255, and arguments that stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
 # says: Rows and columns have changed places
 # differs at: box (0, 1, 1, 4)
 def crop_pair(image, mask, box, flip, size):
@@ -947,7 +947,7 @@ def crop_pair(image, mask, box, flip, size):
     return image, F.interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].long()
 
 # %% wrong crop_pair: shifts the caller's mask, so that padding with 0 comes out as 255
-# fails: outside the picture: 0 and 255; the arguments stay as they were
+# fails: outside the picture 0 and 255, and arguments that stay as they were
 # says: your function changed the image or the mask that it was given.
 # differs at: mask is changed
 def crop_pair(image, mask, box, flip, size):
@@ -966,7 +966,8 @@ def as_convolutions(head, shape):
     layers, first = [], True
     for layer in head:
         if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(C, layer.out_features, (h, w)) if first else nn.Conv2d(layer.in_features, layer.out_features, 1)
+            kernel, n = ((h, w), C) if first else (1, layer.in_features)
+            conv = nn.Conv2d(n, layer.out_features, kernel)
             with torch.no_grad():
                 conv.weight.copy_(layer.weight.view_as(conv.weight))
                 conv.bias.copy_(layer.bias)
@@ -1063,8 +1064,9 @@ def as_convolutions(head, shape):
     layers, first = [], True
     for layer in list(head)[1:]:
         if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(C, layer.out_features, (h, w)) if first else nn.Conv2d(layer.in_features, layer.out_features, 1)
-            weight = layer.weight.data.reshape(-1, h, w, C).permute(0, 3, 1, 2) if first else layer.weight.data[..., None, None]
+            kernel, n = ((h, w), C) if first else (1, layer.in_features)
+            conv = nn.Conv2d(n, layer.out_features, kernel)
+            weight = layer.weight.data.reshape(-1, *conv.weight.shape[2:], n).permute(0, 3, 1, 2)
             conv.weight.data, conv.bias.data = weight.clone(), layer.bias.data.clone()
             layers.append(conv)
             first = False
@@ -1081,7 +1083,8 @@ def as_convolutions(head, shape):
     layers, first = [], True
     for layer in list(head)[1:]:
         if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(C, layer.out_features, (h, w)) if first else nn.Conv2d(layer.in_features, layer.out_features, 1)
+            kernel, n = ((h, w), C) if first else (1, layer.in_features)
+            conv = nn.Conv2d(n, layer.out_features, kernel)
             conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
             conv.bias.data = layer.bias.data.clone()
             layers.append(conv)
@@ -1099,7 +1102,8 @@ def as_convolutions(head, shape):
     layers, first = [], True
     for layer in list(head)[1:]:
         if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(C, layer.out_features, (h, w)) if first else nn.Conv2d(layer.in_features, layer.out_features, 1)
+            kernel, n = ((h, w), C) if first else (1, layer.in_features)
+            conv = nn.Conv2d(n, layer.out_features, kernel)
             conv.weight.data = layer.weight.data.view(conv.weight.shape)
             conv.bias.data = layer.bias.data
             layers.append(conv)
@@ -1135,7 +1139,8 @@ def as_convolutions(head, shape):
     layers, first = [], True
     for layer in list(head)[1:]:
         if isinstance(layer, nn.Linear):
-            layers.append(nn.Conv2d(C, layer.out_features, (h, w)) if first else nn.Conv2d(layer.in_features, layer.out_features, 1))
+            kernel, n = ((h, w), C) if first else (1, layer.in_features)
+            layers.append(nn.Conv2d(n, layer.out_features, kernel))
             first = False
         else:
             layers.append(layer)
@@ -1208,7 +1213,8 @@ class Windows(nn.Module):
         h, w = self.kernel
         rows = []
         for i in range(maps.shape[2] - h + 1):
-            rows.append(torch.stack([self.head(maps[:, :, i:i + h, j:j + w]) for j in range(maps.shape[3] - w + 1)], -1))
+            columns = range(maps.shape[3] - w + 1)
+            rows.append(torch.stack([self.head(maps[:, :, i:i + h, j:j + w]) for j in columns], -1))
         return torch.stack(rows, -2)
 
 def as_convolutions(head, shape):
