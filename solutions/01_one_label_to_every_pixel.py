@@ -135,7 +135,7 @@ plot.grid([tv.rotate(image, 20), *turned], names, classes=data.TRIMAP, columns=3
 # %% [markdown] statement="relabel" minutes=5 level=1
 # The third pair in the upper row is a common bug: two random flips, drawn one after the other. Nothing stops. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
 #
-# Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet", and a network will learn that black triangles are pets. 255 says what is true: nobody knows. Losses and metrics leave those pixels out.
+# Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet", and a network will learn that black triangles are pets. 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
 #
 # 255 needs care wherever labels are computed with. Oxford-IIIT Pet stores its trimaps in image files of type `uint8`, numbered from 1: 1 pet, 2 background, 3 border. A network's classes count from 0, and a loss wants `int64`.
 #
@@ -237,7 +237,7 @@ check.fooling_mask(fooling_mask) & check.fooling_mask(fooling_mask, seed=36529)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# In a real data set every class occurs somewhere, so the test passes on nearly every mask. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. And what shapes and dtypes does `F.interpolate` take?
+# The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. And what shapes and dtypes does `F.interpolate` take?
 
 # %%
 places = torch.arange(12.0)[None, None]
@@ -351,7 +351,7 @@ names = ["picture", "one of its maps", "the same, shuffled"]
 plot.grid([image, maps[0, 0], shuffled[0, 0]], names, columns=3, title="A map and its places, shuffled")
 
 # %% [markdown]
-# The vectors are the same. From such a vector *no* further layer can tell where the animal was. That is not hidden in it; it is not in it.
+# The vectors are the same. So whatever layers follow, they give both the same answer: at which place a value stood is not in the vector.
 #
 # ## 5 · Why one big layer can't either
 #
@@ -480,7 +480,7 @@ class Windows:
         return window, (self.masks[i, top + middle, left + middle] > 0).long()
 
 # %% tags=["demo", "experiment"]
-size, steps = train.scale(cpu=(64, 300), gpu=(128, 2000))
+size, steps = train.scale(cpu=(64, 300), gpu=(64, 2000))
 images, masks = data.stack(data.scenes("train", size=2 * size, animals=(1, 3), target="semantic"), 400)
 torch.manual_seed(0)
 layers, channels = [], [3, 16, 32, 64, 128]
@@ -541,7 +541,7 @@ print(f"on an animal:  the network's surest window {hit:.0%}, the best fixed win
 plot.slid(scenes[:3], chance[:3], truth[:3], size, 16)
 
 # %% [markdown]
-# It works, on animals and places that it has never seen. A classifier of windows has become a map of the scene. In about nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
+# It works, on animals and places that it has never seen. A classifier of windows has become a map of the scene. In nine scenes of ten or more, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
 #
 # And it is *very* rough: one answer every 16 pixels. Copy each answer into a block of 16 × 16 pixels, and score that against the true mask. Then do the same with the *right* answer at every place, and once more with the right answers enlarged smoothly.
 
@@ -554,7 +554,7 @@ for name, coarse in {"the network's": answers, "the right": there}.items():
         print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
 
 # %% [markdown] quiz="default" answer="b"
-# Even a classifier that is right at *every* place stops at about 0.7. What is missing there is no matter of training: legs and outlines do not fit on a grid of 16 pixels. VGG16 halves five times, so its grid has 32.
+# Even a classifier that is right at *every* place stops at about 0.7. What is missing there is no matter of training: legs and outlines do not fit on a grid of 16 pixels. VGG16 halves five times, so its answers are 32 pixels apart.
 #
 # There is the problem that the rest of this course is about. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
 #
