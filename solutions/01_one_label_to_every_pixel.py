@@ -239,7 +239,7 @@ check.fooling_mask(fooling_mask) & check.fooling_mask(fooling_mask, seed=36529)
 # %% [markdown]
 # The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. And what shapes and dtypes does `F.interpolate` take?
 
-# %%
+# %% tags=["demo"]
 places = torch.arange(12.0)[None, None]
 for n in (6, 4, 3, 2):
     for mode in ("nearest", "nearest-exact"):
