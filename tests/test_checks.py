@@ -182,6 +182,20 @@ def test_errors_prints_warnings_and_progress_bars_are_swallowed(capfd):
     assert "hello" in verdict._repr_html_()
 
 
+def test_torchs_not_implemented_is_an_error_and_the_stubs_is_not():
+    check = exercise((1, lambda t: t.call(torch.zeros(1, 1, 2, 2, dtype=torch.int64))))
+    assert check(lambda x: torch.nn.functional.interpolate(x, scale_factor=2)).outcome == core.NOT_YET
+
+    def says(x):
+        raise NotImplementedError("not for int64")
+
+    def stub(x):
+        raise NotImplementedError
+
+    assert "stopped with NotImplementedError: not for int64" in str(check(says))
+    assert check(stub).outcome == core.NOT_ATTEMPTED
+
+
 def test_arguments_are_copies_and_changes_are_noticed():
     given = torch.zeros(3)
 

@@ -195,3 +195,20 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 01's experiment ---------------------------------------------------------------------------------
+
+
+def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(run_notebook):
+    run = run_notebook("solutions", "01_one_label_to_every_pixel")
+    wide, narrow = (seen(run, name + r",.*, IoU on the left ([\d.]+), IoU on the right ([\d.]+)") for name in ("fully connected", "5 × 5 convolution"))
+    assert wide[0] > 0.9 and wide[1] < 0.2 and min(narrow) > 0.8
+    assert seen(run, r"largest difference ([\d.e+-]+)")[0] < 1e-4 and seen(run, r"one by one cost ([\d.]+) times")[0] > 4
+    network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
+    assert network > everywhere + 0.15
+    surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
+    assert surest >= 85 and fixed < 50
+    ceiling, smooth = (seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly"))
+    assert seen(run, r"network's answers, enlarged as blocks: IoU ([\d.]+)")[0] < ceiling - 0.1
+    assert 0.6 < ceiling < 0.75 and abs(smooth - ceiling) < 0.1
