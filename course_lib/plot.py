@@ -10,9 +10,10 @@ from matplotlib.patches import Patch
 from .diagrams import field, overlap, shape_flow, taps
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
+from .skips import channels, closeup
 
-__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
-           "palette", "shape_flow", "taps"]
+__all__ = ["IGNORE", "PALETTE", "channels", "closeup", "colours", "comparison", "error_density", "field", "grid", "legend",
+           "overlap", "overlay", "palette", "shape_flow", "taps"]
 
 
 @picture

@@ -1,0 +1,480 @@
+# %% [markdown]
+# # 04 · U-Net: a skip at every level
+#
+# Lesson 02's decoder drew outlines from hearsay: it never saw the picture. Lesson 03 added back a few coarse scores. The network of this lesson hands its decoder *all* that the encoder knew, at every size on the way. Drawn, it looks like the letter U. It is the network that most people try first, ten years on.
+#
+# The figure below shows the one that you will build. By the end you can also say what each of its skips is good for, with a measurement.
+#
+# **You will be able to**
+#
+# - build a U-Net for pictures of any size, and count its weights on paper;
+# - say what concatenation can do that addition cannot, and when the two are the same;
+# - find a fault in copied code that most tests of shape let through;
+# - show, at equal false alarms, what skips bring, and where they bring nothing.
+#
+# **You need** lessons 02 and 03. **Time:** 90 minutes. **Points:** 20.
+
+# %% given="setup"
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_lib import data, metrics, models, plot, train, widgets
+from course_lib.checks.lesson_04 import check
+
+print(f"torch {torch.__version__}, device: {train.device()}")
+
+# %% tags=["demo"]
+with torch.device("meta"):  # shapes without numbers: a large network costs nothing
+    net = models.UNet(classes=3, base=32)
+plot.shape_flow(net, size=256)
+
+# %% [markdown]
+# Left side: the encoder. At each level two convolutions, then the map is halved. Right side: the decoder. At each level the map is doubled, *and the encoder's map of the same size is put beside it*. That is a **skip**, a red arrow. Levels are counted from 0, the full size.
+#
+# ## 1 · What does a skip carry?
+#
+# Here is one photograph at the sizes of a 64-pixel U-Net's levels. What a place of a map may know about *where* things are, it has from a picture about as sharp as this.
+
+# %% tags=["demo"]
+image, animal = data.stack(data.scenes("val", 64, target="instance"), [63])
+levels = [F.avg_pool2d(image, 2**k)[0] for k in range(5)]
+names = [f"level {k}: {64 // 2**k} × {64 // 2**k}" for k in range(4)] + ["bottleneck: 4 × 4"]
+plot.grid(levels, names, columns=5, title="One photograph, as sharp as each level")
+
+# %% [markdown] statement="double_conv" minutes=7 level=1
+# At 16 × 16 the antlers are gone; at 32 × 32 they are a stain. Only the skip at full size has them sharp. So what the skips carry should matter most in thin parts and along outlines. In section 7 you will measure that.
+#
+# ## 2 · Two convolutions at a time
+#
+# Every block of the figure is the same small stack, applied on the way down and on the way up: twice a convolution, a **batch normalisation**, and a ReLU. (Batch normalisation shifts and scales each channel to mean 0 and variance 1 over the batch, then applies two weights of its own to it: a factor and an offset.)
+#
+# ### The double convolution
+#
+# Write `double_conv(c_in, c_out)`. It returns a new `nn.Module` that turns `(B, c_in, H, W)` into `(B, c_out, H, W)`: 3 × 3 convolution, batch normalisation, ReLU, and the same again.
+#
+# - The first convolution goes from `c_in` to `c_out` channels, the second from `c_out` to `c_out`.
+# - Both keep H and W.
+# - Neither has a bias: batch normalisation takes off the mean, and any bias with it.
+#
+# For example, `double_conv(3, 8)(torch.rand(2, 3, 16, 24))` has shape `(2, 8, 16, 24)`, and the module has 824 parameters: 9·3·8 = 216 and 9·8·8 = 576 in the convolutions, and twice 8 in each of two normalisations.
+
+# %% answer="double_conv"
+def double_conv(c_in, c_out):
+    """Twice: 3×3 convolution, batch normalisation, ReLU; nn.Module: (B, c_in, H, W) → (B, c_out, H, W)."""
+    ### BEGIN SOLUTION
+    layers = []
+    for channels in (c_in, c_out):
+        layers += [nn.Conv2d(channels, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
+    return nn.Sequential(*layers)
+    ### END SOLUTION
+
+# %% check="double_conv"
+check.double_conv(double_conv)
+### BEGIN HIDDEN TESTS
+check.double_conv(double_conv) & check.double_conv(double_conv, seed=41809)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Hints: `check.double_conv.hint()`, three times. You can go on without an exercise: `models.DoubleConv(c_in, c_out)` does the same.
+#
+# ## 3 · Beside, or on top?
+#
+# The decoder has a map, the encoder has one of the same size. How should they meet? Two small maps of two channels, joined in both ways:
+
+# %% tags=["demo"]
+encoder = torch.tensor([[[1.0, 2], [3, 4]], [[5, 6], [7, 8]]])
+decoder = torch.tensor([[[10.0, 20], [30, 40]], [[50, 60], [70, 80]]])
+maps = {"skip": encoder, "decoder's map": decoder, "concatenated": torch.cat([encoder, decoder]), "added": encoder + decoder}
+kinds = {"skip": ["encoder"] * 2, "decoder's map": ["decoder"] * 2, "concatenated": ["encoder"] * 2 + ["decoder"] * 2}
+plot.channels(maps, kinds, title="The same two maps, concatenated and added")
+
+# %% [markdown] statement="concat_as_add" minutes=5 level=1
+# **Concatenation** keeps all the numbers, and the next convolution decides what to do with them. **Addition** has decided already: after it nobody can tell 1 + 10 from 5 + 6. FCN adds, U-Net concatenates.
+#
+# Is addition then something else, or a special case? Let a convolution with weights *W* follow the addition. Find weights for the concatenation that give exactly the same result.
+#
+# ### Addition, by concatenation
+#
+# Write `concat_as_add(weight)`. `weight` is a float tensor `(out, C, k, k)`: a convolution that follows `skip + x`. Return a float tensor `(out, 2·C, k, k)`: for any `skip` and `x` of C channels each, a convolution with it over `torch.cat([skip, x], 1)` gives what `weight` gives over `skip + x`. Gradients must flow back to `weight`; leave it as it was.
+#
+# For example, take C = 1, k = 1 and out = 1, and a weight of 3. After the addition comes 3·(skip + x). What must stand before `skip`, and what before `x`?
+
+# %% answer="concat_as_add"
+def concat_as_add(weight):
+    """Weights (out, 2C, k, k) that make of a concatenation what weight (out, C, k, k) makes of a sum."""
+    ### BEGIN SOLUTION
+    return weight.repeat(1, 2, 1, 1)
+    ### END SOLUTION
+
+# %% check="concat_as_add"
+check.concat_as_add(concat_as_add)
+### BEGIN HIDDEN TESTS
+check.concat_as_add(concat_as_add) & check.concat_as_add(concat_as_add, seed=70423)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again, with weights of any kind. A convolution over a concatenation is the sum of two convolutions, one for each half. So U-Net adds, too, but after giving each side weights of its own. Addition is the case in which the two halves are equal. What does the freedom cost?
+
+# %%
+torch.manual_seed(0)
+skip, x, weight = torch.randn(1, 4, 9, 9), torch.randn(1, 4, 9, 9), torch.randn(5, 8, 3, 3)
+together = F.conv2d(torch.cat([skip, x], 1), weight)
+apart = F.conv2d(skip, weight[:, :4]) + F.conv2d(x, weight[:, 4:])
+print(f"largest difference: {(together - apart).abs().max():.0e}")
+for kind in ("add", "concat"):
+    with torch.device("meta"):
+        net = models.EncoderDecoder(classes=3, base=32, skip=kind)
+    print(f"{kind:7} {models.count_parameters(net):10,} parameters")
+
+# %% [markdown]
+# About a tenth of the parameters.
+#
+# ## 4 · Sizes that do not halve
+#
+# A map of 3 × 3 is pooled to 1 × 1 and doubled to 2 × 2. The skip is 3 × 3. One of the two must give way, and it should be the decoder's map: cut the skips instead, and the logits end up smaller than the picture.
+
+# %% tags=["demo"]
+skip = torch.arange(1.0, 10).reshape(1, 3, 3)
+doubled = torch.full((1, 3, 3), float("nan"))
+doubled[:, :2, :2] = F.max_pool2d(skip, 2)
+maps = {"skip, 3 × 3": skip, "pooled": F.max_pool2d(skip, 2), "doubled, 2 × 2": doubled}
+kinds = {"skip, 3 × 3": ["encoder"], "pooled": ["bottleneck"], "doubled, 2 × 2": ["decoder"]}
+plot.channels(maps, kinds, {"skip, 3 × 3": [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]},
+              title="Pooling looked at the four framed pixels only")
+
+# %% [markdown] statement="join" minutes=9 level=2
+# The doubled map stands for the framed pixels, in the *top left*. So what it lacks, it lacks below and on the right.
+#
+# ### Join two maps
+#
+# Write `join(x, skip)`.
+#
+# - `x`: float tensor `(B, C, h, w)`, the decoder's map, already doubled;
+# - `skip`: float tensor `(B, S, H, W)`, the encoder's. `H` is `h` or `h + 1`, and `W` is `w` or `w + 1`.
+#
+# Return a float tensor `(B, S + C, H, W)`: the encoder's channels first, then the decoder's. Where `x` lacks its last row, its last column, or both, repeat the one before it. Gradients must flow to both arguments; leave both as they were.
+#
+# For example, take `x = [[1, 2], [3, 4]]`, one channel, and a skip of one channel with 3 rows and 2 columns. Channel 0 of the result is the skip, and channel 1 is `[[1, 2], [3, 4], [3, 4]]`.
+
+# %% answer="join"
+def join(x, skip):
+    """Skip and x side by side, x grown to the skip's size: (B, C, h, w), (B, S, H, W) → (B, S + C, H, W)."""
+    ### BEGIN SOLUTION
+    for side in (2, 3):
+        if x.shape[side] < skip.shape[side]:
+            x = torch.cat([x, x.narrow(side, x.shape[side] - 1, 1)], side)
+    return torch.cat([skip, x], 1)
+    ### END SOLUTION
+
+# %% check="join"
+check.join(join)
+### BEGIN HIDDEN TESTS
+check.join(join) & check.join(join, seed=15277)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the same step as it stands in dozens of repositories, copied from one to the next. It fits the skip to `x`. In `F.pad` the first pair of numbers is for left and right, the second for top and bottom, and a negative number cuts off.
+
+# %% given="copied"
+def copied_join(x, skip):
+    """Copied code: cut the skip to the size of x, then concatenate."""
+    dx = x.shape[2] - skip.shape[2]
+    dy = x.shape[3] - skip.shape[3]
+    skip = F.pad(skip, (dx // 2, int(dx / 2), dy // 2, int(dy / 2)))
+    return torch.cat([skip, x], 1)
+
+# %% tags=["demo"]
+skip = torch.arange(1.0, 10).reshape(1, 1, 3, 3)
+x = F.interpolate(F.max_pool2d(skip, 2), scale_factor=2)
+maps = {"skip": skip[0], "doubled": x[0], "copied_join": copied_join(x, skip)[0]}
+plot.channels(maps, {"skip": ["encoder"], "doubled": ["decoder"], "copied_join": ["encoder", "decoder"]},
+              {"skip": [(0, 0, 0)], "copied_join": [(0, 0, 0), (1, 0, 0)]}, title="Do the framed pixels belong together?")
+
+# %% [markdown] statement="outcome" minutes=11 level=2
+# No. The decoder's first pixel stands for 1, 2, 4 and 5. Beside it should lie the 1, and there lies the 5: the skip has lost its *first* row and column, not its last. (In Python, −1 // 2 is −1, and int(−1 / 2) is 0.) No error is raised. And look at which axis gets `dx`.
+#
+# ### The sizes on which it lies
+#
+# A U-Net halves a picture `depth` times, rounding down. On the way back, from the deepest level to the full size, it doubles its map and joins it to that level's skip by `copied_join`. What comes out is the next map to be doubled. (Convolutions between keep the size.)
+#
+# Write `outcome(height, width, depth)` for pictures of at least 2 to the power of `depth` pixels each way. It returns
+#
+# - `"right"` where no skip loses anything;
+# - `"stops"` where `torch.cat` raises an error at some level;
+# - `"shifted"` where all runs through and some skip has lost rows and columns at its beginning.
+#
+# Find it by arithmetic or by trying out, as you like. For example, `outcome(3, 3, 1)` is `"shifted"`, as drawn. `outcome(3, 4, 1)` is `"stops"`: a row is too many, and the code takes a column.
+
+# %% answer="outcome"
+def outcome(height, width, depth):
+    """What copied_join does to a picture in a U-Net of this depth: "right", "stops" or "shifted"."""
+    ### BEGIN SOLUTION
+    rest = {side % 2**depth for side in (height, width)}
+    if len(rest) == 2:
+        return "stops"
+    return "shifted" if rest.pop() else "right"
+    ### END SOLUTION
+
+# %% check="outcome"
+check.outcome(outcome)
+### BEGIN HIDDEN TESTS
+check.outcome(outcome) & check.outcome(outcome, seed=33461)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Everyone who tested it on 256 × 256, or on 512 × 512, was content. With your `join`, sizes are free, down to 2 to the power of the depth, but for one trap. The library's U-Net joins as yours does:
+
+# %%
+for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
+    net = models.UNet(classes=5, base=8, depth=4)
+    try:
+        print(shape, "→", tuple(net(torch.rand(shape)).shape))
+    except ValueError as error:
+        print(shape, "→", error)
+n = 572
+for step in ["down"] * 4 + ["bottleneck"] + ["up"] * 4:  # without padding, two 3 × 3 convolutions take 4 pixels off
+    n = (n - 4) // 2 if step == "down" else n - 4 if step == "bottleneck" else 2 * n - 4
+print(f"the original of 2015, without padding: a picture of 572 × 572 gives logits of {n} × {n}")
+
+# %% [markdown]
+# The trap: in training, batch normalisation subtracts the mean over batch and places. A single number minus its mean is 0.
+#
+# The original network did not pad at all. It cut its skips in the *middle*, on purpose, and labelled only the inner part of each picture.
+#
+# ## 5 · The whole U
+#
+# The first figure as a table. The last column is what a map takes in memory, for one picture.
+
+# %%
+with torch.device("meta"):
+    net = models.UNet(classes=3, base=32)
+print(f"{'stage':12}{'C × H × W':>16}{'parameters':>12}{'MB':>8}")
+for stage in models.trace(net, (1, 3, 256, 256)):
+    shape = f"{stage.channels} × {stage.height} × {stage.width}"
+    print(f"{stage.name:12}{shape:>16}{stage.parameters:12,}{4 * stage.channels * stage.height * stage.width / 2**20:8.2f}")
+
+# %% [markdown]
+# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. Try other depths and bases, and see what "none" saves.
+
+# %% tags=["demo"]
+widgets.shape_tracer(size=256, base=32, skip="concat")
+
+# %% [markdown] statement="build_unet" minutes=22 level=3
+# ### A whole U-Net
+#
+# Write `build_unet(classes, base, depth, closed=())`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`, for any H and W of at least 2 to the power of `depth`.
+#
+# - **Down.** Level *k* = 0, 1, …, `depth` − 1 is a double convolution to base·2ᵏ channels. Its output is the level's skip, saved *before* a 2 × 2 max-pooling leads to the next level. After the last pooling, the bottleneck is a double convolution to base·2^depth channels.
+# - **Up**, from the deepest level to level 0: a transposed convolution (kernel 2, stride 2, with bias) doubles the map and halves its channels; then `join`, skip first; then a double convolution to the level's channels.
+# - **Head:** a 1 × 1 convolution with bias.
+# - `closed` lists levels whose skip is *closed*: zeros of the same shape are joined in its place. The layers stay as they are, so that weights can be loaded from one net into the other. You will need it in section 7.
+#
+# Use your `join` and `double_conv` (or `models.DoubleConv`), but not `models.UNet`. If you skipped `join`, concatenate, and leave odd sizes.
+#
+# For example, `build_unet(5, 8, 3)(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`. At its level 2, the double convolution on the way up turns 64 channels into 32. `build_unet(5, 8, 3, closed=[0])` has the same layers, and joins zeros at full size.
+
+# %% answer="build_unet"
+class Ushape(nn.Module):
+    """A U-Net: (B, 3, H, W) → (B, classes, H, W). The skips of the levels in `closed` are replaced by zeros."""
+
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        ### BEGIN SOLUTION
+        wide = [base << k for k in range(depth + 1)]
+        self.closed, self.depth = set(closed), depth
+        self.down = nn.ModuleList(double_conv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, 2) for w in wide[:depth])
+        self.up = nn.ModuleList(double_conv(2 * w, w) for w in wide[:depth])
+        self.head = nn.Conv2d(base, classes, 1)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        saved = [self.down[0](x)]
+        for block in self.down[1:]:
+            saved.append(block(F.max_pool2d(saved[-1], 2)))
+        x = saved.pop()
+        for k in range(self.depth - 1, -1, -1):
+            skip = torch.zeros_like(saved[k]) if k in self.closed else saved[k]
+            x = self.up[k](join(self.grow[k](x), skip))
+        return self.head(x)
+        ### END SOLUTION
+
+
+def build_unet(classes, base, depth, closed=()):
+    """A U-Net with base·2^k channels at level k, the skips of the levels in `closed` replaced by zeros."""
+    return Ushape(classes, base, depth, closed)
+
+# %% check="build_unet"
+check.build_unet(build_unet)
+### BEGIN HIDDEN TESTS
+check.build_unet(build_unet) & check.build_unet(build_unet, seed=86509)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="count_unet" minutes=10 level=2
+# ## 6 · Count it
+#
+# Papers and blogs give "31 million parameters" for *the* U-Net. Check it on paper first.
+#
+# ### Parameters by formula
+#
+# Write `count_unet(classes, base, depth)`: how many parameters `build_unet(classes, base, depth)` has, as an `int`. Don't build it; do arithmetic. A running mean or variance is not a parameter.
+#
+# For example, `count_unet(2, 1, 1)` is 146:
+#
+# | part | parameters |
+# |---|---|
+# | level 0, down: 3 → 1 → 1 channels | 9·3·1 + 9·1·1 + 4·1 = 40 |
+# | bottleneck: 1 → 2 → 2 | 9·1·2 + 9·2·2 + 4·2 = 62 |
+# | transposed convolution, 2 → 1 | 4·2·1 + 1 = 9 |
+# | level 0, up: 2 → 1 → 1 | 9·2·1 + 9·1·1 + 4·1 = 31 |
+# | head: 1 → 2 | 1·2 + 2 = 4 |
+
+# %% answer="count_unet"
+def count_unet(classes, base, depth):
+    """The number (int) of parameters of build_unet(classes, base, depth)."""
+    ### BEGIN SOLUTION
+    total, before = classes * (base + 1), 3
+    for k in range(depth + 1):
+        c = base * 2**k
+        total += 9 * c * before + 9 * c * c + 4 * c  # down
+        if k < depth:
+            total += 8 * c * c + c + 27 * c * c + 4 * c  # double and up: 2c → c, then c → c
+        before = c
+    return total
+    ### END SOLUTION
+
+# %% check="count_unet"
+check.count_unet(count_unet)
+### BEGIN HIDDEN TESTS
+check.count_unet(count_unet) & check.count_unet(count_unet, seed=9743)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again at the 31 million, with 64 base channels, 4 levels and 19 classes. The last line is the variant that one popular repository builds when asked for bilinear upsampling. Resizing learns nothing and leaves the channels alone, so the channels are halved elsewhere: the bottleneck has 512, not 1,024.
+
+# %%
+def pair(c_in, middle, c_out):
+    return [nn.Conv2d(c_in, middle, 3, bias=False), nn.BatchNorm2d(middle),
+            nn.Conv2d(middle, c_out, 3, bias=False), nn.BatchNorm2d(c_out)]
+
+
+with torch.device("meta"):
+    for kind in ("transposed", "bilinear"):
+        net = models.UNet(classes=19, base=64, upsample=kind)
+        print(f"{kind + ', bottleneck 1,024':32} {models.count_parameters(net):12,}")
+    widths = [(3, 64, 64), (64, 128, 128), (128, 256, 256), (256, 512, 512), (512, 512, 512)]
+    widths += [(1024, 512, 256), (512, 256, 128), (256, 128, 64), (128, 64, 64)]  # in: the skip and as much from below
+    halved = nn.Sequential(*(layer for w in widths for layer in pair(*w)), nn.Conv2d(64, 19, 1))
+print(f"{'bilinear, bottleneck 512':32} {models.count_parameters(halved):12,}")
+
+# %% [markdown] statement="giant_upsampling" minutes=5 level=1
+# So "a U-Net has 31 million" is true of one of at least three. And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
+#
+# Why climb level by level at all? One giant stroke could go from the bottleneck to the logits, without any skip: a transposed convolution of stride 2^depth, with a kernel of twice the stride, so that neighbouring patches overlap.
+#
+# ### One giant stroke
+#
+# Write `giant_upsampling(channels, classes, depth)` for such a layer, from `channels` to `classes` channels, with a bias. Return a tuple of two `int`s: its parameters, and how many numbers of the bottleneck the score of one class at one pixel is computed from (away from the rim).
+#
+# For example, `giant_upsampling(2, 3, 1)` is `(99, 8)`. Stride 2, kernel 4: 2·3·4·4 weights and 3 biases are 99. In a row of pixels each is painted by two places, so on a map by four, with 2 channels each: 8.
+
+# %% answer="giant_upsampling"
+def giant_upsampling(channels, classes, depth):
+    """(parameters, numbers that a score is computed from) of one transposed convolution back to full size."""
+    ### BEGIN SOLUTION
+    kernel = 2 << depth
+    return classes * (channels * kernel * kernel + 1), 4 * channels
+    ### END SOLUTION
+
+# %% check="giant_upsampling"
+check.giant_upsampling(giant_upsampling)
+### BEGIN HIDDEN TESTS
+check.giant_upsampling(giant_upsampling) & check.giant_upsampling(giant_upsampling, seed=27751)
+### END HIDDEN TESTS
+
+# %%
+for depth in (4, 5):
+    with torch.device("meta"):
+        net = models.UNet(classes=19, base=64, depth=depth)
+        giant = nn.ConvTranspose2d(64 * 2**depth, 19, 2 * 2**depth, stride=2**depth)
+    ups = sum(stage.parameters for stage in models.trace(net, (1, 3, 256, 256)) if stage.kind in ("decoder", "head"))
+    print(f"depth {depth}: giant stroke {models.count_parameters(giant):11,}   decoder of the U-Net {ups:11,}")
+
+# %% [markdown]
+# The stroke is the dearer one, and gets dearer eightfold with each level. Keep it in mind for the last question.
+#
+# ## 7 · What do skips bring?
+#
+# Train three networks on the same pictures, in the same order, for the same number of steps: your U-Net, your U-Net with all skips closed, and the library's encoder–decoder without skips. The second has just as many weights as the first. If it does no better than the third, it is not the weights that help. There are two classes: background, and animal.
+
+# %% tags=["demo"]
+def make(closed=()):
+    """Your U-Net for two classes; the library's where you have not built one."""
+    try:
+        return build_unet(2, 8, 4, closed)
+    except NotImplementedError:
+        net = models.UNet(classes=2, base=8, depth=4)
+        for level in closed:
+            net.decoder[3 - level].skip = "zero"
+        return net
+
+# %% tags=["demo", "experiment"]
+size, steps = train.scale(cpu=(64, 200), gpu=(128, 2000))
+scenes = list(data.scenes("train", size, target="instance", length=1600))
+nets = {}
+for name in ("skips", "closed skips", "no skips"):
+    torch.manual_seed(0)
+    closed = (0, 1, 2, 3) if name == "closed skips" else ()
+    nets[name] = models.EncoderDecoder(classes=2, base=8, depth=4) if name == "no skips" else make(closed)
+    train.fit(nets[name], scenes, steps=steps, title=name)
+    print(f"{name}: {models.count_parameters(nets[name]):,} parameters")
+
+# %% [markdown]
+# A network that shouts "animal" everywhere would find all of it. So set each one's threshold to the same share of false alarms: one background pixel in twenty. Then look at thin parts (lesson 02: no 5 × 5 square of animal fits), at what lies deep inside an animal, and at all pixels far from any outline.
+
+# %% tags=["demo", "experiment"]
+images, truth = data.stack(data.scenes("val", size, target="instance"), 200)
+animal, band = truth == 1, size // 32
+thin, far = metrics.thin(animal, 2 * band + 1), ~metrics.near_boundary(truth, 2 * band)
+found, limits = {}, {}
+print(f"{'':13}  thin: found   inside: found   near: wrong   far: wrong")
+for name, net in nets.items():
+    with torch.no_grad():
+        score = net.eval()(images.to(train.device())).softmax(1)[:, 1].cpu()
+    limits[name] = score[~animal].quantile(0.95)
+    found[name], wrong = score > limits[name], (score > limits[name]) != animal
+    shares = [found[name][thin], found[name][animal & far], wrong[metrics.near_boundary(truth, band)], wrong[far]]
+    print(f"{name:13}" + "".join(f"{share.float().mean():>14.1%}" for share in shares))
+plot.error_density({name: metrics.errors_by_distance(f.long(), truth) for name, f in found.items()})
+
+# %% [markdown]
+# TEXT
+
+# %% tags=["demo", "experiment"]
+which = [63, 71, 157]  # a reindeer, another, a stag
+boxes = [tuple(size * v // 64 for v in box) for box in ((9, 0, 24), (4, 0, 24), (10, 38, 24))]
+plot.closeup(images[which], truth[which], {name: f[which] for name, f in found.items()}, boxes,
+             title="Antlers, at equal false alarms: with skips, with closed skips, without")
+
+# %% [markdown]
+# TEXT
+
+# %% tags=["demo", "experiment"]
+def prediction(scene, **switches):
+    closed = [k for k in range(4) if not switches[f"level_{k}"]]
+    net = make(closed)
+    net.load_state_dict(nets["skips"].state_dict())
+    with torch.no_grad():
+        score = net.eval()(images[scene : scene + 1]).softmax(1)[:, 1]
+    name = "all skips open" if not closed else "closed: " + ", ".join(map(str, closed))
+    return plot.closeup(images[scene : scene + 1], truth[scene : scene + 1], {name: score > limits["skips"]},
+                        title="One trained network, with some of its skips closed")
+
+
+switches = {f"level_{k}": widgets.Switch(f"level {k} ({size // 2**k} px)", True) for k in range(4)}
+widgets.Live(prediction, {"scene": widgets.Choice("scene", 63, (63, 71, 157, 38)), **switches})
+
+# %% [markdown]
+# TEXT
