@@ -478,3 +478,90 @@ widgets.Live(prediction, {"scene": widgets.Choice("scene", 63, (63, 71, 157, 38)
 
 # %% [markdown]
 # TEXT
+
+# %% [markdown]
+# ## 8 · Thirty pictures were enough
+#
+# The U-Net of 2015 learned from thirty pictures of cell tissue under an electron microscope. Two things helped. Each picture is 512 × 512, so that thirty hold almost eight million labelled pixels and thousands of outlines. And tissue is soft: bend a picture a little, and what you get could be another slice. So the authors bent picture and labels anew, at random, each time.
+#
+# This is an **elastic deformation**: every pixel is fetched from a place nearby, and places nearby move alike. The image is blended between pixels (bilinear), the mask is not (nearest): half a pet and half a background are no class. Turn the strength. The white lines were straight. Then change what fills the places that come from outside.
+
+# %% tags=["demo"]
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+photo, trimap = data.scenes("val", 128)[63]
+ruled = photo.clone()
+ruled[:, ::16], ruled[:, :, ::16] = 1, 1
+
+
+def bent(strength, fill):
+    torch.manual_seed(2)
+    bend = v2.ElasticTransform(float(strength), 8.0, fill={tv_tensors.Mask: fill, "others": 0})
+    image, mask = bend(tv_tensors.Image(ruled), tv_tensors.Mask(trimap))
+    pets = f"{int((mask == 0).sum())} pixels of class 0, pet"
+    return plot.grid([ruled, trimap, image, mask], ["picture", "its trimap", f"bent, strength {strength}", pets],
+                     classes=data.TRIMAP, title="One deformation, on the picture and on its mask")
+
+
+widgets.Live(bent, {"strength": widgets.Slider("strength", 150, 0, 400, 25),
+                    "fill": widgets.Choice("mask filled with", 255, (255, 0))})
+
+# %% [markdown] quiz="channels" answer="b"
+# With 0, torchvision's default, the outside becomes class 0, and here class 0 is *pet*: pet appears along the rim where no animal is. So give the mask 255, "not labelled", and let the loss leave it out. `data.augment(size, elastic=…)` does that.
+#
+# When does bending help? When the bent picture could have been real. A cell may take any such form; a stop sign may not, and an animal with bent legs hardly.
+#
+# ## Checkpoint
+#
+# **Question 1.** A decoder level gets 128 channels from below, doubles the map by bilinear resizing, and concatenates a skip of 64 channels. How many channels does its first 3 × 3 convolution see?
+#
+# - a) 128
+#   > That would be right if the upsampling had halved the channels first, to 64. Resizing leaves them as they are.
+# - b) 192
+#   > Yes: 128 + 64. Resizing changes height and width, not channels. A transposed convolution to 64 channels would have made it 128.
+# - c) 256
+#   > Concatenation puts channels side by side, and here they are not equally many: 128 and 64.
+# - d) 64
+#   > That is what addition would give, if both had 64. Concatenation adds up the channels.
+
+# %% [markdown] quiz="switch" answer="d"
+# **Question 2.** You close the skip of level 0 in a trained U-Net. Its predictions fall apart, in thick parts as well as thin. What does this show?
+#
+# - a) A network without that skip cannot find thick parts.
+#   > A network that is trained without it was not tried. In section 7 it found thick parts well.
+# - b) The deeper skips carry nothing.
+#   > They may carry much, and still be of little use to weights that expect level 0 beside them.
+# - c) The skip of level 0 holds what decides whether a place is animal.
+#   > It may, or the weights may only be upset by zeros that they never met in training. Closing a skip cannot tell the two apart.
+# - d) These weights rely on it; what a network can do without it, only training without it shows.
+#   > Yes. Switching off a part of a trained network shows what the weights lean on, not what is needed.
+
+# %% [markdown] quiz="tiny" answer="a"
+# **Question 3.** A U-Net with four halvings and batch normalisation is in training. Which batch stops it?
+#
+# - a) One picture of 20 × 28.
+#   > Yes. 20 and 28 both end at 1 after four halvings. One picture, one place: a single number for each channel.
+# - b) Two pictures of 16 × 16.
+#   > The bottleneck is 1 × 1, but there are two pictures, so two numbers for each channel. That is little, and it runs.
+# - c) One picture of 16 × 32.
+#   > The bottleneck is 1 × 2: two numbers for each channel.
+# - d) One picture of 47 × 33.
+#   > Odd sizes are no trouble to `join`, and the bottleneck is 2 × 2.
+
+# %% [markdown]
+# **An interviewer asks:** "We want to drop the decoder and all its skips. One transposed convolution with stride 16 will take the bottleneck straight to logits at full size. It is learned, so it can learn to be as sharp as we like. What does this cost, and where in our pictures will we see it?"
+#
+# Answer in four to eight sentences, with at least two numbers. *Graded by hand, 2 points:* one for the cost and why learning does not remove it; one for where it shows, and a test on which you and the colleague would expect different results.
+
+# %% [markdown] written="giant" points=2
+# With 1,024 channels and 19 classes the one layer has about 20 million weights, more than the whole decoder that it replaces, and with one halving more it would have eight times as many. Each score is computed from four places of the bottleneck, 4,096 numbers, and from nothing else: no map finer than 1/16 of the picture ever reaches it. Within a block of 16 × 16 pixels it lays down 32 × 32 stamps, the same for every block, mixed by the channels. It can be sharp only where the bottleneck's channels say exactly where in the block the edge runs, and training would have to press that into them; a linear layer without any ReLU after it cannot sharpen further.
+#
+# I would expect large areas to be as good as before, and losses along outlines, more so in parts thinner than a block: antlers, poles, spokes; with a faint grid of period 16 in some places. A test: set both networks to equal false alarms and count what is found of thin parts and of the inside of objects, apart. If the colleague is right, both stay as they were, if need be after longer training. If I am right, the inside stays and the thin parts fall. As a control I would train the U-Net with its skips closed, so that the number of weights cannot be the reason.
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 05 asks what happens if the map is not made small in the first place.
+#
+# *To read on:* O. Ronneberger, P. Fischer and T. Brox, "U-Net: convolutional networks for biomedical image segmentation" (2015); P. Simard, D. Steinkraus and J. Platt, "Best practices for convolutional neural networks applied to visual document analysis" (2003), where elastic deformation comes from; M. Drozdzal and others, "The importance of skip connections in biomedical image segmentation" (2016); F. Isensee and others, "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation" (2021).
