@@ -42,9 +42,9 @@ def _join_part(t, sizes):
             got = t.call(x, skip)
         except NotYet as stopped:
             more = ""
-            if "size" in stopped.message.lower() and (height - h) != (width - w):
-                more = " In `F.pad` the first pair of numbers is for the columns, left and right; the second for the rows."
-            t.fail(stopped.message + more)
+            if "Sizes of tensors" in stopped.message:
+                more = " Does `x` have the skip's height and width by then? (In `F.pad` the first pair of numbers is for the columns.)"
+            t.fail(f"For {given} your code stopped{stopped.message.partition('your code stopped')[2]}{more}")
         large = _grown(x, height, width)
         want = torch.cat([skip, large], 1)
         if isinstance(got, torch.Tensor) and got.shape == (1, 4, h, w) != want.shape:
@@ -55,34 +55,31 @@ def _join_part(t, sizes):
         front = F.pad(x, (width - w, 0, height - h, 0), mode="replicate")
         known = [(torch.cat([large, skip], 1), "The decoder's channels come first here; the encoder's should.")]
         for other, meaning in ((zeros, "What was missing is 0 here; repeat the row or column before it."),
-                               (front, "What was missing is put in front, which shifts the map; it is missing below and on the right."),
-                               (F.pad(x, (width - w, 0, height - h, 0)), "Zeros are put in front, which shifts the map; it lacks its last row and column."),
-                               (F.interpolate(x, size=(height, width), mode="bilinear"), "This stretches the whole map; only the last row and column are missing."),
-                               (F.interpolate(x, size=(height, width), mode="bilinear", align_corners=True),
-                                "This stretches the whole map; only the last row and column are missing."),
-                               (F.interpolate(x, size=(height, width)), "This stretches the map, and repeats a row or column other than the last."),
-                               (F.interpolate(x, size=(height, width), mode="nearest-exact"),
-                                "This stretches the map, and repeats a row or column other than the last.")):
+                               (front, "The first row or column is repeated in place of the last, which shifts the map."),
+                               (F.pad(x, (width - w, 0, height - h, 0)), "Zeros are put in front, which shifts the map; it lacks its last row or column."),
+                               (F.interpolate(x, size=(height, width), mode="nearest-exact"), "This stretches the map, and repeats another row or column than the last."),
+                               *((F.interpolate(x, size=(height, width), mode="bilinear", align_corners=corners),
+                                  "This stretches the whole map; only the last row or column is missing.") for corners in (False, True))):
             known += [(torch.cat([skip, other], 1), meaning), (torch.cat([other, skip], 1), meaning + " And the encoder's channels come first.")]
         t.close(got, want, given, known, tolerance=1e-5, picture=_draw_join)
 
 
 @join.part("equal sizes: the encoder's channels first", 0.5)
 def _(t):
-    h, w = t.random.randint(2, 3), t.random.randint(4, 5)
+    h, w = t.random.randint(3, 4), t.random.randint(5, 6)
     _join_part(t, [((h, w), (h, w))])
 
 
 @join.part("a row or a column too few", 0.5)
 def _(t):
-    h, w = t.random.randint(2, 3), t.random.randint(2, 4)
+    h, w = t.random.randint(3, 4), t.random.randint(3, 5)
     _join_part(t, [((h, w), (h + 1, w)), ((h, w), (h, w + 1))])
 
 
 @join.part("both too few", 0.5)
 def _(t):
-    h, w = t.random.randint(2, 3), t.random.randint(2, 4)
-    _join_part(t, [((h, w), (h + 1, w + 1)), ((1, 1), (2, 2))])
+    h, w = t.random.randint(3, 4), t.random.randint(3, 5)
+    _join_part(t, [((h, w), (h + 1, w + 1))])
 
 
 @join.part("batches, other channels, gradients", 0.5)
@@ -146,32 +143,34 @@ def _outcome_part(t, cases):
         more = ""
         if got == _tried(height, width, 1):
             more = " That is so for the first level; but go on: the next halvings may leave something over, too."
-        elif height == width and got == "stops":
+        elif want == "shifted" and got == "stops":
             more = " As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut."
-        elif got == "shifted" and want == "stops":
+        elif want == "stops" and got == "shifted":
             more = " Not as much is left over of the height as of the width; and the code takes one off in place of the other."
         elif want == "right":
             more = " Every size on the way down is even here: nothing is cut."
+        elif got == "right":
+            more = " Some size on the way down is odd, so that a skip has more rows or columns than what it is joined to."
         t.fail(f"For {given}: expected {want!r}, got {got!r}.{more}")
 
 
 @outcome.part("one halving", 0.5)
 def _(t):
-    a, b = 2 * t.random.randint(2, 20), 2 * t.random.randint(2, 20)
+    a, b = (2 * n for n in t.random.sample(range(2, 20), 2))
     _outcome_part(t, [(a, b, 1), (a + 1, b + 1, 1), (a + 1, b, 1), (a, b + 1, 1)])
 
 
 @outcome.part("sizes that divide", 0.5)
 def _(t):
     for depth in (2, 3, 4):
-        _outcome_part(t, [tuple(2**depth * t.random.randint(1, 9) for _ in range(2)) + (depth,)])
+        _outcome_part(t, [tuple(2**depth * n for n in t.random.sample(range(1, 10), 2)) + (depth,)])
 
 
 @outcome.part("what goes wrong at a deeper level", 1)
 def _(t):
     for depth in (2, 3, 4):
         step, rest = 2**depth, 2 * t.random.randint(1, 2 ** (depth - 1) - 1)
-        a, b = step * t.random.randint(2, 6), step * t.random.randint(2, 6)
+        a, b = (step * n for n in t.random.sample(range(2, 7), 2))
         _outcome_part(t, [(a + rest, b + rest, depth), (a + rest, b, depth), (a, b + rest, depth)])
     _outcome_part(t, [(33, 35, 2), (41, 47, 3), (a + 1, b + 1, depth), (a + 1, b + 9, depth), (a + 9, b + 9, depth)])
 
@@ -256,9 +255,10 @@ def _(t):
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")
     _load(t, net, _shaken(t, net))
-    low, middle, high = (t.run(net, torch.full((1, 3, 64, 64), level))[0, :, 32, 32].detach().double() for level in (-2.0, 0.0, 2.0))
-    if ((low + high - 2 * middle).abs() <= 1e-3 * (high - low).abs()).all():
-        t.fail("Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Do the double convolutions have their ReLUs?")
+    x = 3 * t.tensor(1, 3, 32, 32)
+    low, middle, high = (t.run(net, x * level).detach().double() for level in (-1.0, 0.0, 1.0))
+    if (low + high - 2 * middle).abs().max() <= 1e-3 * (high - low).abs().max():
+        t.fail("Your net is one straight line: a picture x, the picture −x and a black one give logits in even steps. Do the double convolutions have their ReLUs?")
 
 
 @build_unet.part("odd sizes", 0.5)
