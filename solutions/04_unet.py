@@ -54,7 +54,8 @@ plot.grid(levels, names, columns=5, title="One photograph, as sharp as each leve
 # Write `double_conv(c_in, c_out)`. It returns a new `nn.Module` that turns `(B, c_in, H, W)` into `(B, c_out, H, W)`: 3 × 3 convolution, batch normalisation, ReLU, and the same again.
 #
 # - The first convolution goes from `c_in` to `c_out` channels, the second from `c_out` to `c_out`.
-# - Both keep H and W.
+# - Both keep H and W; they see zeros around the map.
+# - The normalisation is `nn.BatchNorm2d` with its defaults.
 # - Neither has a bias: batch normalisation takes off the mean, and any bias with it.
 #
 # For example, `double_conv(3, 8)(torch.rand(2, 3, 16, 24))` has shape `(2, 8, 16, 24)`, and the module has 824 parameters: 9·3·8 = 216 and 9·8·8 = 576 in the convolutions, and twice 8 in each of two normalisations.

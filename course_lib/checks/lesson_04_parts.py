@@ -96,6 +96,12 @@ def _(t):
         if not torch.allclose(before, after, atol=0.02, rtol=0.02):
             t.fail(f"With the {which} convolution's weights times 10, the result changes (in training). Batch normalisation would "
                    f"take such a factor out. Does one follow the {which} convolution?")
+    net.eval()
+    together, alone = t.run(net, x).detach(), t.run(net, x[:1]).detach()
+    net.train()
+    if not torch.allclose(together[:1], alone, atol=1e-4):
+        t.fail("In evaluation, what comes out for a picture depends on the others in its batch. `nn.BatchNorm2d` with its defaults then takes "
+               "the mean and variance that it gathered in training.")
 
 
 @double_conv.part("a ReLU after each normalisation", 0.5)
@@ -106,21 +112,32 @@ def _(t):
     def norm(y):
         return F.batch_norm(y, None, None, training=True)
 
-    def run(a, b):  # what stands after each convolution
-        return b(F.conv2d(a(F.conv2d(x, first, bias_1, padding=1)), second, bias_2, padding=1))
+    def run(a, b, pads=(1, 1), mode="constant"):  # what stands after each convolution, what is put around each map
+        y = a(F.conv2d(F.pad(x, 4 * [pads[0]], mode), first, bias_1))
+        return b(F.conv2d(F.pad(y, 4 * [pads[1]], mode), second, bias_2))
+
+    def both(y):
+        return F.relu(norm(y))
+
+    def each(y):
+        return F.relu(F.instance_norm(y))
 
     got = t.run(net, x).detach()
-    want = run(lambda y: F.relu(norm(y)), lambda y: F.relu(norm(y)))
+    want = run(both, both)
     if got.shape == want.shape:
-        for without in (run(F.relu, F.relu), run(lambda y: F.relu(norm(y)), F.relu), run(F.relu, lambda y: F.relu(norm(y)))):
+        for without in (run(F.relu, F.relu), run(both, F.relu), run(F.relu, both)):
             if torch.allclose(got, without, atol=1e-4):  # a normalisation is missing, which is another part's business
                 return
     known = [
-        (run(lambda y: F.relu(norm(y)), norm), "The last ReLU is missing."),
-        (run(norm, lambda y: F.relu(norm(y))), "There is no ReLU between the two convolutions: one straight line after another is a straight line."),
+        (run(both, norm), "The last ReLU is missing."),
+        (run(norm, both), "There is no ReLU between the two convolutions: one straight line after another is a straight line."),
         (run(norm, norm), "There is no ReLU at all."),
+        *((run(both, both, mode=mode), "At the rim your values differ: pad with zeros, not with repeated pixels.")
+          for mode in ("replicate", "reflect", "circular")),
+        *((run(both, both, pads), "Pad each convolution by 1, not one of them by 2.") for pads in ((2, 0), (0, 2))),
+        (run(each, each), "Each picture is normalised by itself here; batch normalisation takes the mean over the whole batch."),
         (run(lambda y: norm(F.relu(y)), lambda y: norm(F.relu(y))), "The ReLU stands before the normalisation; it comes after it."),
-        (run(lambda y: F.relu(norm(y)), lambda y: norm(F.relu(y))), "The second ReLU stands before its normalisation; it comes after it."),
+        (run(both, lambda y: norm(F.relu(y))), "The second ReLU stands before its normalisation; it comes after it."),
     ]
     t.close(got, want, f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}, in training", known, tolerance=1e-3)
 
@@ -209,6 +226,8 @@ count_unet = check.exercise(
         "Loop over k = 0 … depth for the way down, the bottleneck being the last. Loop over k < depth for the way up: a transposed "
         "convolution from 2c to c, with 4·2c·c + c, and a double convolution from 2c to c. Add the head.",
     ),
+    own_work={name: "This builds a network and counts it, which is a good test of your answer. Now find the same number by arithmetic alone."
+              for name in ("parameters", "count_parameters")},
 )
 
 
@@ -227,18 +246,22 @@ def _count_part(t, classes, base, depth):
     whole(t, got, given)
     want = _counted(classes, base, depth)
     wide = [base * 2**k for k in range(depth + 1)]
-    pairs = 2 * sum(wide[:-1]) + wide[-1]  # channels of all blocks; each block has two convolutions and two normalisations
+    rise = wide[:-1]
+    pairs = 2 * sum(rise) + wide[-1]  # channels of all blocks; each block has two convolutions and two normalisations
     known = [
         (want + 2 * pairs, "This gives the 3 × 3 convolutions biases; in a double convolution they have none."),
         (want - 4 * pairs, "This leaves out batch normalisation: 2 parameters a channel, and there are two in a block."),
         (want - 2 * pairs, "This counts one normalisation a block, or one parameter a channel; there are two of two."),
         (want + 4 * pairs, "This counts the running mean and variance; they are measured, not learned."),
-        (want - sum(wide[:-1]), "The transposed convolutions have a bias each: one a channel."),
+        (want - sum(rise), "The transposed convolutions have a bias each: one a channel."),
         (want - classes, "The head has a bias: one a class."),
         (_counted(classes, base, depth, "none"), "On the way up a level's first convolution gets the skip as well: twice the level's channels."),
-        (want + 9 * sum(c * c for c in wide[:-1]), "This is as if the transposed convolutions did not halve the channels before the join."),
+        (want + 9 * sum(c * c for c in rise), "This is as if the transposed convolutions did not halve the channels before the join."),
+        (want + sum(17 * c * c + c for c in rise), "The transposed convolutions halve the channels, so that a level's first convolution gets 2c, not 3c."),
+        (want + sum(10 * c * c for c in rise), "The transposed convolutions have a kernel of 2 × 2, not 3 × 3."),
+        (_counted(classes, base, depth + 1), "This is one level too many."),
         (want - 18 * base, "This is for pictures of one channel; they have 3."),
-        (want - sum(8 * c * c + c for c in wide[:-1]), "The transposed convolutions are missing."),
+        (want - sum(8 * c * c + c for c in rise), "The transposed convolutions are missing."),
         (want - (9 * wide[-2] * wide[-1] + 9 * wide[-1] ** 2 + 4 * wide[-1]), "The bottleneck is missing."),
         (want - (classes * base + classes), "The head is missing."),
     ]
@@ -285,7 +308,7 @@ giant_upsampling = check.exercise(
 
 
 def _giant(t):
-    channels, classes, depth = t.random.choice([16, 32, 64]), t.random.randint(3, 9), t.random.randint(2, 5)
+    channels, classes, depth = t.random.choice([16, 32, 64]), t.random.randint(3, 9), t.random.choice([3, 5])
     got = t.call(channels, classes, depth)
     given = f"channels={channels}, classes={classes}, depth={depth}"
     if not isinstance(got, (tuple, list)) or len(got) != 2:
@@ -304,7 +327,9 @@ def _(t):
     known = [(weights, "The bias is missing: one a class."), (weights + channels, "The bias belongs to the classes, the channels out."),
              (weights // 4 + classes, "This is a kernel as large as the stride; it is twice as large."),
              (weights // (2 * stride) + classes, "The kernel is a square: its side counts twice."),
-             (channels * classes * (2 * depth) ** 2 + classes, "The stride is 2 to the power of depth, not depth.")]
+             *((channels * classes * (k * depth) ** 2 + classes, "The stride is 2 to the power of depth.") for k in (2, 4)),
+             ((want - classes) * 2**depth + classes, "`channels` are those of the bottleneck already; they do not double again."),
+             (4 * channels, "The parameters come first, then the numbers that a score is computed from.")]
     t.equal(got[0], want, f"{given}, the parameters", known)
 
 
@@ -318,5 +343,7 @@ def _(t):
     known = [(want // channels, "These are the places; each has all its channels."), (want // 2, "In a row two brushes reach a pixel, on a map two times two."),
              (channels, "Brushes twice as long as the stride overlap: more than one reaches a pixel."),
              (want * classes, "This is for all classes; the score of one class was asked for."),
+             (want * 2**depth, "`channels` are those of the bottleneck already; they do not double again."),
+             (want + 1, "The bias is no number of the bottleneck."),
              (channels * (2 * 2**depth) ** 2, "This is what one place paints with; the question is how many places paint one pixel.")]
     t.equal(got[1], want, f"{given}, the numbers of the bottleneck", known)
