@@ -209,7 +209,7 @@ def _(t):
     _add_part(t, 1, 1, 1)
 
 
-@concat_as_add.part("any channels and kernel; gradients flow", 0.5)
+@concat_as_add.part("any channels and kernel, with gradients", 0.5)
 def _(t):
     for out, c, k in ((t.random.randint(4, 6), t.random.randint(2, 3), 3), (2, t.random.randint(3, 5), 1)):
         _add_part(t, out, c, k, flowing=True)

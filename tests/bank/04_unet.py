@@ -190,49 +190,49 @@ def concat_as_add(weight):
     return torch.einsum("ocij,cd->odij", weight, torch.cat([eye, eye], 1))
 
 # %% wrong concat_as_add: doubles the outputs, not the inputs
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: Axis 0 is the channels out; the channels in are axis 1.
 # differs at: shape (2·out, C, k, k)
 def concat_as_add(weight):
     return torch.cat([weight, weight], dim=0)
 
 # %% wrong concat_as_add: each channel's weights twice in a row
-# fails: any channels and kernel; gradients flow
+# fails: any channels and kernel, with gradients
 # says: all C channels of `skip` come first, then all of `x`.
 # differs at: C = 2: skip's second channel gets the weights of its first
 def concat_as_add(weight):
     return weight.repeat_interleave(2, dim=1)
 
 # %% wrong concat_as_add: halves the weights, as if the mean were meant
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: This gives the mean of the two maps, half of the sum.
 # differs at: a weight of 3 becomes 1.5, 1.5
 def concat_as_add(weight):
     return torch.cat([weight / 2, weight / 2], dim=1)
 
 # %% wrong concat_as_add: the decoder's half is left at zero
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: With zeros before `x`, the decoder's map would be lost.
 # differs at: a weight of 3 becomes 3, 0
 def concat_as_add(weight):
     return torch.cat([weight, torch.zeros_like(weight)], dim=1)
 
 # %% wrong concat_as_add: ones before the skip
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: your weights do not give what `weight` gives over the sum
 # differs at: a weight of 3 becomes 1, 3
 def concat_as_add(weight):
     return torch.cat([torch.ones_like(weight), weight], dim=1)
 
 # %% wrong concat_as_add: a stack that is not flattened
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: got a tensor of shape (1, 2, 1, 1, 1)
 # differs at: shape (out, 2, C, k, k)
 def concat_as_add(weight):
     return torch.stack([weight, weight], dim=1)
 
 # %% wrong concat_as_add: gradient cut
-# fails: any channels and kernel; gradients flow
+# fails: any channels and kernel, with gradients
 # says: No gradient reaches `weight`.
 # differs at: weight.grad stays None
 def concat_as_add(weight):
@@ -240,14 +240,14 @@ def concat_as_add(weight):
     return torch.cat([weight, weight], dim=1)
 
 # %% wrong concat_as_add: made for 1 × 1 kernels
-# fails: any channels and kernel; gradients flow
+# fails: any channels and kernel, with gradients
 # says: expected a tensor of shape
 # differs at: k = 3
 def concat_as_add(weight):
     return torch.cat([weight, weight], dim=1)[:, :, :1, :1]
 
 # %% wrong concat_as_add: resizes the argument in place
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: Your function changed `weight`.
 # differs at: weight itself has 2·C channels afterwards
 def concat_as_add(weight):
@@ -256,7 +256,7 @@ def concat_as_add(weight):
     return both
 
 # %% wrong concat_as_add: a layer, not its weights
-# fails: one channel, one pixel; any channels and kernel; gradients flow
+# fails: one channel, one pixel; any channels and kernel, with gradients
 # says: got a `Conv2d`
 # differs at: the type of the result
 def concat_as_add(weight):
