@@ -195,3 +195,21 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 04's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, capsys):
+    run = run_notebook("solutions", "04_unet")
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
+    (short, short_closed), (long, closed, afterwards) = ([[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:]))
+    with capsys.disabled():
+        print(f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ", end="")
+    assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
+    thin, inside, near, far = zip(long, closed, afterwards)
+    assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
+    assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1
+    assert near[2] > near[1] + 8 and thin[2] < thin[1]
