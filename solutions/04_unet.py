@@ -226,7 +226,7 @@ check.outcome(outcome) & check.outcome(outcome, seed=33461)
 # %% [markdown]
 # Everyone who tested it on 256 × 256, or on 512 × 512, was content. With your `join`, sizes are free, down to 2 to the power of the depth, but for one trap. The library's U-Net joins as yours does:
 
-# %%
+# %% tags=["demo"]
 for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
     net = models.UNet(classes=5, base=8, depth=4)
     try:
@@ -501,7 +501,7 @@ switches = {f"level_{k}": widgets.Switch(f"level {k}", True) for k in range(3)}
 widgets.Live(prediction, {"scene": widgets.Choice("scene", 0, (0, 19, 37, 194)), **switches})
 
 # %% [markdown]
-# With all three closed, the animal swells and its outline is gone. That is the table's third line, "closed afterwards": 40 % wrong near outlines. Trained with closed skips it was 28 %. The weights are the same in number, and zeros stand in the same places. The difference: these weights had learned to rely on the skips. So closing a skip afterwards shows what *this* network leans on. What a network can do without it, only training without it shows.
+# With all three closed, every animal becomes an egg. What comes up from the bottleneck says where it is and how large; the outline was the skips' work. That is the table's third line, "closed afterwards": 40 % wrong near outlines. Trained with closed skips it was 28 %. The weights are the same in number, and zeros stand in the same places. The difference: these weights had learned to rely on the skips. So closing a skip afterwards shows what *this* network leans on. What a network can do without it, only training without it shows.
 
 # %% [markdown]
 # ## 8 · Thirty pictures were enough
