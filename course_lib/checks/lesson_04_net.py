@@ -230,26 +230,26 @@ def _(t):
     state, x = _shaken(t, opened), t.tensor(2, 3, 24, 32)
     _load(t, opened, state)
     with torch.no_grad():
-        plain = t.run(opened, x)
         for closed in ([], [0], [1], [2], [0, 2], [0, 1, 2]):
             got = t.run(_load(t, _build(t, classes, base, depth, closed), state), x)
-            cases = dict(want=(closed, 0), first=(closed, 1), mirrored=([depth - 1 - k for k in closed], 0),
-                         all=(range(depth), 0), one=(closed[:1], 0))
-            others = {name: t.run(_load(t, opened, _without(state, base, levels, half)), x) for name, (levels, half) in cases.items()}
-            close = {name: torch.allclose(got, other, atol=1e-3 * float(other.abs().max() + 1))
-                     for name, other in {**others, "plain": plain}.items()}
-            if close["want"]:
+
+            def like(levels, half=0):
+                """Whether the logits are those of the open net with these levels' halves switched off in the weights."""
+                other = t.run(_load(t, opened, _without(state, base, levels, half)), x)
+                return torch.allclose(got, other, atol=1e-3 * float(other.abs().max() + 1))
+
+            if like(closed):
                 continue
             more = ""
-            if close["plain"]:
+            if like([]):
                 more = " The logits are those of the net with open skips."
-            elif close["first"]:
+            elif like(closed, half=1):
                 more = " It is as if the decoder's channels were zeros: does `join` put the skip first?"
-            elif close["all"]:
+            elif like(range(depth)):
                 more = " All skips are closed here."
-            elif close["one"]:
+            elif like(closed[:1]):
                 more = " Only the first level in the list is closed here."
-            elif close["mirrored"]:
+            elif like([depth - 1 - k for k in closed]):
                 more = " The levels are counted from below; level 0 is the full size."
             t.fail(f"For {given}, closed={closed}: the logits should be those of the same weights with zeros joined in place of these "
                    f"skips.{more}")
