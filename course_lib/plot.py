@@ -11,9 +11,11 @@ from .diagrams import field, overlap, shape_flow, taps
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
 from .labelling import five_tasks, panoptic, resized, slid
+from .skips import channels, closeup
 
-__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "five_tasks", "grid", "legend", "overlap",
-           "overlay", "palette", "panoptic", "resized", "shape_flow", "slid", "taps"]
+__all__ = ["IGNORE", "PALETTE", "channels", "closeup", "colours", "comparison", "error_density", "field",
+           "five_tasks", "grid", "legend", "overlap", "overlay", "palette", "panoptic", "resized", "shape_flow",
+           "slid", "taps"]
 
 
 @picture

@@ -37,7 +37,10 @@ def source_of(lesson, name, kind):
 
 
 def answer(lesson, name, kind):
-    return answers.run(source_of(lesson, name, kind), f"<{kind} {name}>")[name]
+    """What an answer cell defines, run after the answers before it: one exercise may build on another."""
+    cells = [c for c in notebook(kind, lesson).cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")]
+    until = [c.metadata.nbgrader.grade_id for c in cells].index(name) + 1
+    return answers.run("\n\n".join(c.source for c in cells[:until]), f"<{kind} {name}>")[name]
 
 
 # --- the bank -----------------------------------------------------------------------------------------------

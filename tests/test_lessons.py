@@ -212,3 +212,21 @@ def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(ru
     ceiling, smooth = (seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly"))
     assert seen(run, r"network's answers, enlarged as blocks: IoU ([\d.]+)")[0] < ceiling - 0.1
     assert 0.6 < ceiling < 0.75 and abs(smooth - ceiling) < 0.1
+
+
+# --- lesson 04's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, capsys):
+    run = run_notebook("solutions", "04_unet")
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
+    (short, short_closed), (long, closed, afterwards) = ([[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:]))
+    with capsys.disabled():
+        print(f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ", end="")
+    assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
+    thin, inside, near, far = zip(long, closed, afterwards)
+    assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
+    assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1
+    assert near[2] > near[1] + 8 and thin[2] < thin[1]
