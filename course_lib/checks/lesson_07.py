@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from .lesson_07_means import check
-from .lesson_07_report import _over
+from .lesson_07_report import NAN, _over
 from .values import is_number, kind, same
 
 # --- the outline --------------------------------------------------------------------------------------------
@@ -84,6 +84,7 @@ def _edge_part(t, pred, truth, width, given):
 
     band = wide(truth) & wide(~truth)
     known = [
+        (NAN if want == 0 else None, "One mask is empty and the other is not: nothing is shared, so the score is 0."),
         (_share(pred, truth), "This is the IoU of the whole masks. Keep only each mask's edge first."),
         (both(lambda m: wide(m) & ~m), "These are the pixels just outside the masks; the edge lies inside."),
         (
@@ -145,9 +146,9 @@ def _blobs(t, h, w, free=3):
 
 @edge_iou.part("an edge one pixel wide", 0.5)
 def _(t):
-    truth, pred = torch.zeros(7, 7, dtype=torch.bool), torch.zeros(7, 7, dtype=torch.bool)
-    truth[2:5, 1:4], pred[2:5, 2:5] = True, True
-    _edge_part(t, pred, truth, 1, "a 3 × 3 square and the same one pixel to the right, width 1")
+    truth, pred = torch.zeros(9, 11, dtype=torch.bool), torch.zeros(9, 11, dtype=torch.bool)
+    truth[2:7, 1:8], pred[2:7, 2:9] = True, True
+    _edge_part(t, pred, truth, 1, "a 5 × 7 rectangle and the same one pixel to the right, width 1")
     pred, truth = _blobs(t, t.random.randint(20, 26), t.random.randint(28, 34))
     _edge_part(t, pred, truth, 1, f"masks of shape {tuple(truth.shape)}, width 1")
 

@@ -46,14 +46,20 @@ two_means = check.exercise(
 )
 
 
-def _ious(pred, truth, classes):
-    """Each class's IoU from boolean maps, NaN where it is nowhere."""
-    maps = [((pred == c) & (truth != 255), truth == c) for c in range(classes)]
-    return [_over(int((a & b).sum()), int((a | b).sum())) for a, b in maps]
+def _ious(pred, truth, classes, slip=""):
+    """Each class's IoU from boolean maps, NaN where it is nowhere; with a `slip` as it comes out by that mistake."""
+    maps = [((pred == c) & ((truth != 255) | (slip == "ignored")), truth == c) for c in range(classes)]
+    return [_over(int((a & b).sum()), int((a | b).sum())) for a, b in maps if b.any() or slip != "truth's classes"]
 
 
-def _miou(pred, truth, classes):
-    return _mean(_ious(pred, truth, classes))
+def _miou(pred, truth, classes, slip=""):
+    return _mean(_ious(pred, truth, classes, slip))
+
+
+SLIPS = {
+    "truth's classes": "Only the classes of the truth have a vote here. One that is only called has a vote too, and IoU 0.",
+    "ignored": "Predictions on ignored pixels count as false alarms here; leave those pixels out altogether.",
+}
 
 
 def _batches(t, classes, sizes, ignored=0.0):
@@ -77,11 +83,10 @@ def _means(t, batches, classes):
     return [g.item() if isinstance(g, torch.Tensor) and g.numel() == 1 else g for g in got]
 
 
-def _right(batches, classes):
+def _right(batches, classes, slip=""):
     pixels = [torch.cat([m.flatten() for m in maps]) for maps in zip(*batches)]
-    return _miou(*pixels, classes), _mean(
-        [_miou(p, m, classes) for pred, truth in batches for p, m in zip(pred, truth)]
-    )
+    singles = [_miou(p, m, classes, slip) for pred, truth in batches for p, m in zip(pred, truth)]
+    return _miou(*pixels, classes, slip), _mean(singles)
 
 
 def _of_all_part(t, batches, classes, given):
@@ -92,6 +97,7 @@ def _of_all_part(t, batches, classes, given):
             "This is the mean of the batches' mIoUs. Add up tables, and score once at the end.",
         ),
         (of_images, "This is the mean over the pictures; `of_all` comes first."),
+        *((_right(batches, classes, slip)[0], message) for slip, message in SLIPS.items()),
     ]
     if len(batches) > 1:
         known += [
@@ -144,6 +150,7 @@ def _of_images_part(t, batches, classes, given):
             sum(filled) / len(filled),
             "Classes that a picture neither shows nor is said to show count as 0 here; leave them out of its mean.",
         ),
+        *((_right(batches, classes, slip)[1], message) for slip, message in SLIPS.items()),
     ]
     _number(t, got, "of_images", given)
     t.close(got, want, f"{given}, `of_images`", known)
