@@ -174,9 +174,11 @@ def pairs(pred, truth, classes=3, title="Every pixel is one tick in one cell"):
     names = class_names(classes, truth, pred)
     matrix = np.zeros((len(names), len(names)), int)
     np.add.at(matrix, (truth.ravel(), pred.ravel()), 1)
-    figure = sheet(8.6, 3.0, title)
+    cell = min(0.62, 2.5 / truth.shape[1])
+    width, height = cell * truth.shape[1], cell * truth.shape[0]
+    figure = sheet(2 * width + 3.9, 3.0, title)
     for k, (name, m) in enumerate((("truth", truth), ("prediction", pred))):
-        ax = axes_at(figure, 0.3 + 2.65 * k, 0.45, 2.3, 2.3 * m.shape[0] / m.shape[1])
+        ax = axes_at(figure, 0.25 + k * (width + 0.25), 0.55 + (1.9 - height) / 2, width, height)
         put(ax, paint(m, names), name)
         for (i, j), v in np.ndenumerate(m):
             wrong = m is pred and v != truth[i, j]
@@ -193,7 +195,7 @@ def pairs(pred, truth, classes=3, title="Every pixel is one tick in one cell"):
                 ),
             )
     _table(
-        axes_at(figure, 6.3, 0.55, 1.9, 1.9), matrix, [str(i) for i in range(len(names))], "how often each pair", False
+        axes_at(figure, 2 * width + 1.4, 0.55, 1.9, 1.9), matrix, [str(i) for i in range(len(names))], "how often each pair", False
     )
     figure.alt = f"{title}: truth {truth.tolist()}, prediction {pred.tolist()}, table {matrix.tolist()}."
     return figure
