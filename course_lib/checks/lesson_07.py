@@ -28,7 +28,7 @@ edge_iou = check.exercise(
         ),
     ),
     own_work={
-        name: "This asks a finished metric for edges. Find them yourself, with `F.max_pool2d` or with shifted masks."
+        name: "This asks the library for edges. Find them yourself, with `F.max_pool2d` or with shifted masks."
         for name in ("boundary_iou", "near_boundary", "distance_to_boundary", "band_iou", "thin", "errors_by_distance")
     },
 )
@@ -84,6 +84,10 @@ def _edge_part(t, pred, truth, width, given):
 
     band = wide(truth) & wide(~truth)
     known = [
+        (
+            NAN if want > 0 else None,
+            "Your edges have no pixel at all. The window is 2·width + 1 wide, 3 for a width of 1, and outside is not mask.",
+        ),
         (NAN if want == 0 else None, "One mask is empty and the other is not: nothing is shared, so the score is 0."),
         (_share(pred, truth), "This is the IoU of the whole masks. Keep only each mask's edge first."),
         (both(lambda m: wide(m) & ~m), "These are the pixels just outside the masks; the edge lies inside."),
@@ -146,16 +150,16 @@ def _blobs(t, h, w, free=3):
 
 @edge_iou.part("an edge one pixel wide", 0.5)
 def _(t):
-    truth, pred = torch.zeros(9, 11, dtype=torch.bool), torch.zeros(9, 11, dtype=torch.bool)
-    truth[2:7, 1:8], pred[2:7, 2:9] = True, True
-    _edge_part(t, pred, truth, 1, "a 5 × 7 rectangle and the same one pixel to the right, width 1")
+    truth, pred = torch.zeros(10, 10, dtype=torch.bool), torch.zeros(10, 10, dtype=torch.bool)
+    truth[2:7, 2:7], pred[3:8, 3:8] = True, True
+    _edge_part(t, pred, truth, 1, "a 5 × 5 square and the same one pixel lower and to the right, width 1")
     pred, truth = _blobs(t, t.random.randint(20, 26), t.random.randint(28, 34))
     _edge_part(t, pred, truth, 1, f"masks of shape {tuple(truth.shape)}, width 1")
 
 
 @edge_iou.part("wider edges", 0.75)
 def _(t):
-    for width in (2, t.random.randint(3, 5)):
+    for width in (3, t.random.choice((2, 4, 5))):
         pred, truth = _blobs(t, t.random.randint(30, 40), t.random.randint(42, 50), free=6)
         _edge_part(t, pred, truth, width, f"masks of shape {tuple(truth.shape)}, width {width}")
 
@@ -186,5 +190,6 @@ def _(t):
     truth[3:7, 3:8], pred[3:7, 4:9] = True, True
     for width in (4, 20):
         _edge_part(t, pred, truth, width, f"masks of shape {(h, w)} whose every pixel is edge, width {width}")
+    t.call(torch.ones(h, w, dtype=torch.bool), torch.ones(h, w, dtype=torch.bool), 2)
     if t.changed:
         t.fail("Your function changed one of its masks.")

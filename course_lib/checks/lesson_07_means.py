@@ -29,10 +29,9 @@ two_means = check.exercise(
     own_work={
         name: (
             "This asks a finished metric for the mean. Add up tables, from your `count_pairs` or"
-            " `metrics.confusion_matrix`, and score them."
+            " `metrics.Confusion`, and score them."
         )
         for name in (
-            "Confusion",
             "jaccard_index",
             "multiclass_jaccard_index",
             "MulticlassJaccardIndex",
@@ -99,6 +98,8 @@ def _of_all_part(t, batches, classes, given):
         (of_images, "This is the mean over the pictures; `of_all` comes first."),
         *((_right(batches, classes, slip)[0], message) for slip, message in SLIPS.items()),
     ]
+    right = sum(int(((p == m) & (m != 255)).sum()) for p, m in batches)
+    known.append((_over(right, sum(int((m != 255).sum()) for _, m in batches)), "This is the accuracy; score IoUs."))
     if len(batches) > 1:
         known += [
             (_miou(*batches[-1], classes), "Only the last batch counts here."),
@@ -151,6 +152,16 @@ def _of_images_part(t, batches, classes, given):
             "Classes that a picture neither shows nor is said to show count as 0 here; leave them out of its mean.",
         ),
         *((_right(batches, classes, slip)[1], message) for slip, message in SLIPS.items()),
+    ]
+    rows = [_ious(p, m, classes) for pred, truth in batches for p, m in zip(pred, truth)]
+    weights = [int((m != 255).sum()) for _, truth in batches for m in truth]
+    known += [
+        (_mean([_mean(column) for column in zip(*rows)]), "This averages each class over the pictures first, and then the classes."),
+        (_mean(sum(rows, [])), "This is the mean over all pairs of a picture and a class; give each picture one vote."),
+        (
+            _over(sum(v * w for v, w in zip(single, weights) if v == v), sum(weights)),
+            "Large pictures weigh more here. Give each picture one vote, whatever its size.",
+        ),
     ]
     _number(t, got, "of_images", given)
     t.close(got, want, f"{given}, `of_images`", known)
@@ -256,7 +267,9 @@ def _(t):
             if b[1] >= a[1] + 0.05 and a[0] >= b[0] + 0.05:
                 more = " It is just the other way round: swap A and B."
             elif a[1] >= b[1] + 0.05:
-                more = " A is ahead in both. Give A its mistakes where an object is large, and B where one is small."
+                more = " B is not far enough ahead over all pixels. Give A its mistakes where an object is large, and B where one is small."
             elif b[0] >= a[0] + 0.05:
-                more = " B is ahead in both. Let B lose something that is small, and alone in its picture."
+                more = " A is not far enough ahead in the mean over pictures. Let B lose something that is small, and alone in its picture."
+            if not more and a == b:
+                more = " The two models score the same."
             t.fail(_says(size, a, b) + "A should be ahead in the first and B in the second, by 0.05 each." + more)

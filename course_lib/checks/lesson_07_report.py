@@ -3,6 +3,7 @@
 import math
 
 import torch
+import torch.nn.functional as F
 
 from .lesson_07_tables import check
 from .values import kind, same, show
@@ -140,7 +141,11 @@ def _(t):
                         "This is precision: it divides by how often the class was called. Recall divides by how often"
                         " it is there."
                     ),
-                )
+                ),
+                (
+                    1 - (matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()) / total,
+                    "This also counts the pixels that are rightly *not* of the class. Recall asks only for those of the class.",
+                ),
             ],
             "precision": [
                 (
@@ -211,6 +216,7 @@ def _(t):
                     ),
                 ),
                 (_mean(s["precision"]), "This is the mean of the precisions."),
+                (NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
             ],
             "miou": [
                 (
@@ -237,7 +243,9 @@ def _(t):
     matrix = torch.zeros(t.random.randint(2, 4), dtype=torch.int64).diag()
     got = _report(t, matrix)
     for key in EACH + SUMMARY:
-        value = got.get(key)
+        if key not in got:
+            t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
+        value = got[key]
         values = value.flatten().tolist() if isinstance(value, torch.Tensor) else [value]
         if not values or not all(same(v, NAN) for v in values):
             t.fail(f"For a table of zeros: `{key}` should be NaN, since nothing was scored; got {show(value)}.")
@@ -262,15 +270,8 @@ most_flattered = check.exercise(
         ),
     ),
     own_work={
-        name: "This asks a finished metric. Work from the table: its diagonal, row sums and column sums."
-        for name in (
-            "Confusion",
-            "jaccard_index",
-            "multiclass_jaccard_index",
-            "MulticlassJaccardIndex",
-            "MeanIoU",
-            "mean_iou",
-        )
+        name: "This asks a finished metric for the mean. Take IoUs of the table, and two means of them."
+        for name in ("jaccard_index", "multiclass_jaccard_index", "MulticlassJaccardIndex", "MeanIoU", "mean_iou")
     },
 )
 
@@ -299,7 +300,17 @@ def _gap_part(t, matrix):
     name, gap = _flattered(t, {"only": matrix})
     want, (narrow, wide), iou = _gap(matrix), _two(matrix), scores_of(matrix)["iou"]
     every = sum(0 if math.isnan(v) else v for v in iou) / len(iou)
+    there = [i for i, share in enumerate(scores_of(matrix)["share"]) if share > 0]
+    recall = _mean(scores_of(matrix)["recall"])
     known = [
+        (
+            _two(matrix[there][:, there])[0] - wide,
+            "The false alarms are cut off with their column. Keep each IoU as it is, and choose which go into the mean.",
+        ),
+        (
+            _mean([v for v in iou if v > 0]) - wide,
+            "Your first mean leaves out a class that is there and never hit. It is in the truth, so its 0 counts.",
+        ),
         (-want, "The difference is the wrong way round: the mean over the truth's classes comes first."),
         (narrow, "This is the mean over the truth's classes; take the other mean off."),
         (wide, "This is the mean over the classes of truth or prediction, not the difference."),
@@ -308,7 +319,8 @@ def _gap_part(t, matrix):
             narrow - every,
             "A class that is neither in the truth nor in the prediction counts as 0 in your second mean; leave it out.",
         ),
-        (0.0 if want else None, "Both of your means leave the false alarms out."),
+        (recall - recall * len(there) / sum(v == v for v in iou), "These are means of recalls; take those of IoUs."),
+        (0.0 if want else None, "Both of your means are over the same classes. The truth's classes are the rows with pixels."),
     ]
     t.close(gap, want, f"one model with the table {matrix.tolist()}", known)
 
@@ -323,7 +335,8 @@ def _model(t, classes, alarms):
 
 @most_flattered.part("the gap of one model", 0.5)
 def _(t):
-    _gap_part(t, torch.tensor([[8, 0, 0], [0, 1, 1], [0, 0, 0]]))
+    _gap_part(t, torch.tensor([[8, 0, 0], [0, 3, 1], [0, 0, 0]]))
+    _gap_part(t, torch.tensor([[6, 0, 0, 2], [0, 4, 0, 0], [3, 0, 0, 1], [0, 0, 0, 0]]))  # class 2 is never called
     _gap_part(t, _model(t, t.random.randint(3, 5), t.random.randint(1, 5)))
 
 
@@ -336,8 +349,10 @@ def _(t):
 
 @most_flattered.part("the model with the largest gap", 0.5)
 def _(t):
-    honest, flattered, weak = _model(t, 4, 0), _model(t, 4, 2), _model(t, 4, 1)
+    honest, flattered, weak = (F.pad(_model(t, 4, alarms), (0, 1, 0, 1)) for alarms in (1, 2, 0))
     honest[range(3), range(3)] += 100  # the best under either mean
+    flattered[range(3), range(3)] += 30
+    flattered[1, 4] = 2  # calls both of the classes that are not there; weak calls none
     weak[range(3), range(3)] = t.tensor(3, low=1, high=4)
     for order in ("abc", "cab", "bca"):
         models = {"a": honest, "b": flattered, "c": weak}
@@ -345,11 +360,10 @@ def _(t):
         name, _ = _flattered(t, models)
         gaps = {k: round(_gap(m), 3) for k, m in models.items()}
         if name != "model b":
-            more = (
-                " It has the highest mIoU over the truth's classes, but that is another question."
-                if name == max(models, key=lambda k: _two(models[k])[0])
-                else ""
-            )
+            more = {
+                "model a": " It has the highest mIoU over the truth's classes, but that is another question.",
+                "model c": " That is the smallest gap.",
+            }[name]
             t.fail(f"For three models with gaps {gaps}: the most flattered is `model b`, not `{name}`.{more}")
     if t.changed:
         t.fail("Your function changed a table that it was given.")

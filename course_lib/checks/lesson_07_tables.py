@@ -269,13 +269,15 @@ def _(t):
     cases = [("a prediction", value, spoilt(pred, (0, 0), value), truth) for value in (classes, classes + 1, -1)]
     cases += [("a prediction on an ignored pixel", 255, spoilt(pred, (0, 1), 255), truth)]
     cases += [("a true label", value, pred, spoilt(truth, (0, 0), value)) for value in (classes, 254, 256, -1)]
+    cases += [("a true label", 2**32, pred, spoilt(truth, (0, 0), 2**32))]
     for what, value, p, m in cases:
         raised = t.raises(p, m, classes)
         if "ValueError" not in raised:
             did = f"raised {raised[0]}" if raised else "returned a table"
+            more = " Converted to a narrower dtype, it becomes 0." if value in (256, 2**32) else ""
             t.fail(
                 f"For classes={classes} and {what} of {value}, which is no class: your function {did}; it should raise"
-                " `ValueError`."
+                f" `ValueError`.{more}"
             )
 
 
