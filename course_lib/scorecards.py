@@ -88,7 +88,7 @@ def rivals(image, truth, predictions, classes=None, title="As many wrong pixels,
     ax = axes_at(figure, 1.25, 0.45, 2 * width - 1.3, height - 0.75)
     values = [c.accuracy for c in counts] + [c.miou for c in counts]
     _bars(
-        ax, values, [BLUE, ORANGE] * 2, [f"{score} of {name}" for score in ("accuracy", "mIoU") for name in given], 10
+        ax, values, [BLUE, SKY] * 2, [f"{score} of {name}" for score in ("accuracy", "mIoU") for name in given], 10
     )
     patches = [
         Patch(facecolor=paint(np.array([[names.index(n)]]), names)[0, 0], edgecolor=GREY, label=n) for n in shown
@@ -320,7 +320,7 @@ def ranking(table, title="Which model is ahead? It depends on whom you ask"):
     table  {model: {score: value}}, the same scores for each
     """
     scores = list(next(iter(table.values())))
-    figure = sheet(WIDTH, 1.35 + 0.42 * len(scores), title)
+    figure = sheet(WIDTH, 1.05 + 0.42 * len(scores), title)
     ax = axes_at(figure, 1.75, 0.55, WIDTH - 4.2, 0.42 * len(scores))
     places = np.arange(len(scores))[::-1]
     ax.hlines(places, 0, 1, color=PALE, linewidth=8, zorder=0)

@@ -195,3 +195,22 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 07's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, capsys):
+    run, number = run_notebook("solutions", "07_metrics"), r"([\d.]+)"
+    flattering, others = ("accuracy", "mIoU, mean of pictures"), ("mean accuracy", "mIoU, all pixels", "boundary IoU")
+    board = {score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
+             for score in flattering + others}
+    with capsys.disabled():
+        print("\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" ")
+    for score, (blind, net, bold) in board.items():
+        assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
+        assert bold > net if score == "mean accuracy" else net > bold, score
+    pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
+    pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
+    assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2
