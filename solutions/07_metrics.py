@@ -106,7 +106,7 @@ check.two_lies(two_lies) & check.two_lies(two_lies, seed=31607)
 #
 # Write `count_pairs(pred, truth, classes)`, without a finished confusion matrix.
 #
-# - `pred`, `truth`: tensors of one shape (any shape, perhaps without a single pixel) each `uint8`, `int16`, `int32` or `int64`, not necessarily the same;
+# - `pred`, `truth`: tensors of one shape (any shape, perhaps without a single pixel), each of `uint8`, `int16`, `int32` or `int64`; their dtypes may differ;
 # - return an `int64` tensor `(classes + 1, classes)`: row *t*, column *p* counts the pixels of class *t* that were called *p*. The last row counts pixels whose truth is 255, by what they were called;
 # - raise a `ValueError` where a prediction is not one of 0 to `classes` − 1 (on ignored pixels too), and where a true label is neither one of these nor 255;
 # - leave the arguments as they were, here and in every exercise of this lesson.
@@ -335,7 +335,7 @@ print(f"torchmetrics' MeanIoU:       {library.compute():.4f}")
 #
 # ### Where the two disagree
 #
-# Write `disagree(size)`. It returns `(truth, a, b)`: three tensors of whole numbers (not `bool`), shape `(N, size, size)`, N at least 2, holding 0 and 1 only. `a` and `b` are predictions of two models for the same N pictures. By the mean over pictures A must be ahead of B by at least 0.05, and by the mIoU of all pixels together B ahead of A by at least 0.05. `size` is at least 8.
+# Write `disagree(size)`. It returns `(truth, a, b)`: three tensors of whole numbers, shape `(N, size, size)`, N at least 2, holding 0 and 1 only. `a` and `b` are predictions of two models for the same N pictures. By the mean over pictures A must be ahead of B by at least 0.05, and by the mIoU of all pixels together B ahead of A by at least 0.05. `size` is at least 8.
 #
 # For example, had the pictures above a second model that misses half of picture 1's object and finds picture 2's, it would have 0.792 and 0.75. Compared with 0.688 and 0.75 that is a win and a draw: nearly, but not enough.
 
@@ -468,7 +468,7 @@ plot.grid(maps, titles, ("background", "hit", "missed", "false alarm"), columns=
 #
 # ## 7 · The flattered model
 #
-# Three models, on scenes with one animal of five groups:
+# Three models, on scenes with one animal, from one of five groups:
 #
 # - "background everywhere", which needs no training;
 # - a U-Net;
@@ -483,7 +483,7 @@ images, truth = data.stack(data.scenes("val", size=size, target="semantic", leng
 torch.manual_seed(0)
 net = models.UNet(classes=6, base=8, depth=4)
 print(train.fit(net, seen, steps=steps, title="U-Net"))
-print(train.fit(net, seen, steps=steps // 4, lr=3e-4, seed=1, curve=False, title="U-Net, in smaller steps"))
+print(train.fit(net, seen, steps=steps // 4, lr=3e-4, curve=False, title="U-Net, in smaller steps"))
 
 counts = torch.bincount(data.stack(seen, 400)[1].flatten(), minlength=6)
 bonus = -(counts / counts.sum()).log()[:, None, None]
