@@ -44,7 +44,7 @@ crowd = data.stack(data.scenes("val", size=64, target="semantic", length=200), 2
 print(f"accuracy of 'background everywhere' on {len(crowd)} scenes: {(crowd == 0).float().mean():.1%}")
 
 # %% [markdown]
-# So on these scenes an accuracy of 83 % is worth nothing, and one of 88 % may be worth little. Accuracy gives each *pixel* one vote, and most pixels are background. To see more, count each kind of mistake apart.
+# So on these scenes an accuracy of 83 % is worth nothing, and one of 89 % may be worth little. Accuracy gives each *pixel* one vote, and most pixels are background. To see more, count each kind of mistake apart.
 #
 # ## 2 · One table for every mistake
 #
@@ -550,7 +550,7 @@ if not passed:
     print("Write report, and you will see the models class by class here.")
 
 # %% [markdown] quiz="batches" answer="c"
-# The U-Net is right on most of the background and of the mammals. Birds, fish and the rest it calls mammal or background. An accuracy of 0.88 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, too.
+# The U-Net is right on most of the background and of the mammals. Birds, fish and the rest it calls mammal or background. An accuracy of 0.89 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, too.
 #
 # The bold one calls rare classes, rightly and wrongly. Mean accuracy is a mean of recalls and sees only the first half of that: it flatters the bold one. Take the rare class that it calls most, here arthropods, and compare its recall with its precision.
 #
