@@ -211,6 +211,24 @@ def test_arguments_are_copies_and_changes_are_noticed():
     assert check(lambda x: x.add_(1)).points == 0 and check(lambda x: x + 1).points == 1 and not given.any()
 
 
+def test_what_an_answer_raises_is_told_by_name():
+    class Mine(ValueError):
+        pass
+
+    def refuse(x):
+        raise Mine("no")
+
+    seen = []
+    check = exercise((1, lambda t: seen.append(t.raises(3))))
+    check(refuse), check(lambda x: x), check(lambda x: object()), check(lambda x: 1 / 0)
+    assert seen[0][:2] == ("Mine", "ValueError") and seen[1:3] == [(), ()] and seen[3][0] == "ZeroDivisionError"
+
+    def stub(x):
+        raise NotImplementedError
+
+    assert check(stub).outcome == core.NOT_ATTEMPTED
+
+
 def test_random_state_is_the_students_own():
     check = exercise((1, lambda t: t.call()))
     torch.manual_seed(5)

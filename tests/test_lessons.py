@@ -230,3 +230,22 @@ def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(
     assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
     assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1
     assert near[2] > near[1] + 8 and thin[2] < thin[1]
+
+
+# --- lesson 07's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, capsys):
+    run, number = run_notebook("solutions", "07_metrics"), r"([\d.]+)"
+    flattering, others = ("accuracy", "mIoU, mean of pictures"), ("mean accuracy", "mIoU, all pixels", "boundary IoU")
+    board = {score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
+             for score in flattering + others}
+    with capsys.disabled():
+        print("\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" ")
+    for score, (blind, net, bold) in board.items():
+        assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
+        assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
+    pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
+    pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
+    assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2

@@ -75,6 +75,14 @@ class Trial:
         self.changed = self.changed or not same(list(sent), list(args))
         return plain(value)
 
+    def raises(self, *args):
+        """The names of the exception's class and of its bases where the answer raises for these arguments; else ()."""
+        try:
+            self.call(*args)
+        except NotYet as stop:
+            return tuple(kind.__name__ for kind in type(stop.__cause__).__mro__) if stop.__cause__ else ()
+        return ()
+
     def gradients(self, *args):
         """(value, gradients): the answer's value, and of its randomly weighted sum the gradient for each argument.
 
