@@ -10,9 +10,10 @@ from matplotlib.patches import Patch
 from .diagrams import field, overlap, shape_flow, taps
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
+from .losscapes import curves, focus, landscapes, pulls, trade_off
 
-__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
-           "palette", "shape_flow", "taps"]
+__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "curves", "error_density", "field", "focus", "grid", "landscapes",
+           "legend", "overlap", "overlay", "palette", "pulls", "shape_flow", "taps", "trade_off"]
 
 
 @picture
