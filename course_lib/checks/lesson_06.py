@@ -22,13 +22,13 @@ rarity_weights = check.exercise(
 
 
 def _weights(counts, per_image, *, over=None):
-    """Class by class in Python numbers, scaled to mean 1 over the classes that occur (or over the number `over`)."""
+    """Class by class in Python numbers, scaled to mean 1 over the classes that occur (over as many as `over` says; not at all at 0)."""
     rows, found = counts.tolist(), []
     for c in range(counts.shape[1]):
         mine = sum(row[c] for row in rows)
         among = sum(sum(row) for row in rows if row[c] or not per_image)
         found.append(among / mine if mine else 0.0)
-    mean = sum(found) / (over or sum(w > 0 for w in found))
+    mean = 1.0 if over == 0 else sum(found) / (over or sum(w > 0 for w in found))
     return torch.tensor([w / mean for w in found])
 
 
@@ -70,14 +70,14 @@ def _rule(t, counts, which):
     meanings = [
         (_weights(counts, not which), "These are the weights of the other rule."),
         (scaled(frequency), "This is upside down: frequent classes get the large weights. It is one *over* the share."),
+        (_weights(counts, bool(which), over=0), "These are not scaled yet; divide by the mean over the classes that occur."),
         (want / want.sum(), "These add up to 1; scale them so that their mean is 1."),
         (scaled(1 / mean_share), "This averages each image's share; add up pixels first, then divide."),
         (scaled(1 / own_mean), "This averages each image's share; add up pixels first, then divide."),
         (scaled(1 / there.double()), "This counts in how many images a class occurs; count pixels."),
-        (scaled(counts.shape[0] * 0 + want.double().sqrt()), "This is the square root of the weights."),
+        (scaled(want.double().sqrt()), "This is the square root of the weights."),
     ]
-    many = counts.numel() > 12
-    t.close(got, want, f"the {name} weights of {given}" if not many else f"the {name} weights", meanings)
+    t.close(got, want, f"the {name} weights of {given}", meanings)
     _unchanged(t)
 
 
@@ -136,6 +136,10 @@ def _focal(log_p, gamma):
     return (torch.exp(gamma * torch.log(rest)) * log_p.double().neg()).to(log_p.dtype)
 
 
+def _digits(values):
+    return [float(f"{v:.3g}") for v in values.tolist()]
+
+
 @focal.part("values", 0.75)
 def _(t):
     for gamma, p in ((2, torch.tensor([0.5])), (t.random.choice([1, 3]), torch.tensor([0.1, 0.9])), (0.5, 0.05 + 0.9 * torch.rand(2, 3, 4, generator=t.generator))):
@@ -161,7 +165,7 @@ def _(t):
 @focal.part("gamma 0 is cross-entropy", 0.25)
 def _(t):
     log_p = torch.tensor([0.0, -1e-4, -0.5, -3.0, -1000.0])
-    t.close(t.call(log_p, 0), -log_p, "ln p = [0, −0.0001, −0.5, −3, −1000] and gamma = 0", tolerance=1e-5)
+    t.close(t.call(log_p, 0), log_p.abs(), "ln p = [0, −0.0001, −0.5, −3, −1000] and gamma = 0", tolerance=1e-5)
 
 
 @focal.part("from p = 1 to p = 0", 0.5)
@@ -175,6 +179,12 @@ def _(t):
         if not torch.isfinite(got).all() or (got[1:] < want[1:] - 1).any():
             t.fail(f"For {given}: expected {want.tolist()}, got {got.tolist()}. exp(−1000) rounds to 0, so don't take the logarithm of it again: ln p is given.")
         t.close(got, want, given, tolerance=1e-3)
+    log_p = torch.tensor([0.9995, 0.995]).log()
+    got, want = t.call(log_p, 0.5), _focal(log_p, 0.5)
+    _like(t, got, want, "p = [0.9995, 0.995] and gamma = 0.5")
+    if not same(got, want, 2e-6):
+        t.fail(f"For p = [0.9995, 0.995] and gamma = 0.5: expected {_digits(want)}, got {_digits(got)}. Is 1 − p held away from 0 by more than a hair? "
+               "A number such as 1e-12 is enough.")
 
 
 @focal.part("gradients through both factors, finite everywhere", 0.5)
@@ -191,6 +201,8 @@ def _(t):
         _, (gradient, _) = t.gradients(ends, gamma)
         if gradient is None or not torch.isfinite(gradient).all():
             found = "none" if gradient is None else gradient.tolist()
+            if gradient is not None and torch.isfinite(gradient[0]):
+                t.fail(f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. exp(−1000) rounds to 0: take ln p as it is given.")
             t.fail(f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. At p = 1 the slope of (1 − p) to the power of {gamma:g} "
                    "is infinite, and it is multiplied with ln p = 0. Keep 1 − p a tiny bit above 0.")
 
@@ -305,9 +317,9 @@ def _dice_part(t, p, target, given):
         (_dice(p, target, factor=1), "The factor 2 is missing: twice what they share, over the sum of both."),
         (_dice(p, target, factor=1, root=True), "This is IoU: what they share over the union. Dice is twice what they share over the *sum* of both."),
         (_dice(p, target, power=2), "Here p is squared in the denominator; some papers do so, this exercise does not."),
+        (each, "This is the mean over the images; the sums should run over the whole batch together."),
         (_dice(hard, target), "This counts whole pixels, by `argmax`; soft Dice adds up probabilities."),
         (_dice(p.softmax(1), target), "A softmax is applied; the probabilities are probabilities already."),
-        (each, "This is the mean over the images; the sums should run over the whole batch together."),
         (_dice(p, target.masked_fill(~labelled, 0)), "Ignored pixels are taken for class 0."),
     ])
 
@@ -321,7 +333,9 @@ def _(t):
     p, target = torch.tensor([[[[0.8, 0.4]], [[0.2, 0.6]]]]), torch.tensor([[[0, 1]]])
     _dice_part(t, p, target, "the example's two pixels")
     classes = t.random.choice([3, 4])
-    _dice_part(t, _beliefs(t, 2, classes, 3, 5), _masks(t, classes, 2, 3, 5), f"probabilities of shape (2, {classes}, 3, 5), where all classes occur")
+    target = _masks(t, classes, 2, 3, 5)
+    target[0, :2], target[1, 0, :classes] = 0, torch.arange(classes)  # two images that are unlike: their mean is not the whole's
+    _dice_part(t, _beliefs(t, 2, classes, 3, 5), target, f"probabilities of shape (2, {classes}, 3, 5), where all classes occur")
 
 
 @soft_dice.part("ignored pixels are in no sum", 0.75)
@@ -350,9 +364,9 @@ def _(t):
     p, target = p.requires_grad_(), _masks(t, 3, 1, 3, 3, ignored=0.3)
     target[0, -1] = torch.arange(3)
     got, (gradient, _) = t.gradients(p, target)
+    _unchanged(t)
     _number(t, got, "probabilities of shape (1, 3, 3, 3)")
     if gradient is None or not gradient.any():
         t.fail(f"No gradient reaches `probabilities`. {FLOW} `argmax` has no gradient either.")
     if not same(gradient, _pulled(t, lambda q, m: _dice(q, m).reshape(got.shape), p, target)[0], 1e-4):
         t.fail("A gradient reaches `probabilities`, but not the one of this loss. At ignored pixels it should be 0, and both Σ p in the formula must take part.")
-    _unchanged(t)
