@@ -36,9 +36,11 @@ def _tried(t, *args, how="call"):
 
 
 def _number(t, got, given):
-    """Fail unless `got` is one number, as a tensor without axes, or with gradient at least; returns it."""
+    """Fail unless `got` is one number, as a tensor without axes; returns it."""
     if isinstance(got, torch.Tensor) and got.numel() == 1:
-        return got.reshape(())
+        if got.dim():
+            t.fail(f"For {given}: got a tensor of shape {tuple(got.shape)}; return a scalar tensor, whose shape is ().")
+        return got
     if isinstance(got, float | int):
         t.fail(f"For {given}: got a Python number; return a scalar tensor, so that gradients can flow.")
     t.fail(f"For {given}: expected one number, a scalar tensor, got {kind(got)}")
@@ -64,6 +66,11 @@ def _like(t, got, want, given):
 def _unchanged(t):
     if t.changed:
         t.fail("Your function changed one of its arguments. Make new tensors, and mind that `x[...] = ` and names that end in `_` write into the old one.")
+
+
+def _round(values):
+    """A short list to show."""
+    return [round(v, 3) for v in values.flatten().tolist()]
 
 
 def _draw(got, want):
@@ -114,6 +121,10 @@ def _(t):
                  (-logits.gather(1, index)[:, 0], "This is minus the logit itself; the sum over the classes is missing."),
                  (want / torch.tensor(2.0).log(), "This is the logarithm to base 2; take the natural one."),
                  (want / torch.tensor(10.0).log(), "This is the logarithm to base 10; take the natural one."),
+                 (want - logits.amax(1), "The largest logit is off in the sum but not in the true logit, so it doesn't cancel."),
+                 (want * (target != 0), "Pixels of class 0 cost nothing here; it is 255 that is ignored."),
+                 (_entropy(logits.reshape(-1, *shape[2:], shape[1]).movedim(-1, 1), target),
+                  "`reshape` or `view` mixes pixels with classes; `movedim` or `permute` moves the axis."),
                  (_entropy(p, target), "Softmax is applied twice: the log of softmax is taken of what is a softmax already."),
                  *((-logits.log_softmax(axis).gather(1, index)[:, 0], f"The softmax runs over {name}; it should run over the classes, axis 1.")
                    for axis, name in ((0, "the batch"), (2, "the rows"), (3, "the columns")))]
@@ -128,11 +139,13 @@ def _(t):
         got, want = t.call(logits, target), _entropy(logits, target)
         given = f"three pixels with logits [1000, 0], [−1000, −990], [1000, 1000], all of class {label}"
         _like(t, got, want, given)
+        if torch.isfinite(got[0]) and not torch.isfinite(got).all():
+            t.fail(f"For {given}: expected {_round(want)}, got {_round(got)}. Is one maximum taken off all pixels? Each needs its own: the largest over the classes.")
         if not torch.isfinite(got).all():
-            t.fail(f"For {given}: expected {want.flatten().tolist()}, got {got.flatten().tolist()}. exp(1000) is infinite and exp(−1000) is 0, whose "
+            t.fail(f"For {given}: expected {_round(want)}, got {_round(got)}. exp(1000) is infinite and exp(−1000) is 0, whose "
                    "logarithm is infinite. Take the largest logit off first, and never compute p itself.")
         if label == 1 and 10 < got[0] < 999:
-            t.fail(f"For {given}: expected {want.flatten().tolist()}, got {got.flatten().tolist()}. The largest losses are cut off. Is a small number added to p, "
+            t.fail(f"For {given}: expected {_round(want)}, got {_round(got)}. The largest losses are cut off. Is a small number added to p, "
                    "or p clamped, so that its logarithm can't be infinite? Don't compute p at all.")
         t.close(got, want, given, [(-want, "The sign is wrong: a loss is never below 0.")])
 
@@ -200,10 +213,13 @@ def _gradient_part(t, logits, target, given):
              (_gradient(logits, target, target.numel()), f"This divides by all {target.numel()} pixels; only {some} are labelled."),
              (_gradient(logits, target, len(target)), "This divides by the size of the batch; the mean is over pixels."),
              (_gradient(logits, target, logits.numel()), "This divides by the number of logits; the mean is over labelled pixels."),
-             ((p - p.scatter(1, safe[:, None], 0.0) - 1) * 0 + p * labelled[:, None] / max(some, 1), "This is the softmax alone; take 1 off at the true class."),
+             (p * labelled[:, None] / max(some, 1), "This is the softmax alone; take 1 off at the true class."),
              (p / max(some, 1), "This is the softmax alone; take 1 off at the true class."),
              (_gradient(logits, safe, some), "Ignored pixels are taken for class 0."),
              (want + p * ~labelled[:, None] / max(some, 1), "At ignored pixels the softmax is left over; the gradient there is 0."),
+             (want * (want < 0), "Only the true class is pulled; the other classes are pushed, each by its own probability."),
+             (torch.cat([_gradient(z[None], m[None]) for z, m in zip(logits, target)]) / len(target),
+              "This is the mean of each image's mean; count the labelled pixels of the whole batch together."),
              (_gradient(logits.softmax(1), target), "The softmax is taken twice.")]
     t.close(got, want, given, known, tolerance=1e-5)
 
@@ -215,6 +231,13 @@ def _(t):
     classes = t.random.choice([3, 4, 5])
     logits, target = t.tensor(2, classes, 3, 6), _masks(t, classes, 2, 3, 6)
     _gradient_part(t, logits, target, f"logits of shape {tuple(logits.shape)}, all pixels labelled")
+    far, target = torch.tensor([[[[1000.0, 0.0]], [[0.0, -1000.0]]]]), torch.tensor([[[1, 0]]])
+    given = "two pixels with logits [1000, 0] and [0, −1000], of classes 1 and 0"
+    got, want = t.call(far, target), _gradient(far, target)
+    _like(t, got, want, given)
+    if torch.isnan(got).any():
+        t.fail(f"For {given}: got NaN, as exp(1000) is infinite. Take each pixel's largest logit off before `exp`, or use `softmax`.")
+    t.close(got, want, given)
 
 
 @logit_gradient.part("ignored pixels: no pull, not counted", 0.5)
@@ -232,7 +255,8 @@ def _(t):
     _like(t, got, logits, given)
     if torch.isnan(got).any():
         t.fail(f"For {given}: expected zeros, got NaN, which is 0 / 0. Divide by at least 1.")
-    t.close(got, torch.zeros_like(logits), given)
+    if got.any():
+        t.fail(f"For {given}: expected zeros, got values up to {got.abs().max():.3f}. At an ignored pixel nothing pulls.")
     _tried(t, logits, _masks(t, 3, 1, 2, 2))
     _unchanged(t)
 
@@ -260,6 +284,13 @@ def _mean(values, target, weights):
     return top / bottom if bottom else top
 
 
+def _by_class(values, target, weights):
+    """The usual mistake: the weighted mean of the means of the classes that occur."""
+    there = [c for c in range(len(weights)) if (target == c).any()]
+    means = [values[target == c].mean() * weights[c] for c in there]
+    return sum(means) / weights[there].sum() if there and weights[there].sum() else values.sum() * 0
+
+
 def _mean_part(t, values, target, weights, given):
     got, want = _number(t, _tried(t, values, target, weights), given), _mean(values, target, weights)
     known, labelled = target != 255, values[target != 255]
@@ -277,6 +308,7 @@ def _mean_part(t, values, target, weights, given):
         (everything / target.numel(), "This is the plain mean of all values."),
         ((labelled * per_pixel).sum() / weights.sum(), "This divides by the sum of the C weights; divide by the sum over pixels, each with its class's weight."),
         ((labelled * per_pixel).sum(), "This is the sum; divide it by the sum of the weights."),
+        (_by_class(values, target, weights), "This takes a mean for each class first; every pixel counts for itself, with its class's weight."),
         ((values.nan_to_num() * zero).sum() / zero.sum().clamp(min=1e-9), "Ignored pixels are taken for class 0."),
         ((labelled * per_pixel).sum() / zero.sum().clamp(min=1e-9), "In the denominator ignored pixels are taken for class 0."),
     ])
