@@ -231,11 +231,10 @@ two_lies = check.exercise(
 
 def _copied(logits, target):
     """The loss that stands in the lesson, class by class."""
-    p, labelled, scores = logits.double().softmax(1), target != 255, []
-    for c in range(logits.shape[1]):
-        on = (target == c) & labelled
-        scores.append((2 * p[:, c][on].sum() + 1) / (p[:, c].sum() + on.sum() + 1))
-    return 1 - torch.stack(scores).mean().item()
+    p, classes, found = logits.double().softmax(1), logits.shape[1], 0.0
+    for c in range(classes):
+        found += ((2 * p[:, c][target == c].sum() + 1) / (p[:, c].sum() + (target == c).sum() + 1)).item()
+    return 1 - found / classes
 
 
 def _lie(t, which):
@@ -369,7 +368,7 @@ def _(t):
     _dice_part(t, p, target, f"{classes} classes, of which only 1, 2 and 3 occur")
 
 
-@soft_dice.part("nothing labelled; gradients; arguments stay", 0.5)
+@soft_dice.part("nothing labelled, gradients, arguments stay", 0.5)
 def _(t):
     p = _beliefs(t, 1, 3, 3, 3)
     given = "a target that is 255 everywhere"

@@ -499,6 +499,13 @@ def weighted_mean(values, target, weights):
     total = (values[keep] * w).sum() / w.sum() if w.sum() > 0 else values[keep].sum() * 0
     return total[None]
 
+# %% wrong weighted_mean: torch's own, with losses for log-probabilities
+# fails: weights of the classes; ignored pixels don't count; no weight at all gives 0; gradients flow, arguments stay as they were
+# says: then you know what it does with ignored pixels and empty masks.
+# differs at: nothing labelled, and it is not one's own work
+def weighted_mean(values, target, weights):
+    return F.nll_loss(-values[:, None].expand(-1, len(weights), -1, -1), target, weights, ignore_index=255)
+
 # %% right rarity_weights: whole columns at once
 def rarity_weights(counts):
     c = counts.double()
@@ -675,6 +682,13 @@ def rarity_weights(counts):
     second = room / c.sum(0)
     return first / first[occurs].mean(), second / second[occurs].mean()
 
+# %% wrong rarity_weights: the library's own
+# fails: share of the whole set; share of the images with the class; a class that occurs nowhere; large counts, and an image without labels
+# says: the counting is what the two rules differ in.
+# differs at: the second weights, and it is not one's own work
+def rarity_weights(counts):
+    return losses.class_weights(counts.sum(0)), losses.class_weights(counts.sum(0), "median")
+
 # %% right focal: keeps the base of the power off zero
 def focal(log_p, gamma):
     wrong = (1 - log_p.exp()).clamp(min=1e-12)
@@ -804,6 +818,16 @@ def focal(log_p, gamma):
     with torch.no_grad():
         log_p.clamp_(max=-1e-6)
     return -((1 - log_p.exp()) ** gamma) * log_p
+
+# %% wrong focal: the library's own, on logits that give back p
+# fails: values; gamma 0 is cross-entropy; from p = 1 to p = 0; gradients through both factors, finite everywhere
+# says: then you know what it does with ignored pixels and empty masks.
+# differs at: nothing; it is not one's own work
+def focal(log_p, gamma):
+    rest = torch.log((-torch.expm1(log_p)).clamp(min=1e-38))
+    nothing = torch.zeros(1, 1, 1, dtype=torch.int64)
+    pixels = [torch.stack([a, b]).reshape(1, 2, 1, 1) for a, b in zip(log_p.flatten(), rest.flatten())]
+    return torch.stack([losses.focal_loss(z, nothing, gamma) for z in pixels]).view_as(log_p)
 
 # %% right two_lies: two classes, in rows
 def two_lies():
