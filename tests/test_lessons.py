@@ -195,3 +195,25 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 06's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
+    run = run_notebook("solutions", "06_losses")
+    share = {name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
+             for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")}
+    assert all(ignored == 0 for _, _, _, ignored in share.values())
+    assert share["weighted"][0] > 85 and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2]
+    assert share["Dice"][0] > share["cross-entropy"][0] + 5
+    row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
+    plain = table["cross-entropy"]
+    assert table["weighted"][1] > plain[1] + 30 and table["weighted"][2] < plain[2] / 2 and table["weighted"][4] < plain[4] - 0.03
+    assert table["Dice"][1] > plain[1] + 5 and table["Dice"][3] > plain[3] + 0.02
+    assert all(abs(iou - at_equal_calls) <= 0.04 for *_, iou, _, _, _, at_equal_calls in table.values())
+    lies = seen(run, r"mean of all 19 classes +margin 5: ([\d.]+) +margin 10: ([\d.]+)")
+    assert lies == [0.85, 0.5] and seen(run, r"those that occur +margin 5: [\d.]+ +margin 10: ([\d.]+)") == [0.0]

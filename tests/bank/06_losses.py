@@ -1067,7 +1067,7 @@ def soft_dice(probabilities, target):
     return loss.sum() / (size > 0).sum().clamp(min=1)
 
 # %% wrong soft_dice: ignored pixels stay in the prediction's sum
-# fails: ignored pixels are in no sum; nothing labelled; gradients; arguments stay
+# fails: ignored pixels are in no sum; nothing labelled, gradients, arguments stay
 # says: Σ p runs over ignored pixels too: the first lie.
 # differs at: a pixel of 255
 def soft_dice(probabilities, target):
@@ -1104,7 +1104,7 @@ def soft_dice(probabilities, target):
     return 1 - torch.where(size > 0, dice, torch.ones_like(dice)).mean()
 
 # %% wrong soft_dice: a smooth of 1
-# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled; gradients; arguments stay
+# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled, gradients, arguments stay
 # says: There is a `smooth` of 1 left in it.
 # differs at: the example
 def soft_dice(probabilities, target):
@@ -1118,7 +1118,7 @@ def soft_dice(probabilities, target):
     return 1 - dice[size > 0].mean()
 
 # %% wrong soft_dice: NaN where nothing is labelled
-# fails: nothing labelled; gradients; arguments stay
+# fails: nothing labelled, gradients, arguments stay
 # says: the mean of no classes at all.
 # differs at: a mask of 255 only
 def soft_dice(probabilities, target):
@@ -1143,7 +1143,7 @@ def soft_dice(probabilities, target):
     return sum(losses_) / len(losses_) if losses_ else probabilities.sum() * 0
 
 # %% wrong soft_dice: all classes in one sum
-# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled; gradients; arguments stay
+# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled, gradients, arguments stay
 # says: work out one Dice for each class, then their mean.
 # differs at: classes of different sizes
 def soft_dice(probabilities, target):
@@ -1155,7 +1155,7 @@ def soft_dice(probabilities, target):
     return 1 - 2 * (p * t).sum() / (p + t).sum()
 
 # %% wrong soft_dice: the decided prediction
-# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled; gradients; arguments stay
+# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled, gradients, arguments stay
 # says: This counts whole pixels, by `argmax`;
 # differs at: the example; no gradient
 def soft_dice(probabilities, target):
@@ -1168,7 +1168,7 @@ def soft_dice(probabilities, target):
     return 1 - sum(scores) / len(scores) if scores else probabilities.sum() * 0
 
 # %% wrong soft_dice: the soft IoU
-# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled; gradients; arguments stay
+# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled, gradients, arguments stay
 # says: Dice is twice what they share over the *sum* of both.
 # differs at: the example
 def soft_dice(probabilities, target):
@@ -1180,7 +1180,7 @@ def soft_dice(probabilities, target):
     return 1 - sum(scores) / len(scores) if scores else probabilities.sum() * 0
 
 # %% wrong soft_dice: forgets the 2
-# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled; gradients; arguments stay
+# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled, gradients, arguments stay
 # says: twice what they share, over the sum of both.
 # differs at: the example
 def soft_dice(probabilities, target):
@@ -1192,7 +1192,7 @@ def soft_dice(probabilities, target):
     return 1 - sum(scores) / len(scores) if scores else probabilities.sum() * 0
 
 # %% wrong soft_dice: ignored pixels are class 0
-# fails: ignored pixels are in no sum; nothing labelled; gradients; arguments stay
+# fails: ignored pixels are in no sum; nothing labelled, gradients, arguments stay
 # says: Ignored pixels are taken for class 0.
 # differs at: a pixel of 255
 def soft_dice(probabilities, target):
@@ -1204,14 +1204,14 @@ def soft_dice(probabilities, target):
     return 1 - sum(scores) / len(scores)
 
 # %% wrong soft_dice: the library's own
-# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled; gradients; arguments stay
+# fails: shared over both, for the batch; ignored pixels are in no sum; classes that don't occur; nothing labelled, gradients, arguments stay
 # says: then you know what it does with ignored pixels and empty masks.
 # differs at: nothing; it is not one's own work
 def soft_dice(probabilities, target):
-    return losses.dice_loss(probabilities.clamp(min=1e-30).log(), target)
+    return losses.dice_loss(probabilities.clamp(min=1e-30).log(), target, smooth=0.0)
 
 # %% wrong soft_dice: empties the ignored pixels in place
-# fails: nothing labelled; gradients; arguments stay
+# fails: nothing labelled, gradients, arguments stay
 # says: Your function changed one of its arguments.
 # differs at: probabilities afterwards
 def soft_dice(probabilities, target):
