@@ -204,7 +204,7 @@ plot.pulls(images[34], labels[0], {"cross-entropy": by_entropy}, PARTS, title="W
 # %% [markdown] statement="weighted_mean" minutes=6 level=1
 # The middle of the body and of the meadow is dark: *p* is nearly 1, so there is nothing to pull. The legs, the ears and the outline glow, and some edges of leaves. Where nobody labelled there is no pull at all.
 #
-# So the lost legs do pull, on this picture even with most of the force. But it has large legs. Over all unseen pictures the thin parts have about a seventh of the pull: each of the many other pixels asks for little, and together they ask for more. The simplest remedy: let a rare pixel count as several.
+# So the lost legs do pull, on this picture even with most of the force. But this kangaroo has large legs. Over all unseen pictures the thin parts have about 15% of the pull: each of the many other pixels asks for little, and together they ask for more. The simplest remedy: let a rare pixel count as several.
 #
 # ### A mean in which some count more
 #
@@ -288,7 +288,7 @@ check.rarity_weights(rarity_weights) & check.rarity_weights(rarity_weights, seed
 ### END HIDDEN TESTS
 
 # %% [markdown] statement="focal" minutes=7 level=2
-# In our set every image has all three classes, so the two rules agree. On street scenes, where a train is in few pictures, they do not.
+# In our set nearly every image has all three classes, so the two rules all but agree. On street scenes, where a train is in few pictures, they do not.
 #
 # ## 5 · Easy and hard
 #
@@ -481,7 +481,7 @@ for name, m in maps.items():
 plot.pulls(images[34], labels[0], maps, PARTS)
 
 # %% [markdown]
-# No loss pulls at an **ignored** pixel. The 1,500 **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum; the focal loss silences them and leaves nearly all of it to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare. It divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
+# No loss pulls at an **ignored** pixel. The 1,500 or so **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum; the focal loss silences them and leaves nearly all of it to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare. It divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
 #
 # More pull is not yet a leg found.
 #
@@ -555,7 +555,7 @@ plot.trade_off(points, curve, "cross-entropy, calling more or less")
 # %% [markdown] quiz="start" answer="c"
 # First the left half. The weighted network finds by far the most thin pixels. But seven of eight that it calls thin are not, and mIoU falls. Dice and the sum find fewer, call with more care, and have the highest IoU.
 #
-# Now the right half, at equal numbers of calls. Plain cross-entropy does about as well as each of the others: in the figure, every point lies on its curve or close to it. So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
+# Now the right half, at equal numbers of calls. Plain cross-entropy does about as well as each of the others: in the figure, every point lies on its curve or near it. So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
 #
 # We repeated this with two more seeds, and with five times as many steps. The weighted network's IoU was never above the curve's. Dice's was above it in five of the six runs, by 0.01 to 0.05, and below it in one. On other data a loss may do more. To know, compare at equal calls: moving one logit after training costs nothing, and can be undone. What Dice spares you is the search for a sensible point on the curve.
 #
