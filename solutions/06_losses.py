@@ -481,7 +481,7 @@ for name, m in maps.items():
 plot.pulls(images[34], labels[0], maps, PARTS)
 
 # %% [markdown]
-# No loss pulls at an **ignored** pixel. The 1,500 or so **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum; the focal loss silences them and leaves nearly all of it to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare. It divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
+# No loss pulls at an **ignored** pixel. The 1,500 or so **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum; the focal loss silences them and gives about nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare. It divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
 #
 # More pull is not yet a leg found.
 #
