@@ -139,6 +139,7 @@ def test_cells_that_train_are_tagged(lesson):
 
 def test_the_table_of_lessons_in_the_readme_is_complete():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[.*\]\(lessons/(\w+)/", readme, flags=re.M) == LESSONS
     for lesson in LESSONS:
         assert f"lessons/{lesson}/{lesson}.ipynb" in readme
         minutes = re.search(r"\*\*Time:\*\* (\d+) minutes", notebook("lessons", lesson).cells[0].source)[1]
@@ -249,3 +250,25 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
     pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
     pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
     assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2
+
+
+# --- lesson 06's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
+    run = run_notebook("solutions", "06_losses")
+    share = {name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
+             for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")}
+    assert all(ignored == 0 for _, _, _, ignored in share.values())
+    assert share["weighted"][0] > 85 and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2]
+    assert share["Dice"][0] > share["cross-entropy"][0] + 5
+    row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
+    plain = table["cross-entropy"]
+    assert table["weighted"][1] > plain[1] + 30 and table["weighted"][2] < plain[2] / 2 and table["weighted"][4] < plain[4] - 0.03
+    assert table["Dice"][1] > plain[1] + 5 and table["Dice"][3] > plain[3] + 0.02
+    assert all(abs(iou - at_equal_calls) <= 0.06 for *_, iou, _, _, _, at_equal_calls in table.values())
+    lies = seen(run, r"mean of all 19 classes +margin 5: ([\d.]+) +margin 10: ([\d.]+)")
+    assert lies == [0.85, 0.5] and seen(run, r"those that occur +margin 5: [\d.]+ +margin 10: ([\d.]+)") == [0.0]
