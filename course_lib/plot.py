@@ -137,7 +137,7 @@ def grid(pictures, titles=None, classes=None, columns=4, title=""):
 def error_density(by_distance, title="Share of wrong pixels by distance from a class boundary"):
     """Errors by distance to the nearest class boundary: bars for one prediction, lines for several.
 
-    by_distance  error rates, 0 to 1, as train.errors_by_distance gives them: entry d for pixels at distance d, the last
+    by_distance  error rates, 0 to 1, as metrics.errors_by_distance gives them: entry d for pixels at distance d, the last
                  one for all further in, NaN where there are none; or a dict of such, one entry a line
     """
     series = by_distance if isinstance(by_distance, dict) else {"": by_distance}

@@ -1,4 +1,4 @@
-"""Train, predict and score: one plain PyTorch loop, and what the experiments measure with.
+"""Train, predict and score: one plain PyTorch loop.
 
     torch.manual_seed(0)
     net = UNet(base=8)
@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 
-from .data import IGNORE
+from .losses import cross_entropy
+from .metrics import Confusion
 
 SAVE_SECONDS = 10.0     # time between two checkpoints
 
@@ -97,33 +97,17 @@ def _mix(seed, number):
     return (seed * 1_000_003 + number) % 2**63
 
 
-def _check_labels(masks, classes):
-    """A label that the net has no channel for: a sentence here, or else an error deep in a kernel."""
-    wrong = masks[(masks != IGNORE) & ((masks < 0) | (masks >= classes))]
-    if len(wrong):
-        raise ValueError(f"The masks hold label {int(wrong[0])}, and a net with {classes} classes knows 0 to "
-                         f"{classes - 1} (and {IGNORE} for no label); build the net with more classes.")
-
-
 # --- Training --------------------------------------------------------------------------------------------------------
 
-def cross_entropy(logits, masks):
-    """Mean cross-entropy over labelled pixels: logits (B, C, H, W), masks int64 (B, H, W) with 255 left out."""
-    if logits.shape[-2:] != masks.shape[-2:]:
-        raise ValueError(f"The net gives logits of {tuple(logits.shape[-2:])} for masks of {tuple(masks.shape[-2:])}; "
-                         f"they must have the same height and width.")
-    return F.cross_entropy(logits.float(), masks, ignore_index=IGNORE)
-
-
-def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=None, checkpoint=None, curve=True, title="",
-        workers=0):
+def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy, checkpoint=None, curve=True,
+        title="", workers=0):
     """Train `net` in place on `dataset` for a number of steps with AdamW; returns a History.
 
     net         module: images (B, 3, H, W) -> logits (B, C, H, W); it moves to device() and stays there
     dataset     map-style: dataset[i] -> (image float32 (3, H, W), mask int64 (H, W))
     steps       batches to learn from, those of a resumed checkpoint included
     seed        decides the batches and their random transforms; the global generators are left as they were
-    loss        function (logits, masks) -> scalar; by default cross_entropy
+    loss        function (logits, masks) -> scalar; such as those of course_lib.losses
     checkpoint  a file to save to as training goes, and to resume from: the result is that of an unbroken run
     curve       in a notebook, draw the loss while it falls
     workers     processes that load data; 0 loads it in this one
@@ -164,13 +148,11 @@ def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=None, checkpo
             images = images.to(dev, memory_format=torch.channels_last)
             with torch.autocast(dev.type, dtype=amp) if amp else contextlib.nullcontext():
                 logits = net(images)
-                if loss is None:
-                    _check_labels(masks, logits.shape[1])
-                value = (loss or cross_entropy)(logits, masks.to(dev))
+                value = loss(logits, masks.to(dev))
             if not math.isfinite(number := value.item()):
                 raise FloatingPointError(
                     f"The loss is {number} at step {step + 1}; use a smaller lr than {lr:g}, and see that the images "
-                    f"are finite and that no batch has only unlabelled pixels.")
+                    f"are finite.")
             optimizer.zero_grad()
             scaler.scale(value).backward()
             scaler.step(optimizer)
@@ -318,80 +300,19 @@ def predict(net, images, batch=16):
         return torch.cat([net(part.to(dev)).argmax(1).cpu() for part in images.split(batch)])
 
 
-@dataclass(frozen=True)
-class Scores:
-    """A net's scores over a data set, from one confusion matrix of all its pixels (not a mean over images).
-
-    miou       mean of `iou` over the classes that occur in the truth or in the prediction
-    iou        for each class, intersection over union; NaN where neither has it
-    accuracy   share of labelled pixels that are right
-    confusion  int64 (C, C): pixels of class [row] that were called [column]
-    """
-
-    miou: float
-    iou: tuple
-    accuracy: float
-    confusion: torch.Tensor
-    classes: tuple = ()
-
-    def __repr__(self):
-        names = self.classes or range(len(self.iou))
-        return f"mIoU {self.miou:.3f} (" + ", ".join(f"{n} {v:.2f}" for n, v in zip(names, self.iou)) \
-            + f"), accuracy {self.accuracy:.3f}"
-
-
 def evaluate(net, dataset, n=None, batch=16):
-    """Scores of `net` on the first `n` items of `dataset` (all by default); pixels labelled 255 do not count.
+    """The Confusion of `net` on the first `n` items of `dataset` (all by default): its .miou, .iou, .accuracy, ....
 
-    A class that is in neither truth nor prediction is left out of the mean; one that is in the prediction only
-    counts with IoU 0. ValueError where a mask holds a label that the net has no channel for.
+    Pixels labelled 255 do not count. ValueError where a mask holds a label that the net has no channel for.
     """
-    from torchmetrics.functional.classification import multiclass_confusion_matrix  # here: its import takes half a second
     n = len(dataset) if n is None else min(n, len(dataset))
     if n < 1:
         raise ValueError("There is nothing to score: the data set is empty or n is less than 1.")
-    confusion = 0
+    scores = None
     with _evaluating(net) as dev:
         for start in range(0, n, batch):
             images, masks = collate([dataset[i] for i in range(start, min(start + batch, n))])
-            logits = net(images.to(dev)).cpu()
-            classes = logits.shape[1]
-            _check_labels(masks, classes)       # so torchmetrics need not, and its own check misses some
-            confusion = confusion + multiclass_confusion_matrix(logits.argmax(1), masks, classes,
-                                                                ignore_index=IGNORE, validate_args=False)
-    right = confusion.diagonal().double()
-    iou = right / (confusion.sum(0) + confusion.sum(1) - right)     # 0 / 0 is NaN: the class is nowhere
-    return Scores(iou.nanmean().item(), tuple(iou.tolist()), (right.sum() / confusion.sum()).item(), confusion,
-                  tuple(getattr(dataset, "classes", ())))
-
-
-def distance_to_boundary(mask, cap=16):
-    """Each pixel's distance to the nearest pixel of another class: int64 like the mask, (N, H, W) or (H, W).
-
-    In pixels, diagonal steps as long as straight ones (Chebyshev): 1 beside the boundary, `cap` for `cap` and more,
-    0 where the mask is 255. Pixels labelled 255 belong to no class and make no boundary.
-    """
-    maps = (mask if mask.ndim == 3 else mask[None])[:, None].float()
-    ignored = maps == IGNORE
-    # Two classes lie within k px exactly when the k-fold 3x3 maximum of the labels differs from their minimum.
-    high, low = maps.masked_fill(ignored, -1), -maps.masked_fill(ignored, 256)
-    distance = torch.full_like(maps, cap, dtype=torch.int64)
-    for k in range(1, cap):
-        high, low = (F.max_pool2d(x, 3, stride=1, padding=1) for x in (high, low))
-        distance[(distance == cap) & (high != -low)] = k
-    return distance.masked_fill(ignored, 0).reshape(mask.shape)
-
-
-def errors_by_distance(pred, truth, cap=16):
-    """Share of wrong pixels at each distance from a class boundary of the truth: float (cap + 1,).
-
-    rates[d] is for pixels at distance d as distance_to_boundary has it, rates[cap] for all further in; NaN where
-    there is no such pixel, so rates[0] always. pred and truth are int64 (N, H, W) or (H, W).
-    """
-    if pred.shape != truth.shape:
-        raise ValueError(f"Prediction {tuple(pred.shape)} and truth {tuple(truth.shape)} must have the same shape.")
-    distance = distance_to_boundary(truth, cap).flatten()
-    wrong = (pred != truth).flatten()
-    labelled = distance > 0
-    pixels = torch.bincount(distance[labelled], minlength=cap + 1)
-    return torch.bincount(distance[labelled & wrong], minlength=cap + 1) / pixels
+            logits = net(images.to(dev))
+            scores = scores or Confusion(logits.shape[1], names=getattr(dataset, "classes", ()))
+            scores.update(logits.argmax(1), masks.to(dev))
+    return scores

@@ -20,7 +20,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_lib import data, models, plot, train, widgets
+from course_lib import data, metrics, models, plot, train, widgets
 from course_lib.checks.lesson_02 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
@@ -499,9 +499,9 @@ for depth in (4, 2):
 # With four halvings the network finds where an animal is, and loses antlers and legs. How far does each wrong pixel lie from the nearest boundary between two classes? To judge the numbers, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
-distance, rates = train.distance_to_boundary(truth), {}
+distance, rates = metrics.distance_to_boundary(truth), {}
 for name, answer in {"four halvings": guess[4], "background everywhere": torch.ones_like(truth)}.items():
-    rates[name], wrong = train.errors_by_distance(answer, truth), answer != truth
+    rates[name], wrong = metrics.errors_by_distance(answer, truth), answer != truth
     near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
     print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}", end="")
     print(f", a factor of {near / far:.1f}")
@@ -514,8 +514,7 @@ plot.error_density(rates)
 
 # %% tags=["demo", "experiment"]
 animal = truth != 1  # pet or its border
-inside = -F.max_pool2d(-F.pad(animal.float()[:, None], (2, 2, 2, 2), mode="replicate"), 5, stride=1)
-thick = F.max_pool2d(inside, 5, stride=1, padding=2)[:, 0] == 1
+thick = animal & ~metrics.thin(animal, size=5)
 
 
 def report(name, found):

@@ -17,7 +17,7 @@ SETUP = """
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from course_lib import data, models, plot, train, widgets
+from course_lib import data, losses, metrics, models, plot, train, widgets
 """
 
 

@@ -146,12 +146,13 @@ def test_students_modules_need_no_instructors_packages():
         "import sys\n"
         "class Block:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.split('.')[0] in {'nbgrader', 'jupytext', 'dask', 'distributed', 'nbconvert', 'nbformat', 'pytest'}:\n"
+        "        if name.split('.')[0] in {'nbgrader', 'jupytext', 'dask', 'distributed', 'nbconvert', 'nbformat', 'pytest',\n"
+        "                                  'torchmetrics', 'segmentation_models_pytorch'}:\n"
         "            raise ImportError('blocked: ' + name)\n"
         "sys.meta_path.insert(0, Block())\n"
         "import course_lib\n"
         "assert 'torch' not in sys.modules and 'numpy' not in sys.modules, 'import course_lib is not cheap'\n"
-        "from course_lib import data, models, plot, train, widgets\n"
+        "from course_lib import data, losses, metrics, models, plot, train, widgets\n"
         + "".join(f"import course_lib.checks.lesson_{n[:2]}\n" for n in LESSONS)
         + "assert not {'course_lib.grading', 'course_lib.build'} & set(sys.modules)\n"
     )

@@ -6,7 +6,7 @@ import re
 import pytest
 import torch
 
-from course_lib import data, models, train
+from course_lib import data, metrics, models, train
 
 from .conftest import LESSONS, ROOT, notebook
 
@@ -171,7 +171,7 @@ def experiment(run_notebook):
         train.fit(net, data.scenes("train", size=size, length=4000), steps=steps, seed=seed, curve=False)
         unseen = data.scenes("val", size=size, length=200)
         images, truth = data.stack(unseen, 200)
-        wrong, distance = train.predict(net, images) != truth, train.distance_to_boundary(truth)
+        wrong, distance = train.predict(net, images) != truth, metrics.distance_to_boundary(truth)
         scores = train.evaluate(net, unseen)
         results[seed] = (wrong[distance <= 3].float().mean().item(), wrong[distance > 3].float().mean().item(),
                          scores.miou, scores.iou[2])

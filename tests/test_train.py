@@ -10,10 +10,9 @@ import pytest
 import torch
 import torch.nn as nn
 
-from course_lib import train
+from course_lib import losses, train
 from course_lib.models import UNet
-from course_lib.train import (Batches, History, device, distance_to_boundary, errors_by_distance, evaluate, fit,
-                              precision, predict, scale, seed_everything)
+from course_lib.train import Batches, History, device, evaluate, fit, precision, predict, scale, seed_everything
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -152,6 +151,28 @@ def test_small_data_sets_and_workers():
         fit(there, Discs(jitter=True), steps=3, batch=4, workers=1).loss and same(here, there)
 
 
+def test_a_batch_without_labels_teaches_nothing_and_does_no_harm():
+    class SomeIgnored(Discs):
+        def __getitem__(self, i):
+            image, mask = super().__getitem__(i)
+            return image, mask if i % 3 == 0 else torch.full_like(mask, 255)
+    net = small()
+    history = fit(net, SomeIgnored(), steps=12, batch=1)
+    assert history.loss.count(0) == 8 and all(p.isfinite().all() for p in net.parameters())
+
+
+@pytest.mark.parametrize("loss", [losses.cross_entropy, losses.dice_loss, losses.focal_loss, losses.ce_dice])
+def test_every_loss_of_the_library_trains(loss):
+    net, data = small(), Discs()
+    history = fit(net, data, steps=40, batch=4, lr=1e-2, loss=loss)
+    assert sum(history.loss[-5:]) < 0.7 * sum(history.loss[:5]) and evaluate(net, data).miou > 0.7
+
+
+def test_the_default_loss_is_the_librarys_cross_entropy():
+    assert train.cross_entropy is losses.cross_entropy
+    assert fit(small(), Discs(), steps=3, batch=2).loss == fit(small(), Discs(), steps=3, batch=2, loss=losses.cross_entropy).loss
+
+
 def test_own_loss_and_frozen_weights():
     seen = []
 
@@ -183,7 +204,7 @@ def test_on_a_gpu():
     history = fit(net, Discs(), steps=60, batch=4, lr=1e-2)
     assert next(net.parameters()).device.type == device().type and history.loss[-1] < history.loss[0]
     assert predict(net, torch.rand(3, 3, 16, 16)).device.type == "cpu"
-    assert evaluate(net, Discs()).confusion.device.type == "cpu"
+    assert evaluate(net, Discs()).matrix.device.type == "cpu"
 
 
 def test_quiet_in_scripts(capfd):
@@ -289,7 +310,7 @@ def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path, monke
     (dict(fit=dict(lr=1e-2)), "was made with lr 0.003 and not 0.01"),
     (dict(fit=dict(seed=1)), "was made with seed 0 and not 1"),
     (dict(data=dict(length=13)), "was made with images 12 and not 13"),
-    (dict(fit=dict(loss=train.cross_entropy)), "was made with loss None and not cross_entropy"),
+    (dict(fit=dict(loss=losses.dice_loss)), "was made with loss cross_entropy and not dice_loss"),
 ])
 def test_a_checkpoint_of_something_else(tmp_path, change, message):
     path = tmp_path / "run.pt"
@@ -336,12 +357,12 @@ def test_a_damaged_checkpoint(tmp_path, content):
 # --- what can go wrong, in one sentence each
 
 def test_a_loss_that_is_no_number_stops():
-    class AllIgnored(Discs):
+    class Broken(Discs):
         def __getitem__(self, i):
             image, mask = super().__getitem__(i)
-            return image, torch.full_like(mask, 255)
+            return image / 0, mask
     with pytest.raises(FloatingPointError, match=r"The loss is nan at step 1; use a smaller lr than 0.003, and see"):
-        fit(small(), AllIgnored(), steps=2, batch=2)
+        fit(small(), Broken(), steps=2, batch=2)
     with pytest.raises(FloatingPointError, match="The loss is inf at step 3"):
         losses = iter([1, 1, float("inf")])
         fit(small(), Discs(), steps=9, batch=2, loss=lambda logits, masks: logits.mean() * 0 + next(losses))
@@ -369,12 +390,14 @@ def test_data_that_does_not_fit_the_net():
         def __getitem__(self, i):
             return super().__getitem__(i)[0], dict(boxes=torch.zeros(0, 4))
     for call in (lambda d: fit(small(), d, steps=1, batch=2), lambda d: evaluate(small(), d)):
-        with pytest.raises(ValueError, match=r"hold label 2, and a net with 2 classes knows 0 to 1 \(and 255"):
+        with pytest.raises(ValueError, match=r"hold label 2, and 2 classes are 0 to 1 \(and 255"):
             call(Three())
         with pytest.raises(ValueError, match=r"data set gives a dict; ask for one target, such as scenes\(target"):
             call(Boxes())
     with pytest.raises(ValueError, match=r"logits of \(8, 8\) for masks of \(16, 16\)"):
         fit(nn.Conv2d(3, 2, 1, stride=2), Discs(), steps=1, batch=2)
+    with pytest.raises(ValueError, match=r"Prediction \(8, 8, 8\) and truth \(8, 16, 16\) must have the same shape"):
+        evaluate(nn.Conv2d(3, 2, 1, stride=2), Discs(), n=8)
     with pytest.raises(ValueError, match="The data set is empty"):
         fit(small(), Discs(length=0), steps=1)
     with pytest.raises(ValueError, match="There is nothing to score"):
@@ -435,80 +458,25 @@ def test_evaluate_against_counting(only_truth, only_pred, ignored):
     logits = nn.functional.one_hot(pred, 4).permute(0, 3, 1, 2).float()
     scores = evaluate(nn.Identity(), Fixed(logits, truth))
     iou, accuracy = brute_force(pred, truth, 4)
-    assert scores.iou == pytest.approx(iou, nan_ok=True) and scores.accuracy == pytest.approx(accuracy)
+    assert scores.iou.tolist() == pytest.approx(iou, nan_ok=True) and scores.accuracy == pytest.approx(accuracy)
     present = [v for v in iou if v == v]
     assert scores.miou == pytest.approx(sum(present) / len(present))
-    assert scores.confusion.dtype == torch.int64 and scores.confusion.sum() == (truth != 255).sum()
-    assert scores.confusion[only_truth[0], only_pred[-1]] == ((truth == only_truth[0]) & (pred == only_pred[-1])).sum()
+    assert scores.matrix.sum() == (truth != 255).sum()
 
-    from torchmetrics.functional.classification import multiclass_jaccard_index
+    from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_jaccard_index
+    assert torch.equal(scores.matrix, multiclass_confusion_matrix(pred, truth, 4, ignore_index=255))
     assert scores.miou == pytest.approx(multiclass_jaccard_index(pred, truth, 4, ignore_index=255).item(), rel=1e-5)
     part = evaluate(nn.Identity(), Fixed(logits, truth), n=7)
-    assert part.iou == pytest.approx(brute_force(pred[:7], truth[:7], 4)[0], nan_ok=True)
+    assert part.iou.tolist() == pytest.approx(brute_force(pred[:7], truth[:7], 4)[0], nan_ok=True)
 
 
 def test_nothing_labelled_is_no_score():
     scores = evaluate(nn.Identity(), Fixed(torch.rand(2, 3, 4, 4), torch.full((2, 4, 4), 255)))
-    assert scores.miou != scores.miou and scores.accuracy != scores.accuracy and all(v != v for v in scores.iou)
+    assert scores.miou != scores.miou and scores.accuracy != scores.accuracy and scores.iou.isnan().all()
 
 
 def test_scores_name_the_classes():
     net, data = small(), Discs()
     scores = evaluate(net, data, n=5)
-    assert scores.classes == ("ground", "disc") and len(scores.iou) == 2 and net.training
+    assert scores.names == ("ground", "disc") and len(scores.iou) == 2 and net.training
     assert repr(scores).startswith(f"mIoU {scores.miou:.3f} (ground {scores.iou[0]:.2f}, disc ")
-
-
-# --- distances
-
-def brute_distance(mask, cap):
-    height, width = mask.shape
-    out = torch.zeros_like(mask)
-    labelled = [(y, x) for y in range(height) for x in range(width) if mask[y, x] != 255]
-    for y, x in labelled:
-        others = [max(abs(y - v), abs(x - u)) for v, u in labelled if mask[v, u] != mask[y, x]]
-        out[y, x] = min([cap, *others])
-    return out
-
-
-@pytest.mark.parametrize("case", range(6))
-def test_distance_against_searching(case):
-    g = torch.Generator().manual_seed(case)
-    coarse = torch.randint(0, 3, (1, 3, 4), generator=g)
-    mask = coarse.repeat_interleave(4, 1).repeat_interleave(3, 2)
-    if case % 2:
-        mask[torch.rand(mask.shape, generator=g) < 0.3] = 255
-    if case == 4:
-        mask[:, :, 3:8] = 255                   # classes apart, with nothing but unlabelled pixels between
-    kept = mask.clone()
-    for cap in (1, 3, 8):
-        found = distance_to_boundary(mask, cap)
-        assert found.dtype == torch.int64 and torch.equal(mask, kept)
-        assert torch.equal(found, torch.stack([brute_distance(m, cap) for m in mask]))
-        assert torch.equal(distance_to_boundary(mask[0], cap), found[0])
-
-
-def test_distance_from_one_straight_edge():
-    mask = torch.zeros(5, 9, dtype=torch.int64)
-    mask[:, 4:] = 1
-    assert distance_to_boundary(mask)[2].tolist() == [4, 3, 2, 1, 1, 2, 3, 4, 5]
-    assert distance_to_boundary(mask, cap=3)[0].tolist() == [3, 3, 2, 1, 1, 2, 3, 3, 3]
-    assert (distance_to_boundary(torch.zeros_like(mask)) == 16).all()
-
-
-def test_errors_by_distance():
-    truth = torch.zeros(1, 8, 8, dtype=torch.int64)
-    truth[:, :, 4:] = 1
-    pred = truth.clone()
-    pred[:, :, 4] = 0                           # the edge one pixel too far right: half of the pixels at distance 1
-    pred[:, 0, 0] = 1                           # one of 16 at distance 4
-    rates = errors_by_distance(pred, truth, cap=6)
-    assert rates.shape == (7,) and rates[0].isnan() and rates[5:].isnan().all()
-    assert rates[1:5].tolist() == pytest.approx([0.5, 0, 0, 1 / 16])
-    assert errors_by_distance(pred, truth, cap=3)[1:].tolist() == pytest.approx([0.5, 0, 1 / 32])
-
-    truth[:, :, 4] = 255                        # unlabelled pixels are never wrong
-    assert errors_by_distance(pred, truth, cap=6)[1:4].nansum() == 0
-    assert errors_by_distance(pred[0], truth[0]).shape == (17,)
-    with pytest.raises(ValueError, match=r"Prediction \(1, 8, 8\) and truth \(8, 8\) must have the same shape."):
-        errors_by_distance(pred, truth[0])

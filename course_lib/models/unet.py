@@ -15,23 +15,23 @@ After Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical 
 changes that are now usual: convolutions are padded, so that the logits have the size of the image (the original turns
 572 pixels into 388), and each is followed by batch normalisation.
 """
-from typing import NamedTuple
-
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
+
+from .errors import check_choice, check_counts, check_images
 
 UPSAMPLES = ("transposed", "bilinear", "pixel_shuffle", "nearest")
 SKIPS = ("concat", "add", "none", "zero")
 
 
 class DoubleConv(nn.Sequential):
-    """Twice: 3x3 convolution, batch normalisation, ReLU. (B, in, H, W) -> (B, out, H, W)."""
+    """Twice: 3x3 convolution, batch normalisation, ReLU. (B, in, H, W) -> (B, out, H/stride, W/stride), rounded up."""
 
-    def __init__(self, in_channels, out_channels):
+    def __init__(self, in_channels, out_channels, stride=1):
         super().__init__(
             # No bias: batch normalisation subtracts the mean, and any bias with it.
-            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+            nn.Conv2d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(inplace=True),
             nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
@@ -98,12 +98,9 @@ class EncoderDecoder(nn.Module):
 
     def __init__(self, classes=3, in_channels=3, base=16, depth=4, upsample="transposed", skip="none"):
         super().__init__()
-        for name, value in dict(classes=classes, in_channels=in_channels, base=base, depth=depth).items():
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, not {value!r}.")
-        for name, value, choices in (("upsample", upsample, UPSAMPLES), ("skip", skip, SKIPS)):
-            if value not in choices:
-                raise ValueError(f"{name} must be one of {', '.join(choices)}, not {value!r}.")
+        check_counts(classes=classes, in_channels=in_channels, base=base, depth=depth)
+        check_choice("upsample", upsample, UPSAMPLES)
+        check_choice("skip", skip, SKIPS)
         self.in_channels, self.depth = in_channels, depth
         channels = [base * 2**level for level in range(depth)]
         self.encoder = nn.ModuleList(DoubleConv(i, o) for i, o in zip([in_channels] + channels, channels))
@@ -134,11 +131,7 @@ class EncoderDecoder(nn.Module):
 
     def _check(self, x):
         """Say in one sentence what the convolutions would say in three."""
-        if x.ndim != 4 or x.shape[1] != self.in_channels:
-            raise ValueError(f"The network takes images as (B, {self.in_channels}, H, W), not {tuple(x.shape)}"
-                             + ("; image[None] makes a batch of one image." if x.ndim == 3 else "."))
-        if not x.is_floating_point():
-            raise ValueError(f"The network takes floating-point images, not {x.dtype}; image.float() / 255 makes them so.")
+        check_images(x, self.in_channels)
         least = 2**self.depth
         height, width = x.shape[-2:]
         if height < least or width < least:
@@ -154,63 +147,3 @@ class UNet(EncoderDecoder):
 
     def __init__(self, classes=3, in_channels=3, base=16, depth=4, upsample="transposed", skip="concat"):
         super().__init__(classes, in_channels, base, depth, upsample, skip)
-
-
-class Stage(NamedTuple):
-    """What one stage of a network puts out: its map's channels, height and width, and the stage's own parameters."""
-
-    name: str
-    channels: int
-    height: int
-    width: int
-    parameters: int
-    kind: str       # "input", "encoder", "bottleneck", "decoder" or "head"
-
-
-def trace(net, shape=(1, 3, 128, 128)):
-    """The stages of a network for a batch of this shape, in data-flow order, input first: a list of Stage.
-
-    Measured, not computed by formula: forward hooks record what the network does. It runs on the meta device, where
-    tensors have shapes but no values, so a large network costs nothing, and neither weights nor mode change.
-    A network without `.stages` is traced by its direct children.
-    """
-    named = getattr(net, "stages", None) or list(net.named_children())
-    found = [Stage("input", *shape[1:], 0, "input")]
-
-    def record(name, module):
-        def hook(_module, _inputs, output):
-            channels, height, width = (*output.shape[1:], 1, 1)[:3]
-            kind = name.split()[0]
-            if kind not in ("encoder", "bottleneck", "decoder", "head"):    # not ours: tell by how the map changes
-                last = found[-1]
-                kind = "decoder" if last.kind == "decoder" or height > last.height else "encoder"
-            found.append(Stage(name, channels, height, width, count_parameters(module), kind))
-        return module.register_forward_hook(hook)
-
-    hooks = [record(name, module) for name, module in named]
-    modes = [(module, module.training) for module in net.modules()]
-    try:
-        net.eval()                              # batch normalisation then takes a batch of one, and keeps its averages
-        weights = {name: value.to("meta") for name, value in net.state_dict().items()}
-        dtype = next((p.dtype for p in net.parameters()), torch.float32)
-        with torch.no_grad():
-            torch.func.functional_call(net, weights, (torch.empty(shape, dtype=dtype, device="meta"),))
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in modes:
-            module.training = mode
-    return found
-
-
-def count_parameters(net):
-    """How many numbers the network learns (running means and variances are not learned)."""
-    return sum(p.numel() for p in net.parameters())
-
-
-def activation_bytes(net, shape=(1, 3, 128, 128)):
-    """Bytes of all stages' outputs at float32 for a batch of this shape.
-
-    What skips make the network keep, and a lower bound for training, which also keeps the maps inside each stage.
-    """
-    return sum(4 * shape[0] * s.channels * s.height * s.width for s in trace(net, shape)[1:])

@@ -1,0 +1,16 @@
+"""The networks of the course, each in a file that reads from top to bottom, and what measures them."""
+from .backbone import Backbone, ResNetBackbone, dilate
+from .deeplab import ASPP, DeepLab
+from .fcn import FCN, Classifier, bilinear_kernel, refine
+from .pspnet import PSPNet, PyramidPooling
+from .shapes import Stage, activation_bytes, count_parameters, trace
+from .unet import SKIPS, UPSAMPLES, DoubleConv, EncoderDecoder, UNet, Up, upsampling
+
+__all__ = [
+    "Backbone", "ResNetBackbone", "dilate",
+    "ASPP", "DeepLab",
+    "FCN", "Classifier", "bilinear_kernel", "refine",
+    "PSPNet", "PyramidPooling",
+    "Stage", "activation_bytes", "count_parameters", "trace",
+    "SKIPS", "UPSAMPLES", "DoubleConv", "EncoderDecoder", "UNet", "Up", "upsampling",
+]

@@ -1,0 +1,64 @@
+"""What a network's stages put out, and what it costs: measured on the network, not computed by formula."""
+from typing import NamedTuple
+
+import torch
+
+
+class Stage(NamedTuple):
+    """What one stage of a network puts out: its map's channels, height and width, and the stage's own parameters."""
+
+    name: str
+    channels: int
+    height: int
+    width: int
+    parameters: int
+    kind: str       # "input", "encoder", "bottleneck", "decoder" or "head"
+
+
+def trace(net, shape=(1, 3, 128, 128)):
+    """The stages of a network for a batch of this shape, in data-flow order, input first: a list of Stage.
+
+    Measured, not computed by formula: forward hooks record what the network does. It runs on the meta device, where
+    tensors have shapes but no values, so a large network costs nothing, and neither weights nor mode change.
+    A network without `.stages` is traced by its direct children.
+    """
+    named = getattr(net, "stages", None) or list(net.named_children())
+    found = [Stage("input", *shape[1:], 0, "input")]
+
+    def record(name, module):
+        def hook(_module, _inputs, output):
+            channels, height, width = (*output.shape[1:], 1, 1)[:3]
+            kind = getattr(module, "kind", name.split()[0])
+            if kind not in ("encoder", "bottleneck", "decoder", "head"):    # not ours: tell by how the map changes
+                last = found[-1]
+                kind = "decoder" if last.kind == "decoder" or height > last.height else "encoder"
+            found.append(Stage(name, channels, height, width, count_parameters(module), kind))
+        return module.register_forward_hook(hook)
+
+    hooks = [record(name, module) for name, module in named]
+    modes = [(module, module.training) for module in net.modules()]
+    try:
+        net.eval()                              # batch normalisation then takes a batch of one, and keeps its averages
+        weights = {name: value.to("meta") for name, value in net.state_dict().items()}
+        dtype = next((p.dtype for p in net.parameters()), torch.float32)
+        with torch.no_grad():
+            torch.func.functional_call(net, weights, (torch.empty(shape, dtype=dtype, device="meta"),))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes:
+            module.training = mode
+    return found
+
+
+def count_parameters(net):
+    """How many numbers the network learns (running means and variances are not learned)."""
+    return sum(p.numel() for p in net.parameters())
+
+
+def activation_bytes(net, shape=(1, 3, 128, 128)):
+    """Bytes of all stages' outputs at float32 for a batch of this shape.
+
+    What skips make the network keep, and a lower bound for training, which also keeps the maps inside each stage.
+    """
+    return sum(4 * shape[0] * s.channels * s.height * s.width for s in trace(net, shape)[1:])
