@@ -8,10 +8,11 @@ import numpy as np
 from matplotlib.patches import Patch
 
 from .diagrams import field, overlap, shape_flow, taps
+from .dilation import coverage
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
 
-__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
+__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "coverage", "error_density", "field", "grid", "legend", "overlap", "overlay",
            "palette", "shape_flow", "taps"]
 
 

@@ -9,9 +9,6 @@ import torch.nn.functional as F
 from .values import kind
 from .lesson_05_rates import _draw_maps, check
 
-EPS = (1 + 1e-5) ** 0.5  # what a fresh batch normalisation divides by in evaluation mode
-
-
 # --- strides traded for dilation ----------------------------------------------------------------------------
 
 trade_stride = check.exercise(
@@ -154,13 +151,13 @@ def _(t):
                    f"got {kind(got)} A 3 × 3 layer of dilation r keeps the size with a padding of r.")
 
 
-@trade_stride.part("the old map, at every second (fourth, …) place", 0.75)
+@trade_stride.part("the old map, at every second (fourth, …) place", 1)
 def _(t):
     for strides, stride, lost in (((2, 1, 2, 1), 2, 2), ((2, 2, 1, 2, 1), 2, 4), ((2, 1, 2, 2, 1), 1, 8)):
         _trade_part(t, lambda m, lost=lost: m[:, :, ::lost, ::lost], strides, stride, (t.random.randint(18, 23), 24))
 
 
-@trade_stride.part("the cells between, and nothing but the weights given", 0.5)
+@trade_stride.part("the cells between, and nothing but the weights given", 0.75)
 def _(t):
     _trade_part(t, lambda m: m, (2, 2, 1, 2, 1), 2, (17, t.random.randint(18, 24)))
     _trade_part(t, lambda m: m, (1, 2, 1), 2, (12, 13))
@@ -258,7 +255,7 @@ def _pyramid(t, stride, rates, channels=3, width=4):
 
 def _five(x, small, large, rates):
     """What the five branches make of x, before ReLU, with the same two kernels in all."""
-    maps = [F.conv2d(x, small) / EPS, *(F.conv2d(x, large, padding=r, dilation=r) / EPS for r in rates)]
+    maps = [F.conv2d(x, small), *(F.conv2d(x, large, padding=r, dilation=r) for r in rates)]
     return maps + [F.conv2d(x.mean((2, 3), keepdim=True), small).expand(-1, -1, *x.shape[2:])]
 
 
@@ -268,24 +265,21 @@ def _branches_part(t, numbers, stride, rates, size):
     maps = [m.relu() for m in _five(x, small, large, rates)]
     for number in numbers:
         got, want = t.run(branch(number), x), maps[number]
+        got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
         known = [(m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.") for i, m in enumerate(maps) if i != number]
         if 0 < number < 4:
             wrong = [(r, f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the rate should be "
                          f"{rates[number - 1]}.") for r in [stride * rates[number - 1]]]
             wrong += [(1, f"The taps are next to each other here; they should stand {rates[number - 1]} cells apart.")]
-            known += [(F.conv2d(x, large, padding=r, dilation=r).div(EPS).relu(), text) for r, text in wrong]
+            known += [(F.conv2d(x, large, padding=r, dilation=r).relu(), text) for r, text in wrong]
         if number == 4:
-            known.append((maps[4] / EPS, "The average is normalised here; leave batch normalisation out of this branch."))
             known.append((F.conv2d(x, small).relu(), "This reads the map itself; average it over all its places first."))
             top = x.amax((2, 3), keepdim=True)
             known.append((F.conv2d(top, small).relu().expand(maps[4].shape), "This takes the largest value of the map; take the average."))
             known.append((F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
                           "This averages after the convolution and ReLU; average the map first."))
-        bare = _five(x, small, large, rates)[number]
-        known.append((bare, "There is no ReLU in this branch."))
-        known.append(((bare * EPS).relu(), "There is no batch normalisation in this branch.") if number < 4 else (bare * 0, "It is silent."))
         given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
-        t.close(got, want, given, known, tolerance=2e-5, picture=_draw_maps)
+        t.close(got, want, given, known, picture=_draw_maps)
 
 
 @build_aspp.part("(B, width, H, W), for a map of any size", 0.5)
@@ -313,37 +307,33 @@ def _(t):
         _branches_part(t, (1, 2, 3), stride, t.random.choice([(2, 3, 5), (1, 4, 6)]), (13, t.random.randint(11, 14)))
 
 
-@build_aspp.part("batch normalisation and ReLU in the branches, none after the mixing", 0.5)
+@build_aspp.part("batch normalisation and ReLU in the branches, nothing after the mixing", 0.5)
 def _(t):
-    rates = (1, 2, 3)
-    branch, what, small, large = _pyramid(t, 8, rates)
+    branch, what, *_ = _pyramid(t, 8, (1, 2, 3))
     x = t.tensor(2, 3, 8, 9)
     for number in range(5):
         net = branch(number)
-        low = t.run(net, x)
-        if not isinstance(low, torch.Tensor):
-            t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(low)}")
-        if low.min() < -1e-6:
-            t.fail(f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU is missing in it, and without one it is a straight line.")
-        if number == 4:
-            continue
-        net.train()
-        one, ten = t.run(net, x), t.run(net, 10 * x)
+        for mode in ("evaluation", "training"):
+            net.train(mode == "training")
+            one, ten = t.run(net, x), t.run(net, 10 * x)
+            if not isinstance(one, torch.Tensor):
+                t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(one)}")
+            if one.min() < -1e-6:
+                t.fail(f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut them off; without one "
+                       "the branch is a straight line.")
         net.eval()
-        if not torch.allclose(one, ten, rtol=1e-2, atol=1e-2):
+        steady = torch.allclose(one, ten, rtol=1e-2, atol=1e-2)
+        if number < 4 and not steady:
             t.fail(f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other values. "
                    "Batch normalisation, before the ReLU, would take the factor out again.")
-    with torch.no_grad():
-        for p in branch(0).parameters():
-            if p.dim() == 4 and p.shape[1] == 20:
-                p.neg_()
-    if t.run(branch.__closure__ and _negated(branch), x).min() >= 0:
+        if number == 4 and steady:
+            t.fail(f"For {what}: the average is normalised too. It has one value a picture and channel; leave batch normalisation out of this branch.")
+    if t.run(_negated(branch(0)), x).min() >= 0:
         t.fail(f"For {what}: the module puts out nothing below 0. After the mixing convolution comes nothing.")
 
 
-def _negated(branch):
-    """The first branch alone, times −1: below 0 unless a ReLU follows the mixing."""
-    net = branch(0)
+def _negated(net):
+    """Let the mixing convolution pass on -1 times what it passed on: below 0, unless a ReLU follows it."""
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() == 4 and p.shape[1] == 5 * p.shape[0]:
@@ -405,11 +395,11 @@ def _(t):
     _set(net, dict(zip(shapes, (thin, mix, head))))
     maps = t.tensor(2, fine, 9, 12), t.tensor(2, coarse, 3, 4)
 
-    def value(relu=True, norm=EPS, swap=False, last=False, **resize):
+    def value(relu=True, swap=False, last=False, **resize):
         bend = F.relu if relu else (lambda v: v)
         grown = F.interpolate(maps[1], size=(9, 12), **{"mode": "bilinear", "align_corners": False, **resize})
-        parts = [bend(F.conv2d(maps[0], thin) / norm), grown]
-        y = F.conv2d(bend(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1) / norm), head)
+        parts = [bend(F.conv2d(maps[0], thin)), grown]
+        y = F.conv2d(bend(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1)), head)
         return y.relu() if last else y
 
     known = [
@@ -417,19 +407,27 @@ def _(t):
         (value(mode="nearest", align_corners=None), "The coarse map is enlarged by nearest; use bilinear."),
         (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
         (value(relu=False), "There is no ReLU after the convolutions."),
-        (value(norm=1), "There is no batch normalisation after the convolutions."),
         (value(last=True), "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution."),
     ]
     given = f"{what}, a fine map of 9 × 12 and a coarse one of 3 × 4"
-    t.close(t.run(net, list(maps)), value(), given, known, tolerance=2e-6 if False else 2e-5, picture=_draw_maps)
+    t.close(t.run(net, list(maps)), value(), given, known, picture=_draw_maps)
 
 
-@build_decoder.part("every weight learns", 0.25)
+@build_decoder.part("batch normalisation, and every weight learns", 0.25)
 def _(t):
-    net, _ = _decoder(t, 5, 6, 2, 3)
-    gradients = t.weight_gradients(net.train(), [t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2)])
-    if len([g for g in gradients.values() if g is not None and g.dim() == 4]) < 3:
-        t.fail("Fewer than three convolutions learn. Is each of them made in `__init__`, kept as an attribute, and used in `forward`?")
+    net, what = _decoder(t, 5, 6, 2, 3)
+    shapes = (2, 5, 1, 1), (6, 8, 3, 3), (3, 6, 1, 1)
+    _expect_weights(t, net, what, dict.fromkeys(shapes, 1))
+    maps, kernels = [t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2)], [t.tensor(*s) for s in shapes]
+    net.train()
+    _set(net, dict(zip(shapes, kernels)))
+    one = t.run(net, maps)
+    for i, name in enumerate(("1 × 1 convolution that thins the fine map", "3 × 3 convolution")):
+        _set(net, dict(zip(shapes, [10 * k if i == j else k for j, k in enumerate(kernels)])))
+        if not torch.allclose(t.run(net, maps), one, rtol=1e-2, atol=1e-2):
+            t.fail(f"For {what}: in training, weights ten times as large in the {name} change the logits. "
+                   "Batch normalisation after it would take the factor out again.")
+    gradients = t.weight_gradients(net, maps)
     silent = [name for name, g in gradients.items() if g is None or g.dim() == 4 and not g.any()]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")
