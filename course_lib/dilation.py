@@ -54,15 +54,20 @@ def coverage(stacks, title="", columns=4):
     rows, cell = -(-len(stacks) // columns), min(3.0, (WIDTH - 0.5) / columns - 0.25)
     top = 0.45 if title else 0.05
     width = max(columns * (cell + 0.25) + 0.5, 6.4)
-    figure = sheet(width, top + rows * (cell + 0.75) + 0.35, title)
+    figure = sheet(width, top + rows * (cell + 0.55) + 0.7, title)
     left, said = (width - columns * (cell + 0.25) + 0.25) / 2, []
     for i, (rates, way) in enumerate(zip(stacks, ways)):
         row, column = divmod(i, columns)
-        ax = axes_at(figure, left + column * (cell + 0.25), 0.6 + (rows - 1 - row) * (cell + 0.75), cell, cell)
+        ax = axes_at(figure, left + column * (cell + 0.25), 0.82 + (rows - 1 - row) * (cell + 0.55), cell, cell)
         share = _draw(ax, np.outer(way, way), side)
+        ends = max(map(len, ways)) // 2
+        ax.set_xticks([-ends, 0, ends] if row == rows - 1 else [])
+        ax.set_yticks([-ends, 0, ends] if column == 0 else [])
+        ax.tick_params(length=2, pad=2)
         many = "all of it seen" if share == 1 else f"{100 * share:.3g} % seen"
         ax.set_title(f"{'rate' if len(rates) == 1 else 'rates'} {', '.join(map(str, rates))}\nfield {len(way)}: {many}", fontsize=10)
         said.append(f"rates {', '.join(map(str, rates))}: field {len(way)}, {many}")
+    figure.text(0.5, 0.42 / figure.get_figheight(), "pixels from the output pixel (+)", ha="center", fontsize=9)
     handles = [Patch(facecolor=BLUE, label="seen (darker: by more ways)"), Patch(facecolor="white", edgecolor=GREY, label="hole"),
                Patch(facecolor=PALE, edgecolor=GREY, label="outside"), Patch(fill=False, edgecolor=VERMILLION, label="field")]
     figure.legend(handles=handles, loc="lower center", ncols=4, frameon=False, handlelength=1.3)
@@ -83,8 +88,5 @@ def _draw(ax, ways, side):
     ax.add_patch(Rectangle((-wide / 2, -wide / 2), wide, wide, fill=False, edgecolor=VERMILLION, linewidth=1.5))
     ax.plot(0, 0, "+", color=VERMILLION, markersize=6, markeredgewidth=1.5)
     ax.set(xlim=(low, high), ylim=(high, low))
-    ticks = [-(wide // 2), 0, wide // 2]
-    ax.set_xticks(ticks)
-    ax.set_yticks(ticks)
     ax.spines[:].set(visible=True, color=GREY, linewidth=0.6)
     return float(np.mean(ways > 0))

@@ -93,11 +93,11 @@ except NotImplementedError:
 plot.grid([picture, *edges], ["the picture", "rate 1", "rate 4", "rate 8"], title="Left minus right, at three rates")
 
 # %% [markdown] statement="field_and_coverage" minutes=7 level=2
-# At rate 1 the kernel answers to fine edges. At rate 8 it compares places 16 pixels apart, and its answer is just as fine a map. (Each outline comes twice: once for each of the two outer columns of taps.)
+# At rate 1 the kernel answers to fine edges. At rate 8 it compares places 16 pixels apart, and still gives a map of full size. But look at the drops of water: each comes back six times, once for every tap that is not 0. Between its taps the kernel sees nothing. (The bands at the sides come from the zeros outside.)
 #
 # ## 2 · The dilation sweep
 #
-# Stack such layers. By lesson 02 each adds its *r*(*k* − 1), here 2*r*. Four layers at rates 1, 2, 4, 8 add 2 + 4 + 8 + 16 to the first pixel. But a field is only a frame. Measure what is seen inside it.
+# Stack such layers. By lesson 02 each adds *r*(*k* − 1) to the field, here 2*r*. Four layers at rates 1, 2, 4, 8 add 2 + 4 + 8 + 16 to the pixel itself. But a field is only a frame. Measure what is seen inside it.
 #
 # ### The field, and the share of it that is seen
 #
@@ -131,7 +131,7 @@ check.field_and_coverage(field_and_coverage) & check.field_and_coverage(field_an
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the sweep. Each row is a stack of four 3 × 3 layers of 16 channels, run on a map of 48 × 48. The fields are measured by your function.
+# Now the sweep. Each row is a stack of four 3 × 3 layers of 16 channels, run on a map of 40 × 40. The fields are measured by your function.
 
 # %%
 def layers(rates, stride=1, channels=16):
@@ -148,13 +148,13 @@ for rates in ([1, 1, 1, 1], [1, 1, 2, 2], [1, 2, 4, 4], [1, 2, 4, 8], [3, 3, 3, 
     except NotImplementedError:
         field, share = len(dilation.paths(rates)), (dilation.paths(rates) > 0).mean() ** 2
     net = layers(rates)
-    h, w = net(torch.rand(1, 3, 48, 48)).shape[2:]
+    h, w = net(torch.rand(1, 3, 40, 40)).shape[2:]
     print(f"{str(rates):12}{models.count_parameters(net):9,}{f'{h} × {w}':>10}{field:7}{share:8.1%}")
-h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
+h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 40, 40)).shape[2:]
 print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
 
 # %% [markdown]
-# Same weights, same map; the field grows from 9 to 31. Only the strided stack gets as far with as few layers, and it keeps 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
+# Same weights, same map; the field grows from 9 to 31. Only the strided stack gets as far with as few layers, and it keeps 9 of 1,600 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
 #
 # ## 3 · Holes
 #
@@ -166,7 +166,7 @@ def growing(r1, r2, r3, r4):
     return plot.coverage([rates[:n] for n in (1, 2, 3, 4)], "The field after one, two, three and four layers")
 
 
-widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 20) for i, value in enumerate((1, 2, 5, 9), 1)})
+widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i, value in enumerate((1, 2, 5, 9), 1)})
 
 # %% [markdown]
 # Holes have a name, **gridding**. At rates 2, 2, 2, 2 an output pixel sees only every second row and column. Its neighbour sees only the others. The two share not one input pixel, so nothing makes their labels agree, and predictions come out in a grid.
@@ -275,22 +275,22 @@ check.schedule(schedule) & check.schedule(schedule, seed=50329)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Do holes hurt, or are they a puzzle for mathematicians? Here is a task in which only context can tell. Every scene has one grey disc. Its class is the colour of a small marker, 10 pixels away in some direction. Below is one scene, as one pixel of the disc (the cross) sees it through four stacks. What it can't see is white.
+# Do holes hurt, or are they a puzzle for mathematicians? Here is a task in which only context can tell. Every scene has one grey disc. Its class is the colour of a small marker, 10 pixels away in some direction. Below is one scene, as the pixel in the middle of the disc sees it through four stacks. What it can't see is black.
 
 # %% tags=["demo"]
-scene, mask = markers.Markers(length=1)[0]
+scene, mask = markers.Markers(length=40)[SCENE]
 row, column = (mask != 255).nonzero().float().mean(0).int().tolist()
 views = [scene]
 for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
-    views.append(torch.where(dilation.seen(rates, mask.shape, row, column), scene, torch.ones(())))
+    views.append(torch.where(dilation.seen(rates, mask.shape, row, column), scene, torch.zeros(())))
 plot.grid(views, ["the scene", "1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"], columns=5,
           title="What the middle of the disc sees through four stacks")
 
 # %% [markdown]
-# A stack whose pixel does not see the marker can only guess, and is right half the time. So you can say before any training how well each stack can do: count the disc's pixels from which the marker is seen, and add half of the rest. Then train all five, with the same size, weights and steps.
+# A pixel that does not see the marker can only guess, and is right half the time. So before any training you can say how well each stack may do: the share of the disc's pixels from which the marker is seen, and half of the rest. Then train five networks, with the same size, weights and steps.
 
 # %% tags=["demo", "experiment"]
-size, steps = train.scale(cpu=(48, 200), gpu=(48, 1000))
+size, steps = train.scale(cpu=(40, 240), gpu=(40, 1000))
 scenes, unseen = markers.Markers(length=2000, size=size), markers.Markers(length=200, size=size, seed=1)
 images, truth = data.stack(unseen, 200)
 disc = truth != 255
@@ -302,12 +302,12 @@ for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 4], [1, 2, 4, 8], [3, 3, 3, 
     best = 0.5 + 0.5 * (view[:, 0] > 0)[disc].float().mean()
     torch.manual_seed(0)
     net = nn.Sequential(layers(rates), nn.Conv2d(16, 2, 1))
-    train.fit(net, scenes, steps=steps, curve=False, title=str(rates))
+    train.fit(net, scenes, steps=steps, lr=2e-3, curve=False, title=str(rates))
     right = (train.predict(net, images) == truth)[disc].float().mean()
     print(f"{rates}: {right:.2f} of the discs' pixels are right; at most {best:.2f} to be expected")
 
 # %% [markdown]
-# Accuracy climbs with the field. At 1, 2, 4, 8 it reaches all, and at 1, 1, 1, 1 it stays at chance. With a field just as wide, 3, 3, 3, 6 loses about what its holes cost it: the marker is 2 × 2 pixels, and the comb of every third pixel hits it from four places in nine. No training can mend that; the pixel has not seen it.
+# Accuracy climbs with the field, from chance at 1, 1, 1, 1 to every pixel at 1, 2, 4, 8. With a field just as wide, 3, 3, 3, 6 falls into its own holes. The marker is 2 × 2 pixels, and a comb of every third pixel hits it from four places in nine. Longer training can't mend that: the pixel has not seen it.
 #
 # ## 4 · Trade a stride for a rate
 #
