@@ -1,183 +1,12 @@
-"""Checks of lesson 05, the parts of DeepLab: strides traded, ASPP, the decoder; `check` holds those of the rates, too."""
-
-import copy
+"""Checks of lesson 05, the parts of DeepLab: ASPP and the decoder; `check` holds those of rates and strides, too."""
 
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .values import kind
+from . import lesson_05_strides  # noqa: F401  adds its exercise to `check`
 from .lesson_05_rates import _draw_maps, check
-
-# --- strides traded for dilation ----------------------------------------------------------------------------
-
-trade_stride = check.exercise(
-    "trade_stride",
-    hints=(
-        "Walk through the layers once, from the input on, with two numbers in mind: the stride that the map has so far, and how many "
-        "times finer it is than in the net given.",
-        "A strided layer that keeps its stride makes the first number grow. One that loses it makes the second grow, but only for the layers "
-        "after it: it still reads the map that it always read. Every later layer takes the second number as its dilation.",
-        "Start from `copy.deepcopy(net)`. At each `nn.Conv2d`: set its dilation to the second number, and its padding to that times "
-        "(k − 1)/2; then, if its stride of 2 would lead beyond `output_stride`, set the stride to 1 and double the second number.",
-    ),
-    own_work={name: "This calls a finished conversion. Write it: it is a walk through the layers with two numbers."
-              for name in ("dilate", "DeepLab", "replace_stride_with_dilation", "_dilate")},
-)
-
-
-def _net(t, strides, kernels=None, norm=False):
-    """A small net of given strides, in evaluation mode: nn.Sequential of Conv2d, BatchNorm2d where asked, and ReLU."""
-    layers, channels = [], 2
-    for i, stride in enumerate(strides):
-        k, out = (kernels or [3] * len(strides))[i], 3 + i % 2
-        conv = nn.Conv2d(channels, out, k, stride=stride, padding=k // 2)
-        with torch.no_grad():
-            conv.weight.copy_(t.tensor(out, channels, k, k) * (2 / (channels * k * k)) ** 0.5)
-            conv.bias.copy_(0.3 * t.tensor(out))
-        layers.append(conv)
-        if norm:
-            layers.append(nn.BatchNorm2d(out))
-            layers[-1].running_mean.copy_(0.3 * t.tensor(out))
-        layers.append(nn.ReLU())
-        channels = out
-    return nn.Sequential(*layers).eval()
-
-
-def _dense(layers, x, stride, output_stride):
-    """What the net makes of x if strides beyond output_stride are undone, by phases: no dilation anywhere.
-
-    A layer that gives up its stride of s puts out s·s interleaved maps. What is left of the net runs on each of them alone.
-    """
-    for i, layer in enumerate(layers):
-        if isinstance(layer, nn.Conv2d) and layer.stride[0] > 1:
-            step = layer.stride[0]
-            if stride * step <= output_stride:
-                stride *= step
-            else:
-                full = F.conv2d(x, layer.weight, layer.bias, padding=layer.padding)
-                first = _dense(layers[i + 1:], full[:, :, ::step, ::step], output_stride, output_stride)
-                whole = first.new_zeros(*first.shape[:2], *full.shape[2:])
-                for a in range(step):
-                    for b in range(step):
-                        phase = full[:, :, a::step, b::step]
-                        if phase.numel():
-                            whole[:, :, a::step, b::step] = _dense(layers[i + 1:], phase, output_stride, output_stride)
-                return whole
-        x = layer(x)
-    return x
-
-
-def _retimed(net, output_stride, *, own=False, once=False, never=False, last=False):
-    """A wrong conversion, to tell which one an answer is: see the sentences in `_slips`."""
-    net, made, finer = copy.deepcopy(net), 1, 1
-    total = 1
-    for layer in net:
-        total *= layer.stride[0] if isinstance(layer, nn.Conv2d) else 1
-    spare = total // output_stride
-    for layer in net:
-        if not isinstance(layer, nn.Conv2d):
-            continue
-        step, before = layer.stride[0], finer
-        lost = step > 1 and (spare >= step if last else made * step > output_stride)
-        if lost:
-            spare //= step
-            finer = step if once else finer * step
-            layer.stride = (1, 1)
-        else:
-            made *= step
-        factor = 1 if never else finer if own else before
-        layer.dilation = (factor, factor)
-        layer.padding = tuple(factor * (k // 2) for k in layer.kernel_size)
-    return net
-
-
-def _slips(net, output_stride, x):
-    pairs = [
-        (dict(own=True), "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay where they "
-                         "were; only the layers after it move theirs apart."),
-        (dict(never=True), "The strides are gone, but no layer is dilated: later layers now see a smaller part of the picture than they learned on."),
-        (dict(once=True), "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
-                          "dilation doubles each time."),
-        (dict(last=True), "The first strides are taken out and the last ones kept. Keep the first: the map is then small as early as it may be."),
-    ]
-    with torch.no_grad():
-        return [(_retimed(net, output_stride, **slip)(x), meaning) for slip, meaning in pairs]
-
-
-def _traded(t, net, output_stride):
-    """The answer's module, in evaluation mode."""
-    got = t.call(net, output_stride)
-    if not isinstance(got, nn.Module):
-        t.fail(f"For a net of {_strides(net)} and output_stride={output_stride}: expected an `nn.Module`, got {kind(got)}")
-    return got.eval()
-
-
-def _strides(net):
-    return "strides " + ", ".join(str(m.stride[0]) for m in net if isinstance(m, nn.Conv2d))
-
-
-def _trade_part(t, look, strides, output_stride, size, **options):
-    """Compare `look(map)` of the answer's module with that of the dense map, whose size must be right."""
-    net = _net(t, strides, **options)
-    reference, x = copy.deepcopy(net), t.tensor(1, 2, *size)
-    got = t.run(_traded(t, net, output_stride), x)
-    with torch.no_grad():
-        want = _dense(list(reference), x, 1, output_stride)
-        slips = _slips(reference, output_stride, x)
-    given = f"a net of {_strides(reference)}, output_stride={output_stride} and pictures of {size[0]} × {size[1]}"
-    if not isinstance(got, torch.Tensor) or got.shape != want.shape:
-        more = ""
-        if isinstance(got, torch.Tensor) and got.dim() == 4:
-            with torch.no_grad():
-                if got.shape == reference(x).shape:
-                    more = " That is the size that the net given has."
-                elif got.shape[2] < want.shape[2]:
-                    more = " A 3 × 3 layer of dilation r keeps the size with a padding of r."
-        t.fail(f"For {given}: expected a map of shape {tuple(want.shape)}, got {kind(got)}{more}")
-    t.close(look(got), look(want), given, [(look(wrong), meaning) for wrong, meaning in slips if wrong.shape == want.shape],
-            picture=_draw_maps)
-
-
-@trade_stride.part("the size of the new map", 0.5)
-def _(t):
-    for strides, stride in (((2, 1, 2, 1), 2), ((2, 2, 2, 1), 2), ((1, 2, 1, 2), 1), ((2, 2, 1), 4)):
-        h, w = t.random.randint(17, 24), t.random.randint(25, 30)
-        net = _net(t, strides)
-        got = t.run(_traded(t, net, stride), t.tensor(2, 2, h, w))
-        want = -(-h // stride), -(-w // stride)
-        if not isinstance(got, torch.Tensor) or tuple(got.shape[2:]) != want:
-            t.fail(f"For a net of {_strides(net)}, output_stride={stride} and pictures of {h} × {w}: expected a map of {want[0]} × {want[1]}, "
-                   f"got {kind(got)} A 3 × 3 layer of dilation r keeps the size with a padding of r.")
-
-
-@trade_stride.part("the old map, at every second (fourth, …) place", 1)
-def _(t):
-    for strides, stride, lost in (((2, 1, 2, 1), 2, 2), ((2, 2, 1, 2, 1), 2, 4), ((2, 1, 2, 2, 1), 1, 8)):
-        _trade_part(t, lambda m, lost=lost: m[:, :, ::lost, ::lost], strides, stride, (t.random.randint(18, 23), 24))
-
-
-@trade_stride.part("the cells between, and nothing but the weights given", 0.75)
-def _(t):
-    _trade_part(t, lambda m: m, (2, 2, 1, 2, 1), 2, (17, t.random.randint(18, 24)))
-    _trade_part(t, lambda m: m, (1, 2, 1), 2, (12, 13))
-
-
-@trade_stride.part("other kernels and batch normalisation", 0.5)
-def _(t):
-    _trade_part(t, lambda m: m, (2, 2, 1, 1), 2, (20, 21), kernels=[5, 3, 5, 1], norm=True)
-    _trade_part(t, lambda m: m, (2, 2, 2, 1), 2, (19, 24), kernels=[3, 1, 5, 3])
-
-
-@trade_stride.part("the net given stays as it was", 0.25)
-def _(t):
-    net = _net(t, (2, 2, 1, 2, 1), norm=True)
-    before, x = copy.deepcopy(net), t.tensor(1, 2, 16, 16)
-    _traded(t, net, 2)
-    with torch.no_grad():
-        if repr(net) != repr(before) or not torch.equal(net(x), before(x)):
-            t.fail("The net that was given has other strides, paddings or dilations now. Change a copy: `copy.deepcopy(net)`.")
-
+from .values import kind
 
 # --- atrous spatial pyramid pooling -------------------------------------------------------------------------
 
@@ -268,8 +97,10 @@ def _branches_part(t, numbers, stride, rates, size):
         got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
         known = [(m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.") for i, m in enumerate(maps) if i != number]
         if 0 < number < 4:
+            paper = 6 * number
             wrong = [(r, f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the rate should be "
                          f"{rates[number - 1]}.") for r in [stride * rates[number - 1]]]
+            wrong += [(paper, f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rates[number - 1]}.")]
             wrong += [(1, f"The taps are next to each other here; they should stand {rates[number - 1]} cells apart.")]
             known += [(F.conv2d(x, large, padding=r, dilation=r).relu(), text) for r, text in wrong]
         if number == 4:
@@ -278,6 +109,8 @@ def _branches_part(t, numbers, stride, rates, size):
             known.append((F.conv2d(top, small).relu().expand(maps[4].shape), "This takes the largest value of the map; take the average."))
             known.append((F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
                           "This averages after the convolution and ReLU; average the map first."))
+            every = x.mean((0, 2, 3), keepdim=True)
+            known.append((F.conv2d(every, small).relu().expand(maps[4].shape), "This averages over the batch, too; each picture has its own average."))
         given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
         t.close(got, want, given, known, picture=_draw_maps)
 
@@ -304,13 +137,14 @@ def _(t):
 @build_aspp.part("three rates, in cells", 0.75)
 def _(t):
     for stride in (8, 16):
-        _branches_part(t, (1, 2, 3), stride, t.random.choice([(2, 3, 5), (1, 4, 6)]), (13, t.random.randint(11, 14)))
+        _branches_part(t, (1, 2, 3), stride, t.random.choice([(2, 3, 5), (1, 4, 7)]), (13, t.random.randint(11, 14)))
 
 
 @build_aspp.part("batch normalisation and ReLU in the branches, nothing after the mixing", 0.5)
 def _(t):
     branch, what, *_ = _pyramid(t, 8, (1, 2, 3))
     x = t.tensor(2, 3, 8, 9)
+    _nothing_follows(t, branch, what, x)
     for number in range(5):
         net = branch(number)
         for mode in ("evaluation", "training"):
@@ -328,17 +162,26 @@ def _(t):
                    "Batch normalisation, before the ReLU, would take the factor out again.")
         if number == 4 and steady:
             t.fail(f"For {what}: the average is normalised too. It has one value a picture and channel; leave batch normalisation out of this branch.")
-    if t.run(_negated(branch(0)), x).min() >= 0:
-        t.fail(f"For {what}: the module puts out nothing below 0. After the mixing convolution comes nothing.")
+    means = sum(name.endswith("running_mean") for name, _ in net.named_buffers())
+    if 0 < means < 4:
+        t.fail(f"For {what}: there are {means} batch normalisations for four branches. Each branch has means and variances of its own.")
 
 
-def _negated(net):
-    """Let the mixing convolution pass on -1 times what it passed on: below 0, unless a ReLU follows it."""
+def _nothing_follows(t, branch, what, x):
+    """Fail unless the module's output is -2 times as large once the weights of the mixing convolution are."""
+    net = branch(4).train()
+    before = t.run(net, x)
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() == 4 and p.shape[1] == 5 * p.shape[0]:
-                p.neg_()
-    return net
+                p.mul_(-2)
+    after = t.run(net, x)
+    if isinstance(before, torch.Tensor) and isinstance(after, torch.Tensor) and not torch.allclose(after, -2 * before, atol=1e-4):
+        t.fail(f"For {what}: in training, weights −2 times as large in the mixing convolution don't give −2 times the output. "
+               "Something follows it; it should come last.")
+    if isinstance(before, torch.Tensor) and not torch.allclose(before, t.run(branch(4).eval(), x), atol=1e-4):
+        t.fail(f"For {what}: the average alone comes out otherwise in training than in evaluation. There is nothing random in this module, "
+               "and this branch has no normalisation.")
 
 
 @build_aspp.part("every weight learns", 0.25)
@@ -382,7 +225,9 @@ def _(t):
         for (h, w), (a, b) in (((16, 20), (4, 5)), ((t.random.randint(9, 13), 15), (3, 4)), ((7, 7), (7, 7))):
             got = t.run(net, [t.tensor(2, 6, h, w), t.tensor(2, 8, a, b)])
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != (2, classes, h, w):
-                t.fail(f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of shape {(2, classes, h, w)}, got {kind(got)}")
+                cut = isinstance(got, torch.Tensor) and tuple(got.shape[2:]) == (h - 2, w - 2)
+                more = " A 3 × 3 convolution needs a padding of 1 to keep the size." if cut else ""
+                t.fail(f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of shape {(2, classes, h, w)}, got {kind(got)}{more}")
 
 
 @build_decoder.part("the right values", 0.75)
@@ -395,39 +240,66 @@ def _(t):
     _set(net, dict(zip(shapes, (thin, mix, head))))
     maps = t.tensor(2, fine, 9, 12), t.tensor(2, coarse, 3, 4)
 
-    def value(relu=True, swap=False, last=False, **resize):
-        bend = F.relu if relu else (lambda v: v)
+    def value(relus=(True, True), swap=False, last=lambda y: y, **resize):
+        first, second = (F.relu if relu else (lambda y: y) for relu in relus)
         grown = F.interpolate(maps[1], size=(9, 12), **{"mode": "bilinear", "align_corners": False, **resize})
-        parts = [bend(F.conv2d(maps[0], thin)), grown]
-        y = F.conv2d(bend(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1)), head)
-        return y.relu() if last else y
+        parts = [first(F.conv2d(maps[0], thin)), grown]
+        return last(F.conv2d(second(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1)), head))
+
+    def shrunk():
+        small = F.interpolate(F.conv2d(maps[0], thin).relu(), size=(3, 4), mode="bilinear")
+        logits = F.conv2d(F.conv2d(torch.cat([small, maps[1]], 1), mix, padding=1).relu(), head)
+        return F.interpolate(logits, size=(9, 12), mode="bilinear")
 
     known = [
         (value(swap=True), "The coarse map stands first in the concatenation; the thinned fine map should."),
         (value(mode="nearest", align_corners=None), "The coarse map is enlarged by nearest; use bilinear."),
         (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
-        (value(relu=False), "There is no ReLU after the convolutions."),
-        (value(last=True), "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution."),
+        (shrunk(), "The fine map is shrunk to the coarse one's size, and its detail is gone. Enlarge the coarse map instead."),
+        (value(relus=(False, False)), "There is no ReLU after the first two convolutions."),
+        (value(relus=(False, True)), "There is no ReLU after the convolution that thins the fine map."),
+        (value(relus=(True, False)), "There is no ReLU after the 3 × 3 convolution."),
+        (value(last=F.relu), "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution."),
+        (value(last=lambda y: y.softmax(1)), "These are probabilities. Return logits: end on the 1 × 1 convolution."),
     ]
     given = f"{what}, a fine map of 9 × 12 and a coarse one of 3 × 4"
     t.close(t.run(net, list(maps)), value(), given, known, picture=_draw_maps)
 
 
-@build_decoder.part("batch normalisation, and every weight learns", 0.25)
+@build_decoder.part("batch normalisation in training, and gradients", 0.25)
 def _(t):
     net, what = _decoder(t, 5, 6, 2, 3)
     shapes = (2, 5, 1, 1), (6, 8, 3, 3), (3, 6, 1, 1)
     _expect_weights(t, net, what, dict.fromkeys(shapes, 1))
-    maps, kernels = [t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2)], [t.tensor(*s) for s in shapes]
-    net.train()
-    _set(net, dict(zip(shapes, kernels)))
-    one = t.run(net, maps)
-    for i, name in enumerate(("1 × 1 convolution that thins the fine map", "3 × 3 convolution")):
-        _set(net, dict(zip(shapes, [10 * k if i == j else k for j, k in enumerate(kernels)])))
-        if not torch.allclose(t.run(net, maps), one, rtol=1e-2, atol=1e-2):
-            t.fail(f"For {what}: in training, weights ten times as large in the {name} change the logits. "
-                   "Batch normalisation after it would take the factor out again.")
-    gradients = t.weight_gradients(net, maps)
-    silent = [name for name, g in gradients.items() if g is None or g.dim() == 4 and not g.any()]
-    if silent:
-        t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")
+    thin, mix, head = kernels = [t.tensor(*s) for s in shapes]
+    maps = t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2)
+    _set(net.train(), dict(zip(shapes, kernels)))
+
+    def normed(y):
+        return F.batch_norm(y, None, None, training=True)
+
+    def value(first=lambda y: normed(y).relu(), second=lambda y: normed(y).relu(), last=lambda y: y):
+        grown = F.interpolate(maps[1], size=(8, 8), mode="bilinear")
+        return last(F.conv2d(second(F.conv2d(torch.cat([first(F.conv2d(maps[0], thin)), grown], 1), mix, padding=1)), head))
+
+    none, late = F.relu, lambda y: normed(y.relu())
+    known = [
+        (value(none, none), "There is no batch normalisation: it stands between a convolution and its ReLU."),
+        (value(none), "There is no batch normalisation after the convolution that thins the fine map."),
+        (value(second=none), "There is no batch normalisation after the 3 × 3 convolution."),
+        (value(late), "After the thinning, ReLU comes before batch normalisation here; normalise first."),
+        (value(second=late), "After the 3 × 3 convolution, ReLU comes before batch normalisation here; normalise first."),
+        (value(late, late), "ReLU comes before batch normalisation here; normalise first."),
+        (value(last=lambda y: normed(y).relu()), "The logits are normalised, too: end on the 1 × 1 convolution."),
+    ]
+    sent = [m.clone().requires_grad_() for m in maps]
+    got = t.run(net, list(sent))
+    t.close(got, value(), f"{what}, in training", known, tolerance=2e-3, picture=_draw_maps)
+    wanted = [*sent, *net.parameters()]
+    found = torch.autograd.grad((got * t.tensor(*got.shape)).sum(), wanted, allow_unused=True) if got.requires_grad else [None] * len(wanted)
+    for name, gradient in zip(("the fine map", "the coarse map"), found):
+        if gradient is None:
+            t.fail(f"For {what}: no gradient reaches {name}, so the layers before it would not learn.")
+    for (name, _), gradient in zip(net.named_parameters(), found[2:]):
+        if gradient is None or gradient.dim() == 4 and not gradient.any():
+            t.fail(f"No gradient reaches {name!r}. Is every layer that you make also used in `forward`?")

@@ -24,8 +24,7 @@ dilated_conv = check.exercise(
         "`weight[:, :, i, j]`, which is (C_out, C_in); `torch.einsum` sums over c. Add up the results of all the taps.",
     ),
     own_work={name: "This lets torch convolve. Write it from slices: shift, weigh, add up."
-              for name in ("conv2d", "Conv2d", "convolution", "conv1d", "Conv1d", "conv3d", "conv_transpose2d", "unfold", "Unfold",
-                           "fold", "correlate", "convolve")},
+              for name in ("conv2d", "Conv2d", "convolution", "conv1d", "Conv1d", "conv3d", "conv_transpose2d")},
 )
 
 
@@ -56,6 +55,15 @@ def _wrong_convolutions(x, weight, rate):
     far = (rate + 1) * (k - 1) // 2
     slips.append((F.conv2d(F.pad(x, [far] * 4), weight, dilation=rate + 1), f"Your taps stand {rate + 1} pixels apart; rate {rate} leaves "
                   f"{rate - 1} pixels between two taps, not {rate}."))
+    slips.append((F.conv2d(F.pad(x, [half] * 4, mode="replicate"), weight, **right),
+                  "The rim is repeated beyond the picture here; outside the picture all is 0."))
+    padded, c = F.pad(x, [half] * 4), x.shape[1]
+    if c > 1:
+        slips += [(F.conv2d(padded[:, :1], weight[:, :1], **right), "Only the first input channel is read; sum over all of them."),
+                  (F.conv2d(padded, weight, **right) / c, "This is the mean over the input channels; take the sum.")]
+    if len(x) > 1:
+        first = F.conv2d(padded[:1], weight, **right)
+        slips.append((first.repeat(len(x), 1, 1, 1), "Every picture of the batch gets the first one's map."))
     if weight.shape[0] == weight.shape[1]:
         slips.append((F.conv2d(F.pad(x, [half] * 4), weight.transpose(0, 1), **right),
                       "The channels of the weight are read as (C_in, C_out); they are (C_out, C_in)."))
@@ -71,6 +79,8 @@ def _dilated_part(t, x, weight, rate):
         more = ""
         if got.shape[2:] == (h - rate * (k - 1), w - rate * (k - 1)):
             more = " No padding: zeros around the picture keep its size."
+        elif got.shape[2] == h:
+            more = " The height is right; is the width cut with the height, too?"
         elif got.shape[2] - h == 2 * rate - rate * (k - 1):
             more = f" Zeros of width rate fit a kernel of 3; a kernel of {k} needs rate·(k − 1)/2 = {rate * (k // 2)}."
         elif got.shape[2] - h == (k - 1) - rate * (k - 1):
@@ -88,7 +98,7 @@ def _counting(t, *shape):
 
 @dilated_conv.part("rate 1: an ordinary convolution", 0.5)
 def _(t):
-    _dilated_part(t, _counting(t, 1, 1, 4, 5), _counting(t, 1, 1, 3, 3), 1)
+    _dilated_part(t, _counting(t, 1, 1, 3, 4), _counting(t, 1, 1, 3, 3), 1)
 
 
 @dilated_conv.part("other rates", 0.5)
@@ -108,12 +118,13 @@ def _(t):
 @dilated_conv.part("gradients flow, arguments stay as they were", 0.5)
 def _(t):
     x, weight = t.tensor(1, 2, 5, 5).requires_grad_(), t.tensor(2, 2, 3, 3).requires_grad_()
+    t.call(x.detach(), weight.detach(), 2)
+    if t.changed:
+        t.fail("Your function changed one of its arguments. Pad and add up in new tensors.")
     got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     for name, gradient in (("x", to_x), ("weight", to_weight)):
         if gradient is None or not gradient.any():
             t.fail(f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
-    if t.changed:
-        t.fail("Your function changed one of its arguments. Pad and add up in new tensors.")
 
 
 # --- the field of a stack, and how much of it is seen -------------------------------------------------------
@@ -128,6 +139,7 @@ field_and_coverage = check.exercise(
         "both the rate. Call `.backward()` on the middle pixel. Now all of the map is the field, so the share is "
         "`(grad != 0)`, as floats, averaged.",
     ),
+    own_work={name: "This asks the library, which counts the ways for you. Count or poke yourself." for name in ("paths", "seen")},
 )
 
 
@@ -166,10 +178,13 @@ def _field_part(t, stacks):
             (2 * sum(rates), "The pixel itself counts too."),
             (1 + 2 * max(rates, default=0), "This is the reach of the widest layer alone; each layer adds its 2r."),
             (1 + sum(3 * r - 1 for r in rates), "This takes a layer's reach as 3r; its taps span 2r + 1."),
-            (1 + 2 * len(rates), "This forgets the rates: it is the field of as many plain layers."),
-            (want**2, "This is an area; the field is a length in one direction."),
             (len(_places(rates)), "This counts the pixels that are seen in one direction. The field runs from the first to the last, holes included."),
             (len(_places(rates)) ** 2, "This counts the pixels that are seen. The field is a length, from the first to the last, holes included."),
+            (1 + 2 * len(rates), "This forgets the rates: it is the field of as many plain layers."),
+            (sum(2 * r + 1 for r in rates), "These are the spans added up; a layer adds only 2r to what the others see."),
+            (sum(rates), "This is the way to one side, without the pixel itself."),
+            (want**2, "This is an area; the field is a length in one direction."),
+            (1, "Only the pixel itself was found. Is the map that you poke as wide as the field, 1 + 2·sum(rates)?"),
         ]
         t.equal(got, want, f"rates {rates}, the field", known)
 
@@ -179,27 +194,44 @@ def _(t):
     _field_part(t, [[1, 2, 4, t.random.choice([7, 8])], [t.random.randint(2, 6), t.random.randint(2, 6)]])
 
 
-@field_and_coverage.part("the share that is seen", 1)
-def _(t):
-    for rates in ([1, 2], [t.random.choice([2, 3])] * 2, [2, 3], [3, 3, t.random.choice([5, 6])]):
+def _cancelled(rates):
+    """The share that is left if a layer's taps are +1 and -1 in turn, so that ways to a pixel can cancel."""
+    row = torch.ones(1, 1, 1)
+    for rate in rates:
+        row = F.conv1d(F.pad(row, [2 * rate] * 2), torch.tensor([[[1.0, -1, 1]]]), dilation=rate)
+    return (row != 0).float().mean().item() ** 2
+
+
+def _share_part(t, stacks):
+    for rates in stacks:
         got, field, seen = _pair(t, rates)[1], _field(rates), len(_places(rates))
         share = (seen / field) ** 2
         known = [
+            (math.prod(9 / (2 * r + 1) ** 2 for r in rates), "These are the layers' shares multiplied. But a layer can fill the holes of another: "
+                                                             "look at what all of them see together."),
+            (9 / (2 * max(rates, default=0) + 1) ** 2, "This is the widest layer alone; put all the layers one after another."),
+            (1, "There are holes in this field: not all of it is seen."),
+            (min(1.0, 9 ** len(rates) / field**2), "This counts ways, not pixels: several ways may end on one pixel."),
+            (0, "Nothing is seen? A ReLU that is off hides everything. Poke with kernels of ones and without ReLU."),
             (seen / field, "This is the share along one row. The field is a square: count in both directions."),
             (seen**2, "This counts pixels. Divide by the pixels of the field."),
             (100 * share, "This is in percent; return a share, from 0 to 1."),
             (1 - share, "This is the share of the holes."),
-            ((9 / (2 * max(rates) + 1) ** 2), "This is the widest layer alone; put all the layers one after another."),
+            (_cancelled(rates), "Weights of both signs can cancel, and hide a pixel that is seen. Poke with kernels of ones."),
         ]
         t.close(got, share, f"rates {rates}, the share", known)
 
 
+@field_and_coverage.part("the share that is seen", 1)
+def _(t):
+    _share_part(t, [[3, 3, t.random.choice([5, 6])], [2, 1, 2], [t.random.choice([2, 3])] * 2, [2, 3]])
+
+
 @field_and_coverage.part("one layer, none, wide ones and many", 0.5)
 def _(t):
-    wide = t.random.randint(30, 45)
-    _field_part(t, [[wide], [], [1] * t.random.randint(9, 12)])
-    for rates in ([wide], [], [1] * 10):
-        t.close(_pair(t, rates)[1], (len(_places(rates)) / _field(rates)) ** 2, f"rates {rates}, the share")
+    stacks = [[t.random.randint(30, 45)], [], [1] * t.random.randint(9, 12)]
+    _field_part(t, stacks)
+    _share_part(t, stacks)
 
 
 # --- a rule of thumb that lies ------------------------------------------------------------------------------
@@ -240,13 +272,13 @@ def _lists(t, stacks):
 def _lies_part(t, which, stacks):
     missed = [s for s in stacks if _rule(s) and not _whole(s)]
     alarms = [s for s in stacks if _whole(s) and not _rule(s)]
-    want, other = (missed, alarms) if which == 0 else (alarms, missed)
-    got = _lists(t, stacks)[which]
-    name = ("missed", "alarms")[which]
+    want = (missed, alarms)[which]
+    lists, name = _lists(t, stacks), ("missed", "alarms")[which]
+    got = lists[which]
     if got == want:
         return
     short = ", ".join(map(str, stacks)) if len(stacks) < 7 else f"{len(stacks)} stacks"
-    if got == other:
+    if lists == [alarms, missed]:
         t.fail(f"For {short}: `{name}` should be {want}, got {got}. The two lists have changed places.")
     if sorted(map(str, got)) == sorted(map(str, want)):
         t.fail(f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; leave both as they came.")
