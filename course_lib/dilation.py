@@ -40,15 +40,15 @@ def seen(rates, size, row, column):
 def coverage(stacks, title="", columns=4):
     """Fields of stacks of dilated 3x3 layers, all at one scale: blue where a pixel is reached, white where it is missed.
 
-    stacks   a list of lists of rates, such as [[1], [1, 2], [1, 2, 4]]; none wider than 201 pixels
+    stacks   a list of lists of rates, such as [[1], [1, 2], [1, 2, 4]]; none wider than 241 pixels
     columns  how many in a row
     The cross is the output pixel, the frame its field; the darker the blue, the more ways lead there.
     """
     stacks = [list(rates) for rates in stacks]
     ways = [paths(rates) for rates in stacks]
     side = max(map(len, ways), default=0)
-    if not 1 <= side <= 201:
-        raise ValueError(f"A field of {side} pixels can't be drawn: give one or more stacks whose rates add up to at most 100.")
+    if not 1 <= side <= 241:
+        raise ValueError(f"A field of {side} pixels can't be drawn: give one or more stacks whose rates add up to at most 120.")
     side += 2 + side // 12
     columns = min(columns, len(stacks))
     rows, cell = -(-len(stacks) // columns), min(3.0, (WIDTH - 0.5) / columns - 0.25)

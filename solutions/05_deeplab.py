@@ -81,15 +81,19 @@ check.dilated_conv(dilated_conv) & check.dilated_conv(dilated_conv, seed=71263)
 # %% [markdown]
 # If you are stuck: `check.dilated_conv.hint()` in a cell of your own. There are three.
 #
-# Put your function to work. One kernel, left minus right, at three rates:
+# Put your function to work. (Where one of yours does not pass its check yet, here and below, a ready-made one stands in.) One kernel, left minus right, at three rates:
 
 # %% tags=["demo"]
 picture = data.scenes("val", size=96)[3][0].mean(0)
 left_minus_right = torch.tensor([[[[1.0, 0, -1]] * 3]])[0] / 3
-try:
-    edges = [dilated_conv(picture[None, None], left_minus_right[None], rate)[0, 0] for rate in (1, 4, 8)]
-except NotImplementedError:
-    edges = [F.conv2d(picture[None, None], left_minus_right[None], padding=r, dilation=r)[0, 0] for r in (1, 4, 8)]
+
+
+def by_torch(x, weight, rate):
+    return F.conv2d(x, weight, padding=rate, dilation=rate)
+
+
+conv = dilated_conv if check.dilated_conv(dilated_conv).outcome == "passed" else by_torch
+edges = [conv(picture[None, None], left_minus_right[None], rate)[0, 0] for rate in (1, 4, 8)]
 plot.grid([picture, *edges], ["the picture", "rate 1", "rate 4", "rate 8"], title="Left minus right, at three rates")
 
 # %% [markdown] statement="field_and_coverage" minutes=7 level=2
@@ -131,30 +135,34 @@ check.field_and_coverage(field_and_coverage) & check.field_and_coverage(field_an
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the sweep. Each row is a stack of four 3 × 3 layers of 16 channels, run on a map of 40 × 40. The fields are measured by your function.
+# Now the sweep. Each row is a stack of four 3 × 3 layers of 16 channels, run on a map of 48 × 48. Your function measures the fields.
 
 # %%
 def layers(rates, stride=1, channels=16):
     """3 × 3 convolutions, each with batch normalisation and ReLU, from a colour picture on."""
     widths = [3] + [channels] * len(rates)
     convs = [nn.Conv2d(i, o, 3, stride, padding=r, dilation=r) for i, o, r in zip(widths, widths[1:], rates)]
-    return nn.Sequential(*(layer for c in convs for layer in (c, nn.BatchNorm2d(c.out_channels), nn.ReLU())))
+    norms = [nn.BatchNorm2d(channels, track_running_stats=False) for _ in convs]
+    return nn.Sequential(*(layer for c, n in zip(convs, norms) for layer in (c, n, nn.ReLU())))
 
 
+def counted(rates):
+    ways = dilation.paths(rates)  # to each pixel along a row
+    return len(ways), (ways > 0).mean() ** 2
+
+
+measure = field_and_coverage if check.field_and_coverage(field_and_coverage).outcome == "passed" else counted
 print(f"{'rates':12}{'weights':>9}{'map':>10}{'field':>7}{'seen':>8}")
 for rates in ([1, 1, 1, 1], [1, 1, 2, 2], [1, 2, 4, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
-    try:
-        field, share = field_and_coverage(rates)
-    except NotImplementedError:
-        field, share = len(dilation.paths(rates)), (dilation.paths(rates) > 0).mean() ** 2
+    field, share = measure(rates)
     net = layers(rates)
-    h, w = net(torch.rand(1, 3, 40, 40)).shape[2:]
+    h, w = net(torch.rand(1, 3, 48, 48)).shape[2:]
     print(f"{str(rates):12}{models.count_parameters(net):9,}{f'{h} × {w}':>10}{field:7}{share:8.1%}")
-h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 40, 40)).shape[2:]
+h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
 print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
 
 # %% [markdown]
-# Same weights, same map; the field grows from 9 to 31. Only the strided stack gets as far with as few layers, and it keeps 9 of 1,600 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
+# Same weights, same map; the field grows from 9 to 31. Only the strided stack gets as far with as few layers, and it keeps 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
 #
 # ## 3 · Holes
 #
@@ -171,7 +179,7 @@ widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i,
 # %% [markdown]
 # Holes have a name, **gridding**. At rates 2, 2, 2, 2 an output pixel sees only every second row and column. Its neighbour sees only the others. The two share not one input pixel, so nothing makes their labels agree, and predictions come out in a grid.
 
-# %% [markdown] statement="find_lies" minutes=8 level=2
+# %% [markdown] statement="find_lies" minutes=7 level=2
 # How should one choose rates? A rule of thumb is copied from page to page: **the rates must not share a factor**. You find it as a function in the cell below. It rightly rejects 2, 4, 8. But it is wrong both ways: it lets stacks with holes pass, and it rejects stacks that have none.
 #
 # ### Find the lies
@@ -221,9 +229,9 @@ check.find_lies(find_lies) & check.find_lies(find_lies, seed=82007)
 # %%
 stacks = [list(s) for n in (3, 4) for s in combinations_with_replacement(range(1, 7), n)]
 whole = [s for s in stacks if dilation.paths(s).all()]
-try:
+if check.find_lies(find_lies).outcome == "passed":
     missed, alarms = find_lies(stacks)
-except NotImplementedError:
+else:
     missed = [s for s in stacks if no_common_factor(s) and s not in whole]
     alarms = [s for s in whole if not no_common_factor(s)]
 print(f"{len(stacks)} stacks, {len(whole)} of them without a hole")
@@ -253,7 +261,7 @@ for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8], [4, 4], [3, 3,
 #
 # Write `schedule(layers, field)`. Return a list of `layers` rates (`int`, at least 1), for a stack of 3 × 3 layers whose field is exactly `field` and that has no hole.
 #
-# `field` is odd, at least 2·`layers` + 1 and at most 3 to the power of `layers`. There is always an answer, often several. Any of them passes, in any order.
+# `layers` is at most 6; trying all lists would take hours. `field` is odd, at least 2·`layers` + 1 and at most 3 to the power of `layers`. There is always an answer, often several. Any of them passes, in any order.
 #
 # For example, `schedule(2, 7)` is `[1, 2]` or `[2, 1]`, and `schedule(2, 9)` can only be 1 and 3. In `schedule(3, 13)` the rates add up to 6: `[1, 2, 3]` will do, and `[1, 1, 4]`, but not `[2, 2, 2]`.
 
@@ -275,10 +283,10 @@ check.schedule(schedule) & check.schedule(schedule, seed=50329)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Do holes hurt, or are they a puzzle for mathematicians? Here is a task in which only context can tell. Every scene has one grey disc. Its class is the colour of a small marker, 10 pixels away in some direction. Below is one scene, as the pixel in the middle of the disc sees it through four stacks. What it can't see is black.
+# Do holes hurt, or are they a puzzle for mathematicians? Here is a task in which only context can tell. Every scene has one pale disc. Its class is the colour of a small marker, 10 pixels away in some direction. Below is one scene, as the pixel in the middle of the disc sees it through four stacks. What it can't see is black.
 
 # %% tags=["demo"]
-scene, mask = markers.Markers(length=40)[SCENE]
+scene, mask = markers.Markers(length=40)[20]
 row, column = (mask != 255).nonzero().float().mean(0).int().tolist()
 views = [scene]
 for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
@@ -287,27 +295,27 @@ plot.grid(views, ["the scene", "1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 
           title="What the middle of the disc sees through four stacks")
 
 # %% [markdown]
-# A pixel that does not see the marker can only guess, and is right half the time. So before any training you can say how well each stack may do: the share of the disc's pixels from which the marker is seen, and half of the rest. Then train five networks, with the same size, weights and steps.
+# A pixel that does not see the marker can only guess, and is right half the time. So before any training you can say how well each stack may do: the share of the disc's pixels from which the marker is seen, and half of the rest. Then train these four, with the same size, number of weights and steps. (Batch normalisation uses the batch at hand, in testing too: in so short a run its running means would lag behind.)
 
 # %% tags=["demo", "experiment"]
-size, steps = train.scale(cpu=(40, 240), gpu=(40, 1000))
+size, steps = train.scale(cpu=(48, 200), gpu=(48, 1000))
 scenes, unseen = markers.Markers(length=2000, size=size), markers.Markers(length=200, size=size, seed=1)
 images, truth = data.stack(unseen, 200)
 disc = truth != 255
 marker = ((images[:, :1] - images[:, 2:]).abs() > 0.4).float()  # the only thing that is not grey
-for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
+for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
     view = marker
     for r in rates:
         view = F.conv2d(view, torch.ones(1, 1, 3, 3), padding=r, dilation=r)
     best = 0.5 + 0.5 * (view[:, 0] > 0)[disc].float().mean()
     torch.manual_seed(0)
     net = nn.Sequential(layers(rates), nn.Conv2d(16, 2, 1))
-    train.fit(net, scenes, steps=steps, lr=2e-3, curve=False, title=str(rates))
+    train.fit(net, scenes, steps=steps, curve=False, title=str(rates))
     right = (train.predict(net, images) == truth)[disc].float().mean()
-    print(f"{rates}: {right:.2f} of the discs' pixels are right; at most {best:.2f} to be expected")
+    print(f"{rates}: {right:.2f} of the discs' pixels are right, {best:.2f} foretold")
 
 # %% [markdown]
-# Accuracy climbs with the field, from chance at 1, 1, 1, 1 to every pixel at 1, 2, 4, 8. With a field just as wide, 3, 3, 3, 6 falls into its own holes. The marker is 2 × 2 pixels, and a comb of every third pixel hits it from four places in nine. Longer training can't mend that: the pixel has not seen it.
+# Accuracy climbs with the field, from chance at 1, 1, 1, 1 to every pixel at 1, 2, 4, 8, and stays close to what was foretold. With a field just as wide, 3, 3, 3, 6 falls into its own holes. The marker is 2 × 2 pixels, and a comb of every third pixel hits it from four places in nine. Longer training can't mend that: the pixel has not seen it.
 #
 # ## 4 · Trade a stride for a rate
 #
@@ -395,10 +403,8 @@ print(train.fit(coarse, photos, steps=steps, curve=False, title="output stride 3
 # %% tags=["demo", "experiment"]
 def traded(stride):
     """A copy of the trained net at another output stride: by your function, or else the library's."""
-    try:
-        body = trade_stride(flat(backbone).eval(), stride)
-    except NotImplementedError:
-        body = flat(models.dilate(backbone, stride))
+    yours = check.trade_stride(trade_stride).outcome == "passed"
+    body = trade_stride(flat(backbone).eval(), stride) if yours else flat(models.dilate(backbone, stride))
     return copy.deepcopy(Scorer(body, coarse.head).eval())
 
 
@@ -410,7 +416,8 @@ with torch.no_grad():
         maps[stride] = net.head(net.body(images[2:3].to(train.device()))).softmax(1)[0, 0].cpu()
 gap = max((maps[s][:: 32 // s, :: 32 // s] - maps[32]).abs().max().item() for s in (16, 8))
 print(f"at the places that they share, the three maps differ by at most {gap:.0e}")
-plot.grid([images[2], *maps.values()], ["the picture", *(f"output stride {s}: {len(m)} × {len(m)}" for s, m in maps.items())],
+shown = [m.round(decimals=2) for m in maps.values()]
+plot.grid([images[2], *shown], ["the picture", *(f"output stride {s}: {len(m)} × {len(m)}" for s, m in maps.items())],
           title="How sure of an animal? One set of weights, three maps")
 
 # %% [markdown]
@@ -473,19 +480,19 @@ for name, bend in (("without ReLU", nn.Identity()), ("with ReLU", nn.ReLU())):
     gap = (pyramid(x, bend) + pyramid(y, bend) - 2 * pyramid((x + y) / 2, bend)).abs().max().item()
     print(f"{name}: f(x) + f(y) and 2·f((x + y)/2) differ by {gap:.1e}")
 
-# %% [markdown] statement="build_aspp" minutes=13 level=3
+# %% [markdown] statement="build_aspp" minutes=12 level=3
 # Without ReLU the pyramid is a straight line: one big convolution with a great many zeros, written in a costly way.
 #
 # ### The pyramid
 #
 # Write `build_aspp(channels, width, reaches, stride)`. It returns an `nn.Module` from maps `(B, channels, H, W)` to `(B, width, H, W)`, for any `H` and `W`, made of six `nn.Conv2d`:
 #
-# 1. a 1 × 1 convolution to `width` channels;
-# 2. (and 3, 4) for each of the three `reaches`, a 3 × 3 convolution to `width` channels;
-# 5. the average of the map over all places, a 1 × 1 convolution to `width` channels, and the result spread over every place;
-# 6. the five concatenated, in this order, and mixed by a 1 × 1 convolution from 5·`width` to `width`. Nothing follows it.
+# - branch 1: a 1 × 1 convolution to `width` channels;
+# - branches 2, 3, 4: for each of the three `reaches`, a 3 × 3 convolution to `width` channels;
+# - branch 5: the average of the map over all places, a 1 × 1 convolution to `width` channels, and the result spread over every place;
+# - the five concatenated, in this order, and mixed by a 1 × 1 convolution from 5·`width` to `width`. Nothing follows it.
 #
-# A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches. Each of the first four branches ends in batch normalisation and then ReLU. The average ends in ReLU alone: a single picture leaves one value a channel, and nothing to normalise, yet training must take a batch of one. Bias or none, as you like.
+# A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches. Each of branches 1 to 4 ends in a batch normalisation of its own, and then ReLU. Branch 5 has ReLU alone after its convolution: a single picture leaves one value a channel, and nothing to normalise, yet training must take a batch of one. Bias or none, as you like.
 #
 # For example, `build_aspp(64, 32, [96, 192, 288], 16)` has rates 6, 12 and 18, and turns a map `(2, 64, 9, 13)` into `(2, 32, 9, 13)`.
 
@@ -532,7 +539,7 @@ photo = data.scenes("val", size=96)[3][0]
 plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))], columns=5,
           titles=["the picture", "1 × 1", "2 × 2", "3 × 3", "6 × 6"], title="Pyramid pooling: averages over parts")
 
-# %% [markdown] statement="build_decoder" minutes=9 level=2
+# %% [markdown] statement="build_decoder" minutes=8 level=2
 # ## 6 · A small decoder
 #
 # At output stride 8 a cell is still 8 pixels wide, and spokes are not. DeepLabv3 enlarged its scores and left it at that. **v3+** adds one skip, where U-Net has one at every level. It takes the backbone's map at stride 4, thins it to few channels, so that it does not drown the map that knows what things are, and joins the two.
@@ -546,7 +553,7 @@ plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))
 # 3. both are concatenated, the thinned one first; a 3 × 3 convolution with padding 1 to `coarse` channels; batch normalisation, ReLU;
 # 4. a 1 × 1 convolution to `classes`.
 #
-# (The paper has two or more 3 × 3 convolutions; here one will do.) Bias or none, as you like.
+# (The paper has two or more 3 × 3 convolutions; here one will do.) Bias or none, as you like. Gradients flow back to both maps.
 #
 # For example, `build_decoder(16, 32, 8, 3)` turns maps of shapes `(2, 16, 24, 33)` and `(2, 32, 6, 9)` into logits `(2, 3, 24, 33)`.
 
@@ -601,10 +608,9 @@ class Mine(nn.Module):
         return F.interpolate(logits, x.shape[2:], mode="bilinear")
 
 
-try:
-    net = Mine(classes=3)
-except NotImplementedError:
-    net = models.DeepLab(classes=3, base=8, output_stride=8)
+parts = check.trade_stride(trade_stride), check.build_aspp(build_aspp), check.build_decoder(build_decoder)
+yours = all(part.outcome == "passed" for part in parts)
+net = Mine(classes=3) if yours else models.DeepLab(classes=3, base=8, output_stride=8)
 for h, w in ((128, 128), (97, 130)):
     print(f"picture {h} × {w} → logits {tuple(net(torch.rand(2, 3, h, w)).shape)}")
 print(f"{models.count_parameters(net):,} parameters")

@@ -38,7 +38,7 @@ def test_the_picture_says_field_and_share():
     assert panels[1].get_title() == "rates 1, 2\nfield 7: all of it seen"
 
 
-@pytest.mark.parametrize("stacks, word", [([], "one or more"), ([[60, 60]], "at most 100"), ([[0]], "not 0"), ([[1.5]], "not 1.5")])
+@pytest.mark.parametrize("stacks, word", [([], "one or more"), ([[60, 61]], "at most 120"), ([[0]], "not 0"), ([[1.5]], "not 1.5")])
 def test_what_cannot_be_drawn_is_said_in_a_sentence(stacks, word):
     with pytest.raises(ValueError, match=word):
         plot.coverage(stacks)
