@@ -152,7 +152,7 @@ def test_the_table_of_lessons_in_the_readme_is_complete():
 def seen(run, pattern):
     """A number that the lesson's run printed."""
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
-    return [float(v) for v in re.search(pattern, text).groups()]
+    return [float(v.replace(",", "")) for v in re.search(pattern, text).groups()]
 
 
 @pytest.fixture(scope="module")
@@ -195,3 +195,33 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 05's experiments --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    right, foretold = {}, {}
+    for rates in ("1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"):
+        right[rates], foretold[rates] = seen(run, rf"\[{rates}\]: ([\d.]+) of the discs' pixels are right, ([\d.]+) foretold")
+        assert abs(right[rates] - foretold[rates]) < 0.06
+    plain, wider, full, holes = right.values()
+    assert plain < 0.56 and wider > plain + 0.2 and full > max(wider + 0.1, 0.97) and holes < full - 0.2
+    table = {r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
+             for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")}
+    weights, sides, fields, shares = zip(*table.values())
+    assert len(set(weights)) == 1 and set(sides) == {48} and list(fields) == [9, 13, 23, 31, 31]
+    assert shares[:4] == (100,) * 4 and shares[4] < 13
+
+
+@pytest.mark.slow
+def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    assert seen(run, r"the three maps differ by at most ([\d.e+-]+)")[0] < 1e-5
+    score = r"mIoU ([\d.]+), within 3 px of an outline ([\d.]+)"
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, same weights +{score}") for s in (32, 8))
+    assert abs(a - c) < 0.03 and abs(b - d) < 0.03
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
+    assert c > a and d > b + 0.02
