@@ -153,7 +153,7 @@ def test_the_table_of_lessons_in_the_readme_is_complete():
 def seen(run, pattern):
     """A number that the lesson's run printed."""
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
-    return [float(v) for v in re.search(pattern, text).groups()]
+    return [float(v.replace(",", "")) for v in re.search(pattern, text).groups()]
 
 
 @pytest.fixture(scope="module")
@@ -272,3 +272,33 @@ def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
     assert all(abs(iou - at_equal_calls) <= 0.06 for *_, iou, _, _, _, at_equal_calls in table.values())
     lies = seen(run, r"mean of all 19 classes +margin 5: ([\d.]+) +margin 10: ([\d.]+)")
     assert lies == [0.85, 0.5] and seen(run, r"those that occur +margin 5: [\d.]+ +margin 10: ([\d.]+)") == [0.0]
+
+
+# --- lesson 05's experiments --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    right, foretold = {}, {}
+    for rates in ("1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"):
+        right[rates], foretold[rates] = seen(run, rf"\[{rates}\]: ([\d.]+) of the discs' pixels are right, ([\d.]+) foretold")
+        assert abs(right[rates] - foretold[rates]) < 0.06
+    plain, wider, full, holes = right.values()
+    assert plain < 0.56 and wider > plain + 0.2 and full > max(wider + 0.1, 0.97) and holes < full - 0.2
+    table = {r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
+             for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")}
+    weights, sides, fields, shares = zip(*table.values())
+    assert len(set(weights)) == 1 and set(sides) == {48} and list(fields) == [9, 13, 23, 31, 31]
+    assert shares[:4] == (100,) * 4 and shares[4] < 13
+
+
+@pytest.mark.slow
+def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    assert seen(run, r"the three maps differ by at most ([\d.e+-]+)")[0] < 1e-5
+    score = r"mIoU ([\d.]+), within 3 px of an outline ([\d.]+)"
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, same weights +{score}") for s in (32, 8))
+    assert abs(a - c) < 0.03 and abs(b - d) < 0.03
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
+    assert c > a and d > b + 0.02
