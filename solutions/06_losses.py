@@ -594,7 +594,7 @@ plot.trade_off(points, curve, "cross-entropy, calling more or less")
 # - c) Focal loss with γ = 2.
 #   > Its factor (1 − p)² is 0.0001 on the grass and 0.64 on the antler.
 # - d) Cross-entropy with a weight of 10 on the antler.
-#   > 100 against 800.
+#   > That makes 100 on the grass against 800 on the antler.
 
 # %% [markdown]
 # **An interviewer asks:** "We look for scratches in photographs of car doors. Two photographs in three show none. Annotators left about 40% of the pixels unlabelled. With Dice loss and batches of two, the curve jumps between 0.1 and 0.9 and never settles, and the network sees scratches everywhere. What do you check first, and what would you change?"

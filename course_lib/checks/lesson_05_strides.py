@@ -32,9 +32,8 @@ def _net(t, strides, kernels=None, norm=False):
     for i, stride in enumerate(strides):
         k, out = (kernels or [3] * len(strides))[i], 3 + i % 2
         conv = nn.Conv2d(channels, out, k, stride=stride, padding=k // 2)
-        with torch.no_grad():
-            conv.weight.copy_(t.tensor(out, channels, k, k) * (2 / (channels * k * k)) ** 0.5)
-            conv.bias.copy_(0.3 * t.tensor(out))
+        conv.weight.data = t.tensor(out, channels, k, k) * (2 / (channels * k * k)) ** 0.5
+        conv.bias.data = 0.3 * t.tensor(out)
         layers.append(conv)
         if norm:
             layers.append(nn.BatchNorm2d(out))
