@@ -12,12 +12,12 @@ from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, 
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
 from .dilation import coverage
 from .labelling import five_tasks, panoptic, resized, slid
-from .losscapes import curves, focus, landscapes, pulls, trade_off
+from .losscapes import focus, landscapes, loss_lines, pulls, trade_off
 from .scorecards import class_bars, confusion, curves, hits, pairs, ranking, rivals
 from .skips import channels, closeup
 
 __all__ = ["IGNORE", "PALETTE", "channels", "class_bars", "closeup", "colours", "comparison", "confusion", "coverage",
-           "curves", "error_density", "field", "five_tasks", "focus", "grid", "hits", "landscapes", "legend",
+           "curves", "error_density", "field", "five_tasks", "focus", "grid", "hits", "landscapes", "loss_lines", "legend",
            "overlap", "overlay", "pairs", "palette", "panoptic", "pulls", "ranking", "resized", "rivals",
            "shape_flow", "slid", "taps", "trade_off"]
 

@@ -449,7 +449,7 @@ print(f"cross-entropy, margin 5: {losses.cross_entropy(5 * lead, mask):.4f}, "
 series = {name: [loss(margin * lead) for margin in margins] for name, loss in absent.items()}
 for name, values in series.items():
     print(f"{name:32} margin 5: {values[5]:.2f}   margin 10: {values[10]:.2f}")
-plot.curves(margins, {n: torch.stack(v) for n, v in series.items()}, "margin of the true class's logit", "loss",
+plot.loss_lines(margins, {n: torch.stack(v) for n, v in series.items()}, "margin of the true class's logit", "loss",
             "Right answers, while 16 of 19 classes are absent", marks=(5, 10))
 
 # %% [markdown]
