@@ -7,11 +7,12 @@ A wrong shape or value raises ValueError with one sentence that says what to do.
 import numpy as np
 from matplotlib.patches import Patch
 
+from .coarse import coarse_scores, rungs, strides, tents
 from .diagrams import field, overlap, shape_flow, taps
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
 
-__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
+__all__ = ["IGNORE", "PALETTE", "coarse_scores", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
            "palette", "shape_flow", "taps"]
 
 
