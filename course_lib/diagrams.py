@@ -29,7 +29,7 @@ def shape_flow(net, size=128, title=""):
     convs = [m for m in net.modules() if hasattr(m, "in_channels") and hasattr(m, "kernel_size")]
     channels = convs[0].in_channels if convs else 3
     stages = models.trace(net, (1, channels, height, width))
-    skip = next((m.skip for m in net.modules() if isinstance(getattr(m, "skip", None), str)), "none")
+    skips = {name: getattr(module, "skip", None) for name, module in getattr(net, "stages", [])}
     memory = models.activation_bytes(net, (1, channels, height, width))
     first, last = stages[0], stages[-1]
     title = title or (f"{type(net).__name__}: {_shape(first)} → {_shape(last)},  {models.count_parameters(net):,} parameters,  "
@@ -43,11 +43,10 @@ def shape_flow(net, size=128, title=""):
         _label(ax, block, stage)
     for (a, s), (b, t) in zip(zip(blocks, stages), zip(blocks[1:], stages[1:])):
         _step(ax, a, b, s, t)
-    if skip not in ("none", "zero"):
-        ups = [i for i, s in enumerate(stages) if s.kind == "decoder"]
-        downs = [i for i, s in enumerate(stages) if s.kind == "encoder"]
-        for down, up in zip(downs, reversed(ups)):
-            _skip(ax, blocks[down], blocks[up], skip)
+    for up, stage in zip(blocks, stages):
+        if skips.get(stage.name) in ("concat", "add"):      # from the last encoder stage of its own size
+            down = [block for block, s in zip(blocks, stages) if s.kind == "encoder" and s[2:4] == stage[2:4]]
+            _skip(ax, down[-1], up, skips[stage.name])
     kinds = dict.fromkeys(s.kind for s in stages)
     handles = [Patch(facecolor=KINDS[kind], label=kind) for kind in kinds]
     figure.legend(handles=handles, loc="lower center", ncols=len(kinds), frameon=False, handlelength=1.3, fontsize=9.5,
@@ -105,8 +104,8 @@ def _side(levels, i):
     before, after = (levels[i - 1] if i else None), (levels[i + 1] if i + 1 < len(levels) else None)
     if levels[i] == 0:
         return "above"
-    if levels[i] in (before, after):
-        return "below"
+    if levels[i] in (before, after):        # below, but not where an arrow comes up from the left
+        return "above" if before is not None and before > levels[i] else "below"
     if before is not None and before < levels[i] and after is not None and after > levels[i]:
         return "left"
     if before is not None and before > levels[i]:

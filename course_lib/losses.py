@@ -74,7 +74,7 @@ def dice_loss(logits, target, smooth=1.0, absent="skip", ignore_index=IGNORE):
 
 
 def ce_dice(logits, target, dice=1.0, ignore_index=IGNORE):
-    """cross_entropy plus `dice` times dice_loss: the smooth gradient of one, the other's even hand for small classes."""
+    """cross_entropy plus `dice` times dice_loss: smooth gradients of one, the other's fairness to small classes."""
     return cross_entropy(logits, target, ignore_index=ignore_index) \
         + dice * dice_loss(logits, target, ignore_index=ignore_index)
 

@@ -65,7 +65,7 @@ def integers(labels, name):
     """The same labels in a dtype that torch computes with. ValueError where they are not integers."""
     if labels.is_floating_point() or labels.is_complex():
         raise ValueError(f"The {name} must hold whole numbers, one class a pixel, not {labels.dtype} of shape "
-                         f"{tuple(labels.shape)}; logits.argmax(1) makes classes of logits, .long() integers of floats.")
+                         f"{tuple(labels.shape)}; use logits.argmax(1) on logits, .long() on labels kept as floats.")
     return labels.to(torch.uint8) if labels.dtype == torch.bool else labels.long() if labels.dtype in WIDE else labels
 
 
@@ -204,7 +204,7 @@ def band_iou(pred, target, classes, width, ignore_index=IGNORE):
     After Kohli, Ladicky, Torr, "Robust Higher Order Potentials for Enforcing Label Consistency" (2009), where the
     band is called a trimap, and Krähenbühl, Koltun (2011).
     """
-    confusion_matrix(pred, target, classes, ignore_index)       # for its errors: outside the band they would not be seen
+    confusion_matrix(pred, target, classes, ignore_index)       # for its errors, outside the band too
     target = target.long()
     band = target.masked_fill(~near_boundary(target, width, ignore_index), ignore_index)
     return Confusion(classes, ignore_index).update(pred, band).iou

@@ -242,16 +242,31 @@ def test_shape_flow_states_what_was_measured():
     assert heights == heights[::-1] and heights[0] > heights[2] > heights[4] / 1.001      # a U: down, and up again
 
 
+def test_a_skip_is_drawn_where_a_stage_has_one_and_from_the_stage_of_its_size():
+    def skips(net):
+        patches = plot.shape_flow(net, 64).axes[0].patches
+        return sum(type(p) is matplotlib.patches.FancyArrowPatch and p.get_edgecolor()[:3] == drawing.VERMILLION for p in patches)
+    assert [skips(models.FCN(base=2, stride=s)) for s in (32, 16, 8)] == [0, 1, 2]
+    assert skips(models.DeepLab(base=2)) == 1 and skips(models.DeepLab(base=2, decoder=False)) == 0
+    assert skips(models.UNet(base=2, depth=3)) == 3 and skips(models.UNet(base=2, depth=3, skip="zero")) == 0
+
+
 def test_labels_of_shape_flow_do_not_touch():
-    for depth, base, size in ((1, 4, 64), (2, 64, 512), (4, 16, 128), (4, 64, 512), (6, 64, 512)):
+    nets = [(lambda d=d, b=b: models.UNet(base=b, depth=d), size)
+            for d, b, size in ((1, 4, 64), (2, 64, 512), (4, 16, 128), (4, 64, 512), (6, 64, 512))]
+    nets += [(lambda s=s: models.FCN(stride=s), size) for s in (32, 16, 8) for size in (64, 256)]
+    nets += [(lambda s=s, d=d: models.DeepLab(output_stride=s, decoder=d), size)
+             for s in (32, 16, 8) for d in (True, False) for size in (64, 256)]
+    nets += [(models.PSPNet, 64), (lambda: models.Classifier(4), 64), (models.Backbone, 128)]
+    for make, size in nets:
         with torch.device("meta"):
-            net = models.UNet(base=base, depth=depth)
+            net = make()
         figure = plot.shape_flow(net, size)
         renderer = FigureCanvasAgg(figure).get_renderer()
         boxes = [t.get_window_extent(renderer) for t in figure.axes[0].texts]
         for (i, a), (j, b) in itertools.combinations(enumerate(boxes), 2):
             over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-            assert min(over) <= 2, (depth, base, size, figure.axes[0].texts[i].get_text(), figure.axes[0].texts[j].get_text())
+            assert min(over) <= 2, (type(net), size, figure.axes[0].texts[i].get_text(), figure.axes[0].texts[j].get_text())
 
 
 def formula(layers):

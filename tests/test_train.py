@@ -170,7 +170,8 @@ def test_every_loss_of_the_library_trains(loss):
 
 def test_the_default_loss_is_the_librarys_cross_entropy():
     assert train.cross_entropy is losses.cross_entropy
-    assert fit(small(), Discs(), steps=3, batch=2).loss == fit(small(), Discs(), steps=3, batch=2, loss=losses.cross_entropy).loss
+    history = fit(small(), Discs(), steps=3, batch=2)
+    assert history.loss == fit(small(), Discs(), steps=3, batch=2, loss=losses.cross_entropy).loss
 
 
 def test_own_loss_and_frozen_weights():

@@ -2,6 +2,7 @@
 from .backbone import Backbone, ResNetBackbone, dilate
 from .deeplab import ASPP, DeepLab
 from .fcn import FCN, Classifier, bilinear_kernel, refine
+from .pretrained import PRETRAINED, Pretrained, merge, pretrained
 from .pspnet import PSPNet, PyramidPooling
 from .shapes import Stage, activation_bytes, count_parameters, trace
 from .unet import SKIPS, UPSAMPLES, DoubleConv, EncoderDecoder, UNet, Up, upsampling
@@ -10,6 +11,7 @@ __all__ = [
     "Backbone", "ResNetBackbone", "dilate",
     "ASPP", "DeepLab",
     "FCN", "Classifier", "bilinear_kernel", "refine",
+    "PRETRAINED", "Pretrained", "merge", "pretrained",
     "PSPNet", "PyramidPooling",
     "Stage", "activation_bytes", "count_parameters", "trace",
     "SKIPS", "UPSAMPLES", "DoubleConv", "EncoderDecoder", "UNet", "Up", "upsampling",

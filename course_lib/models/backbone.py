@@ -14,7 +14,7 @@ from .unet import DoubleConv
 class Backbone(nn.Module):
     """Five stages, each of which halves the map: (B, in_channels, H, W) -> list of five maps, the finest first.
 
-    The maps have strides 2, 4, 8, 16, 32, sizes H/stride x W/stride rounded up, and `.channels`: base * (1, 2, 4, 8, 8).
+    The maps have strides 2, 4, 8, 16, 32, sizes H/stride x W/stride rounded up, `.channels` base * (1, 2, 4, 8, 8).
     The first convolution of a stage has stride 2. So there is no pooling, and `dilate` can turn every stride into
     dilation.
     """
@@ -24,7 +24,8 @@ class Backbone(nn.Module):
         check_counts(in_channels=in_channels, base=base)
         self.in_channels = in_channels
         self.channels = [base * times for times in (1, 2, 4, 8, 8)]
-        self.encoder = nn.ModuleList(DoubleConv(i, o, stride=2) for i, o in zip([in_channels] + self.channels, self.channels))
+        before = [in_channels] + self.channels
+        self.encoder = nn.ModuleList(DoubleConv(i, o, stride=2) for i, o in zip(before, self.channels))
 
     def forward(self, x):
         maps = []

@@ -1,9 +1,9 @@
 """DeepLab: a segmenter that keeps its resolution, by dilation, and looks around itself at several rates at once.
 
 The backbone's last strides become dilation (`dilate`), so that its map stays at output stride 16 or 8. ASPP, atrous
-spatial pyramid pooling, reads that map by a 1x1 convolution, three dilated 3x3 ones and an average over the whole image.
-DeepLabv3 scores the result and enlarges the scores. v3+ has a decoder: it enlarges to stride 4, where the backbone's map
-still knows the edges, takes in a thin version of that map, and only then scores.
+spatial pyramid pooling, reads that map by a 1x1 convolution, three dilated 3x3 ones and an average over the image.
+DeepLabv3 scores the result and enlarges the scores. v3+ has a decoder: it enlarges to stride 4, where the backbone's
+map still knows the edges, takes in a thin version of that map, and only then scores.
 
     stride  2 - 4 ------------ 8 - 16 - 16
                 |                        |
@@ -12,11 +12,11 @@ still knows the edges, takes in a thin version of that map, and only then scores
     logits <- x4 <- 3x3 <- 3x3 <- concat <- x4 (v3+)
     logits <- x16 ------------------ score (v3)
 
-After Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (2017), v3, and "Encoder-Decoder with
-Atrous Separable Convolution for Semantic Image Segmentation" (2018), v3+. What differs: the backbone is small, and so are
-the channels (4 base for the paper's 256, base for its 48); convolutions are plain, not separable; and a map is enlarged
-by its stride and cut to the image, where torchvision stretches it to the image's size: the same where the stride divides
-that size.
+After Chen et al., "Rethinking Atrous Convolution for Semantic Image Segmentation" (2017), v3, and "Encoder-Decoder
+with Atrous Separable Convolution for Semantic Image Segmentation" (2018), v3+. What differs: the backbone is small, and
+so are the channels (4 base for the paper's 256, base for its 48); convolutions are plain, not separable; and a map is
+enlarged by its stride and cut to the image, where torchvision stretches it to the image's size: the same where the
+stride divides that size.
 """
 import torch
 import torch.nn as nn
@@ -35,7 +35,7 @@ def conv_bn_relu(in_channels, out_channels, kernel=1, dilation=1):
 
 
 class Pooled(nn.Sequential):
-    """The map averaged over bins x bins parts, a 1x1 convolution, and back to its size: (B, C, H, W) -> (B, out, H, W)."""
+    """The map averaged over bins x bins parts, convolved 1x1, and back to its size: (B, C, H, W) -> (B, out, H, W)."""
 
     def __init__(self, in_channels, out_channels, bins=1):
         super().__init__(nn.AdaptiveAvgPool2d(bins), conv_bn_relu(in_channels, out_channels))
@@ -59,18 +59,20 @@ class ASPP(nn.Module):
 
     def __init__(self, in_channels, out_channels, rates=(6, 12, 18), dropout=0.1):
         super().__init__()
-        check_counts(in_channels=in_channels, out_channels=out_channels, **{f"rate {i}": r for i, r in enumerate(rates, 1)})
+        check_counts(in_channels=in_channels, out_channels=out_channels)
+        check_counts(**{f"rate {i}": rate for i, rate in enumerate(rates, 1)})
         self.branches = nn.ModuleList([conv_bn_relu(in_channels, out_channels),
                                        *(conv_bn_relu(in_channels, out_channels, 3, rate) for rate in rates),
                                        Pooled(in_channels, out_channels)])
-        self.project = nn.Sequential(*conv_bn_relu(len(self.branches) * out_channels, out_channels), nn.Dropout(dropout))
+        self.project = nn.Sequential(*conv_bn_relu(len(self.branches) * out_channels, out_channels),
+                                     nn.Dropout(dropout))
 
     def forward(self, x):
         return self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
 
 
 class Decoder(nn.Module):
-    """v3+'s decoder: enlarge, take in the finer map, two 3x3 convolutions. (B, C, h, w), (B, c, H, W) -> (B, C, H, W)."""
+    """v3+'s decoder: enlarge, take in a finer map, convolve 3x3 twice. (B, C, h, w), (B, c, H, W) -> (B, C, H, W)."""
 
     skip = "concat"
 
@@ -96,8 +98,8 @@ class DeepLab(nn.Module):
     decoder        True: v3+; False: v3
     backbone       a module with the interface of Backbone, of which a dilated copy is used; in_channels is then not
 
-    ValueError says a wrong argument or image in a sentence. A batch of one cannot be trained: image pooling leaves batch
-    normalisation one value a channel.
+    ValueError says a wrong argument or image in a sentence. A batch of one cannot be trained: image pooling leaves
+    batch normalisation one value a channel.
     """
 
     def __init__(self, classes=3, in_channels=3, base=16, output_stride=16, rates=None, decoder=True, backbone=None):

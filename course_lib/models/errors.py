@@ -26,12 +26,12 @@ def check_images(x, in_channels):
 def check_batch(net, x, least):
     """ValueError where a net in training gets one image that leaves one cell, at stride `least`, to normalise by."""
     if net.training and x.shape[0] == 1 and max(x.shape[-2:]) <= least:
-        raise ValueError(f"One image of {x.shape[-2]}x{x.shape[-1]} leaves one cell in the coarsest map, too few for batch "
-                         f"normalisation to train on; use a larger batch or image, or net.eval().")
+        raise ValueError(f"One image of {x.shape[-2]}x{x.shape[-1]} leaves one cell in the coarsest map, too few for "
+                         f"batch normalisation to train on; use a larger batch or image, or net.eval().")
 
 
 def check_single(net, x):
     """ValueError where a net that averages over the whole image gets a batch of one to train on."""
     if net.training and x.shape[0] == 1:
-        raise ValueError("A batch of one cannot be trained: the average over the image leaves batch normalisation one value "
-                         "a channel; use a larger batch, or net.eval().")
+        raise ValueError("A batch of one cannot be trained: the average over the image leaves batch normalisation one "
+                         "value a channel; use a larger batch, or net.eval().")

@@ -1,8 +1,8 @@
 """FCN: a classifier turned into a segmenter, which adds a few finer predictions to its coarse ones.
 
 Every cell of the backbone's coarsest map is scored for every class by a 1x1 convolution; the scores, enlarged 32 times,
-are FCN-32s. FCN-16s enlarges them twice, adds the scores of the map at stride 16, and enlarges the sum 16 times;
-FCN-8s does that once more.
+are FCN-32s. FCN-16s doubles their size, adds the scores of the map at stride 16, and enlarges the sum 16 times; FCN-8s
+doubles and adds once more, and enlarges 8 times.
 
     stride  2 - 4 - 8 ------ 16 ----- 32
                     |         |        |
@@ -39,8 +39,14 @@ def bilinear_kernel(channels, stride):
     return torch.eye(channels)[:, :, None, None] * torch.outer(hat, hat)
 
 
+def cut(x, size):
+    """The map without the last rows and columns that a size (H, W) has no room for."""
+    # By negative padding: in an exported net, a slice would hold for sizes alone that it cuts as it cut the example.
+    return F.pad(x, (0, size[1] - x.shape[-1], 0, size[0] - x.shape[-2]))
+
+
 class Double(nn.ConvTranspose2d):
-    """Enlarge twice, at first bilinearly, and learn to do better: (B, C, h, w) -> (B, C, 2h, 2w)."""
+    """Double the size, at first bilinearly, and learn to do better: (B, C, h, w) -> (B, C, 2h, 2w)."""
 
     def __init__(self, channels):
         super().__init__(channels, channels, 4, stride=2, padding=3, bias=False)
@@ -53,7 +59,7 @@ class Double(nn.ConvTranspose2d):
 
 
 class Fuse(nn.Module):
-    """Enlarge the scores twice and add those of a finer map: (B, classes, h, w), (B, C, H, W) -> (B, classes, H, W)."""
+    """Double the scores' size, add those of a finer map: (B, classes, h, w), (B, C, H, W) -> (B, classes, H, W)."""
 
     skip = "add"
 
@@ -65,8 +71,8 @@ class Fuse(nn.Module):
         nn.init.zeros_(self.score.bias)
 
     def forward(self, scores, fine):
-        height, width = fine.shape[-2:]         # an odd map was halved to its larger half: one row too many
-        return self.upsample(scores)[..., :height, :width] + self.score(fine)
+        # An odd map was halved to its larger half, so the double is one row too many.
+        return cut(self.upsample(scores), fine.shape[-2:]) + self.score(fine)
 
 
 class Enlarge(nn.Module):
@@ -80,8 +86,8 @@ class Enlarge(nn.Module):
         self.factors = factors
 
     def forward(self, x, *sizes):
-        for factor, (height, width) in zip(self.factors, sizes):
-            x = F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)[..., :height, :width]
+        for factor, size in zip(self.factors, sizes):
+            x = cut(F.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False), size)
         return x
 
     def extra_repr(self):
@@ -127,7 +133,8 @@ class FCN(nn.Module):
     def stages(self):
         """The network as a list of (name, module) in the order that data flows through them."""
         return [*self.backbone.stages, ("head", self.score),
-                *((f"decoder {stride}", fuse) for stride, fuse in zip((16, 8), self.decoder)), ("enlarge", self.enlarge)]
+                *((f"decoder {stride}", fuse) for stride, fuse in zip((16, 8), self.decoder)),
+                ("enlarge", self.enlarge)]
 
 
 def refine(net, stride):
@@ -164,8 +171,8 @@ class Classifier(nn.Module):
             raise ValueError(f"size must be a multiple of 32, not {size}: the backbone halves it five times.")
         self.size = size
         self.backbone = Backbone(in_channels, base)
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(self.backbone.channels[4] * (size // 32)**2, hidden), nn.ReLU(),
-                                  nn.Linear(hidden, classes))
+        self.head = nn.Sequential(nn.Flatten(), nn.Linear(self.backbone.channels[4] * (size // 32)**2, hidden),
+                                  nn.ReLU(), nn.Linear(hidden, classes))
 
     def forward(self, x):
         check_images(x, self.backbone.in_channels)

@@ -1,7 +1,7 @@
 """PSPNet: DeepLab's sibling, which looks around itself by averages over ever larger parts of the image.
 
-After Zhao et al., "Pyramid Scene Parsing Network" (2017). What differs: the backbone and its channels are small, there is
-no second loss at the backbone's fourth stage, and the map is enlarged as DeepLab's is.
+After Zhao et al., "Pyramid Scene Parsing Network" (2017). What differs: the backbone and its channels are small, there
+is no second loss at the backbone's fourth stage, and the map is enlarged as DeepLab's is.
 """
 import torch
 import torch.nn as nn
@@ -25,8 +25,12 @@ class PyramidPooling(nn.Module):
     def __init__(self, in_channels, bins=(1, 2, 3, 6)):
         super().__init__()
         check_counts(in_channels=in_channels, **{f"bin {i}": b for i, b in enumerate(bins, 1)})
+        if not bins:
+            raise ValueError("A pyramid needs at least one bin, such as bins=(1, 2, 3, 6).")
+        if in_channels < len(bins):
+            raise ValueError(f"A pyramid of {len(bins)} branches needs at least {len(bins)} channels, "
+                             f"not {in_channels}.")
         share = in_channels // len(bins)
-        check_counts(**{"in_channels / len(bins)": share})
         self.branches = nn.ModuleList(Pooled(in_channels, share, b) for b in bins)
         self.out_channels = in_channels + share * len(bins)
 
