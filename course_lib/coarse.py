@@ -14,7 +14,7 @@ HALO = [withStroke(linewidth=2.6, foreground=INK)]
 
 
 def _object(mask, what, size):
-    return as_mask(numbers(mask).astype(np.int64), what, size) == 1
+    return as_mask(mask, what, size) == 1
 
 
 def _ious(answer, truth, width):
@@ -105,13 +105,13 @@ def coarse_scores(image, truth, scores, enlarged, title=""):
     answer = enlarged > 0
     width = _edge_width(truth.shape)
     whole, edge = _ious(answer, truth, width)
-    figure = sheet(9.5, 3.75, title or f"Stride {stride}: {scores.shape[0]} × {scores.shape[1]} scores for "
+    figure = sheet(9.5, 4.1, title or f"Stride {stride}: {scores.shape[0]} × {scores.shape[1]} scores for "
                                        f"{truth.shape[0]} × {truth.shape[1]} pixels")
     axes = [axes_at(figure, 0.1 + i * 3.15, 0.3, 3.0, 3.0 * truth.shape[0] / truth.shape[1]) for i in range(3)]
     put(axes[0], image, "the picture")
     put(axes[1], scores.clip(-8, 8), "its scores: orange animal, blue not", cmap=SCORES, vmin=-8, vmax=8)
     _answer(axes[2], image, truth, answer, stride, (0, 0, *truth.shape), f"enlarged: IoU {whole:.2f}, edges {edge:.2f}")
-    figure.text(0.5, 0.14 / 3.75, "colours are full at ±8      white line: the true outline", ha="center", va="center", fontsize=9)
+    figure.text(0.5, 0.14 / 4.1, "colours are full at ±8      white line: the true outline", ha="center", va="center", fontsize=9)
     figure.alt = f"Stride {stride}, {scores.size} scores: enlarged, IoU {whole:.2f} in the whole picture, {edge:.2f} at the edges."
     return figure
 
