@@ -63,7 +63,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="What each grid
 #
 # Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of the animal's pixels keep only those within 4 px of its outline, do the same with the answer's, and take the IoU of the two rims that are left. (You will write it in lesson 07.) IoU counts flesh; boundary IoU counts outline.
 #
-# Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37. The switch enlarges by blocks instead.
+# Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a foot, and no leg between. The switch enlarges by blocks instead.
 
 # %% tags=["demo"]
 def coarse(scene, halvings, blocks):
@@ -146,7 +146,7 @@ for s in (32, 16, 8):
     print(line + (f", your ceiling {ceiling(truth[0], s):.3f}" if passed else ""))
 
 # %% [markdown]
-# The majority makes the fewest wrong pixels. IoU forgives some false alarms for a leg found, so its best answer is more generous. And compare with the figure above: at strides 16 and 8, scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
+# The majority makes the fewest wrong pixels. IoU forgives some false alarms for a leg found, so its best answer is more generous. And compare with the figure above: scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
 #
 # ## 2 · A classifier that looks everywhere
 #

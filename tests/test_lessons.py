@@ -195,3 +195,21 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 03's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_notebook, capsys):
+    run = run_notebook("solutions", "03_fcn")
+    whole, edges, thin, allowed = {}, {}, {}, {}
+    for s in (32, 16, 8):
+        whole[s], edges[s], thin[s] = seen(run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%")
+        allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
+    with capsys.disabled():
+        print(f"\nmIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin} ", end="")
+    assert edges[16] > 1.1 * edges[32] and edges[8] > 1.1 * edges[16] and thin[8] > thin[32] + 3
+    assert whole[32] < whole[16] < whole[8]
+    assert edges[8] / edges[32] > 1.4 > 1.15 > whole[8] / whole[32]
+    assert all(edges[s] < allowed[s] for s in edges) and allowed[8] > 2 * edges[8]
