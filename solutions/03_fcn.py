@@ -352,11 +352,11 @@ for cells in (4, 8):
     print(f"{cells} cells of 32 px, off by (px):", [f"{c - t:+.1f}" for c, t in zip(claimed, true)])
 
 # %% [markdown]
-# Cells drift apart from the middle, by up to 15.5 pixels at the ends, and by other amounts in a map of another size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that depends on the place and on the picture's size it cannot learn.
+# Cells drift apart from the middle, by up to 15.5 pixels at the ends, and by other amounts in a map of another size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
 #
 # ## 5 · Adding finer scores
 #
-# Stride 32 knows *what*: its cells have seen much of the picture. Stride 16 knows better *where*. FCN gives the finer map a head of its own, a 1 × 1 convolution, and **adds** its scores to the coarse ones, enlarged twice.
+# Stride 32 knows *what*: its cells have seen much of the picture. Stride 16 knows better *where*. FCN gives the finer map a head of its own, a 1 × 1 convolution, and **adds** its scores to the coarse ones, enlarged twice. Such a way past the deeper layers is called a **skip**.
 #
 # The sizes need care. Halving rounds *up* in our backbone: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
 
@@ -461,9 +461,9 @@ answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
 # %% [markdown]
-# Read the right half of the first figure, then the left. The edges gain at each step, from 32s to 8s by about three quarters. mIoU gains too, but less than a tenth. (In a run five times as long, not shown here, the edges went from 0.16 to 0.32 and mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms. So the finer network is not just quicker to say "animal".
+# Read the right half of the first figure, then the left. The edges gain at each step, from 32s to 8s by some 70 %. mIoU gains too, but by less than a tenth. (In a run five times as long, not shown here, the edges went from 0.16 to 0.32 and mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say how much room is left. The edge score of the 32s could double, hardly more: its grid is in the way. That of the 8s could triple, and more. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And five times the steps took the 8s past all that stride 32 could say.
+# The dashed lines say how much room is left. The edge score of the 32s could about double: its grid is in the way. That of the 8s could triple, and more. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And five times the steps took the 8s past all that stride 32 could say.
 #
 # Look also at what is passed on. A head turns the 32 channels of stride 8 into two scores a cell, and these are added. Nothing after the sum can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
@@ -483,7 +483,7 @@ with torch.no_grad():
     print("trained, animal on animal:  ", [round(w, 3) for w in net.decoder[0].upsample.weight[1, 1, 1].tolist()])
 
 # %% [markdown] quiz="kernel" answer="b"
-# Your ladder enlarges by fixed tents, the network by learned ones, and it makes next to no difference. Training has hardly moved them. A good start was most of what the layer had to give.
+# Your ladder enlarges by fixed tents, the network by learned ones, and it makes little difference. Training has not moved them far. A good start was most of what the layer had to give.
 #
 # ## Checkpoint
 #
@@ -523,14 +523,14 @@ with torch.no_grad():
 #   > Each score still comes from the same cells of the same three maps.
 
 # %% [markdown]
-# **An interviewer asks:** "Our FCN-32s finds every lake on satellite pictures and draws their shores badly. We have 500 pictures with exact masks. Anna wants to train five times as long. Ben wants to learn the last enlargement, as a transposed convolution with kernel 64. Chris wants to add heads at strides 16 and 8. What would you compute before anyone trains, and what would it tell you about each plan?"
+# **An interviewer asks:** "Our FCN-32s finds every lake on satellite pictures and draws their shores badly. We have 500 pictures with exact masks. Plan A is to train five times as long. Plan B is to learn the last enlargement, as a transposed convolution with kernel 64. Plan C is to add heads at strides 16 and 8. What would you compute before anyone trains, and what would it tell you about each plan?"
 #
 # Answer in four to eight sentences. *Graded by hand, 2 points:* one for a computation that needs no training and the two ways in which it can come out; one for saying of each plan in which case it could help, and why.
 
 # %% [markdown] written="shores" points=2
 # I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU of that: what the grid allows, whatever the network. The same for strides 16 and 8. Beside it I put the network's boundary IoU, on training pictures and on new ones.
 #
-# If the network is close to what stride 32 allows, the grid is in the way. Training longer (Anna) cannot help then. A learned enlargement (Ben) still has one score a class for 32 × 32 pixels; it paints the same brush everywhere, so it can draw a typical shore better, not this one. Heads at 16 and 8 (Chris) bring new numbers about where things are, and the fitted scores say how much there is to gain at most. If the network is far below, the grid is not the trouble yet. Is it low on training pictures as well, Anna may be right; is it low on new ones only, more data would do more than any of the three. Chris's heads may still help then, but they too have to learn from maps that see less of the picture.
+# If the network is close to what stride 32 allows, the grid is in the way. Training longer (A) cannot help then. A learned enlargement (B) still has one score a class for 32 × 32 pixels; it paints the same brush everywhere, so it can draw a typical shore better, not this one. Heads at 16 and 8 (C) bring new numbers about where things are, and the fitted scores say how much there is to gain at most. If the network is far below, the grid is not the trouble yet. Is it low on training pictures as well, A may be right; is it low on new ones only, more pictures would do more than any of the three. C may still help, but its heads, too, have to learn from maps that see less of the picture.
 
 # %% [markdown]
 # ## Hand in
