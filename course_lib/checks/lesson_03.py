@@ -168,14 +168,14 @@ def _(t):
 
 @fuse.part("gradients flow to both, arguments stay as they were", 0.5)
 def _(t):
+    t.call(t.tensor(1, 2, 3, 3), t.tensor(1, 2, 5, 6))
+    if t.changed:
+        t.fail("Your function changed one of its arguments. Put the sum in a new tensor: `a + b`, not `a += b` on what was given.")
     coarse, fine = t.tensor(1, 2, 3, 3).requires_grad_(), t.tensor(1, 2, 5, 6).requires_grad_()
     _, (to_coarse, to_fine) = t.gradients(coarse, fine)
     for name, gradient in (("coarse", to_coarse), ("fine", to_fine)):
         if gradient is None or not gradient.any():
             t.fail(f"No gradient reaches `{name}`, so its scores could not learn. Work on tensors throughout.")
-    t.call(t.tensor(1, 2, 3, 3), t.tensor(1, 2, 5, 6))
-    if t.changed:
-        t.fail("Your function changed one of its arguments. Put the sum in a new tensor: `a + b`, not `a += b` on what was given.")
 
 
 # --- the ladder ---------------------------------------------------------------------------------------------
@@ -224,6 +224,12 @@ def _climb(scores, size, enlarge=_enlarged, resize=False):
     return enlarge(total, 64 >> len(scores))[:, :, :size[0], :size[1]]
 
 
+def _stepwise(x, times):
+    while times > 1:
+        x, times = _enlarged(x, 2), times // 2
+    return x
+
+
 def _ladder_part(t, n, h, w, classes, batch=2):
     maps, weights = _rungs(t, n, h, w, classes, batch)
     scores = _scored(maps, weights)
@@ -240,6 +246,7 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         (_climb(scores[:1], (h, w)), "Only the coarsest map has been used."),
         (F.interpolate(_fused(scores), scale_factor=64 >> n, mode="nearest")[:, :, :h, :w], "The last step copies cells to blocks; blend (bilinear)."),
         (_climb(scores, (h, w), enlarge=lambda x, s: _enlarged(x, s, align_corners=True)), "The last step uses align_corners=True: exercise 4's lie."),
+        (_stepwise(_fused(scores), 64 >> n)[:, :, :h, :w], "The last step enlarges by 2 again and again. Once, by what is left, is asked for."),
         (want.softmax(1), "These are probabilities. The logits are asked for, without softmax."),
         (F.relu(want), "There is a ReLU too many: scores may be below 0."),
     ]
@@ -248,6 +255,12 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         known.append((direct, "Each map's scores are enlarged to the picture straight away and added there. On the ladder they are added "
                               "rung by rung: twice the size, add, twice the size, add."))
         known.append((_climb([scores[0], *(0 * s for s in scores[1:])], (h, w)), "The finer maps' scores are missing."))
+        squeezed = scores[0]
+        for finer in scores[1:]:
+            squeezed = F.interpolate(squeezed, size=finer.shape[2:], mode="bilinear") + finer
+        for resize in (True, False):
+            known.append((_climb([squeezed], (h, w), lambda x, s: _enlarged(x, 64 >> n), resize),
+                          "Where sizes are odd, the coarse scores are squeezed. Enlarge exactly twice, then cut, as in exercise 5."))
     if h % 32 or w % 32:
         known.append((_climb(scores, (h, w), resize=True), f"The last step squeezes the cells into {h} × {w} pixels. Enlarge exactly {64 >> n} "
                                                            "times, then cut."))

@@ -348,8 +348,10 @@ def _(t):
 def _(t):
     layer, x = _layer(t, 2, 4), t.tensor(1, 2, 4, 4)
     _sized(t, layer, x, 4)
-    if not t.layers(layer, x):
-        t.fail("No transposed convolution runs. Return an `nn.ConvTranspose2d` with its weight filled.")
+    if [run["kernel"] >= 7 for run in t.layers(layer, x)] != [True]:
+        t.fail("The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` with its weight filled.")
+    if any(p.dim() == 1 for p in layer.parameters()):
+        t.fail("The layer has a bias. None is asked for: give `bias=False`.")
     if not any(p.requires_grad for p in layer.parameters()) or \
             not any(g is not None and g.any() for g in t.weight_gradients(layer, x).values()):
         t.fail("No gradient reaches the layer's weight, so it could not learn. Keep it a parameter that wants a gradient.")
