@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 03 · FCN: coarse answers, made finer
 #
-# A classifier gives one answer for a whole picture. But its last map is a grid. What if we asked it at every cell? We would get an answer for each place, and a coarse one: one cell for 32 × 32 pixels. The **fully convolutional network** of 2015 did that, enlarged the answers, and added finer ones from maps that the network had computed anyway.
+# A classifier gives one answer for a whole picture. But its last map is a grid. What if we asked the question at every cell of it? We would get an answer for each place, and a coarse one: one cell for 32 × 32 pixels. The **fully convolutional network** of 2015 did that, enlarged the answers, and added finer ones from maps that the network had computed anyway.
 #
-# By the end you will have built each part of the network drawn below, and set three trained ones beside what their grids could say at best.
+# By the end you will have built each part of the network drawn below, and compared three trained ones with the best that such coarse answers can be.
 #
 # **You will be able to**
 #
@@ -38,13 +38,13 @@ plot.shape_flow(models.FCN(classes=2, base=8, stride=8), size=128)
 
 # %% tags=["demo"]
 def best_scores(animal, stride, steps=40, mode="bilinear"):
-    """One score a cell, fitted to the truth, and the same enlarged. No picture, no network."""
+    """One score a cell, moved until the IoU with the truth is high; and the same enlarged. No network."""
     target = animal[:, None].float()
     scores = (8 * F.avg_pool2d(target, stride) - 4).requires_grad_()
     tune = torch.optim.Adam([scores], lr=2.0)
     for _ in range(steps):
         enlarged = F.interpolate(scores, scale_factor=stride, mode=mode)
-        chance = enlarged.sigmoid()
+        chance = enlarged.sigmoid()  # counts as so much of a pixel: yes or no would have no gradient
         overlap = (chance * target).sum((1, 2, 3))
         iou = overlap / ((chance + target).sum((1, 2, 3)) - overlap)
         tune.zero_grad()
@@ -61,7 +61,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="What each grid
 # %% [markdown]
 # At stride 32 there is something like a body. At stride 8 there are a head and the tops of the legs, and still no antlers.
 #
-# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of the animal's pixels keep only those within 4 px of its outline, do the same with the answer's, and take the IoU of the two rims that are left. (You will write it in lesson 07.) IoU counts flesh; boundary IoU counts outline.
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of the animal's pixels keep only those near its outline (here within 4 px, 2 % of the diagonal), do the same with the answer's, and take the IoU of the two rims that are left. (You will write it in lesson 07.) IoU counts flesh; boundary IoU counts outline.
 #
 # Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a foot, and no leg between. The switch enlarges by blocks instead.
 
@@ -92,10 +92,10 @@ fitted = {s: both((best_scores(truth, s)[1] > 0).long()) for s in (32, 16, 8)}
 for s, (whole, edges) in fitted.items():
     print(f"stride {s:2}: mIoU {whole:.2f}, boundary IoU {edges:.2f}")
 
-# %% [markdown] statement="ceiling" minutes=10 level=2
+# %% [markdown] statement="ceiling" minutes=12 level=2
 # From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
 #
-# Gradient descent comes close to the best and gives no guarantee. For blocks there is one. A **block** answer calls each block of s × s pixels animal or not, as a whole. The best one can be found exactly.
+# Gradient descent comes close to the best, without a guarantee. There is a simpler kind of answer whose best can be found exactly. A **block** answer calls each block of s × s pixels animal or not, as a whole.
 #
 # ### The best that blocks can say
 #
@@ -104,7 +104,7 @@ for s, (whole, edges) in fitted.items():
 # - `mask`: `int64` tensor `(H, W)`, 1 on the animal, 0 elsewhere, with at least one 1;
 # - `stride`: an `int` that divides `H` and `W`.
 #
-# Here and in every exercise of this lesson, leave the arguments as they were.
+# Here and in every exercise of this lesson, leave the arguments as they were. A real mask has hundreds of blocks: too many to try each set of them.
 #
 # For example, take stride 2 and the mask
 #
@@ -135,18 +135,19 @@ check.ceiling(ceiling) & check.ceiling(ceiling, seed=51407)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Look again: the majority of each block, beside your ceiling, on the stag.
+# Look again, at the stag: the majority of each block, the smooth answer from the figure above, and your ceiling.
 
 # %% tags=["demo"]
 passed = check.ceiling(ceiling).outcome == "passed"
 for s in (32, 16, 8):
     share = F.avg_pool2d(truth[:1].float(), s)
     votes = (share > 0.5).repeat_interleave(s, 1).repeat_interleave(s, 2).long()
+    smooth = metrics.Confusion(2).update(stag[s][None].long(), truth[:1]).iou[1]
     line = f"stride {s:2}: the majority of each block {metrics.Confusion(2).update(votes, truth[:1]).iou[1]:.3f}"
-    print(line + (f", your ceiling {ceiling(truth[0], s):.3f}" if passed else ""))
+    print(line + f", smooth {smooth:.3f}" + (f", your ceiling {ceiling(truth[0], s):.3f}" if passed else ""))
 
 # %% [markdown]
-# The majority makes the fewest wrong pixels. IoU forgives some false alarms for a leg found, so its best answer is more generous. And compare with the figure above: scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
+# The majority makes the fewest wrong pixels. For the IoU, one more block pays as long as its animal pixels, divided by its background pixels, are more than the IoU so far. So the best answer is more generous. And scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
 #
 # ## 2 · A classifier that looks everywhere
 #
@@ -161,7 +162,7 @@ for k in (1, 7):
 # %% [markdown]
 # FC6 reads the whole 7 × 7 map, so it is a **7 × 7** convolution. FC7 and FC8 read one vector: they are 1 × 1.
 #
-# Here is a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle animal or not? It never sees an outline.
+# Here is a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
 
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 250), gpu=(256, 1000))[1]
@@ -170,7 +171,7 @@ scenes, squares = [seen[i] for i in range(600)], []
 torch.manual_seed(0)
 for picture, mask in scenes[:400]:
     for label in (0, 1) * 4:
-        places = torch.nonzero(mask[16:-15, 16:-15] == label)  # top left corners
+        places = torch.nonzero(mask[16:-15, 16:-15] == label)  # middles, less 16: top left corners
         if len(places):
             top, left = places[torch.randint(len(places), ())].tolist()
             squares.append((picture[:, top : top + 32, left : left + 32], torch.tensor(label)))
@@ -182,17 +183,17 @@ classifier = nn.Sequential(
 print(train.fit(classifier, squares, steps=steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="classifier"))
 classifier = classifier.cpu().eval()
 
-# %% [markdown] statement="convolutionise" minutes=15 level=3
+# %% [markdown] statement="convolutionise" minutes=18 level=3
 # It takes squares of 32 × 32 and nothing else: the `Linear` after the `Flatten` wants exactly 64 · 2 · 2 numbers. As a convolution it would slide.
 #
 # ### A classifier that slides
 #
-# Write `convolutionise(classifier, side)`. It returns an `nn.Module` that turns pictures `(B, C, H, W)` into scores `(B, classes, h, w)`: one place for each position where the first `Linear`, now a kernel, fits whole on the last map.
+# Write `convolutionise(classifier, side)`. It returns an `nn.Module` that turns pictures `(B, C, H, W)` into scores `(B, classes, h, w)`: one place for each position where the first `Linear`, now a kernel, fits whole on the last map. (`Flatten` reads a channel row by row, then the next channel.)
 #
 # - `classifier`: an `nn.Sequential` like the one above. First any number of `Conv2d`, `ReLU`, `MaxPool2d`, none of which pads; then one `Flatten`; then one or more `Linear` (each with a bias) with `ReLU` between them;
 # - `side`: the `Flatten` gets a map of `side` × `side`. Above it is 2.
 #
-# On a picture of the classifier's own size, h = w = 1 and the scores are the classifier's. On a larger one, the score at each place is what the classifier would say of the square there. The new module has the same weights and biases in other shapes, no more and no fewer, and they can be trained on. The classifier stays as it was.
+# On a picture of the classifier's own size, h = w = 1 and the scores are the classifier's. On a larger one, the score at each place is what the classifier would say of the square there. The new module has copies of all weights and biases, reshaped where needed, no more and no fewer, and they can be trained on. Training them does not change the classifier.
 #
 # For example, `convolutionise(classifier, 2)(torch.rand(1, 3, 48, 40))` has shape `(1, 2, 3, 2)`: the last map is 4 × 3, and a 2 × 2 kernel fits at 3 × 2 places.
 
@@ -257,10 +258,10 @@ plot.grid([*asked, *maps], ["picture, its rim cut off"] * 4 + ["chance of animal
 # %% tags=["demo"]
 plot.tents(4)
 
-# %% [markdown] statement="enlarger" minutes=12 level=3
+# %% [markdown] statement="enlarger" minutes=18 level=3
 # Painting the same brush from every cell: that is a transposed convolution (lesson 02). So bilinear enlarging can be a layer, and a layer can learn to do better. FCN starts its doublings this way.
 #
-# For stride 4 the picture shows the brush: 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. The middle of a cell lies between two pixels, so the nearest pixel is half a pixel away, and its weight is 1 − 0.5/4. For stride 3 the middle is *on* a pixel: 1/3, 2/3, 1, 2/3, 1/3. In two directions, the two weights are multiplied.
+# A pixel's weight is 1 − distance/stride, where the distance is that to the cell's middle. For stride 4 the picture shows the brush: 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. The middle lies between two pixels, so the nearest pixel is half a pixel away, and its weight is 1 − 0.5/4. For stride 3 the middle is *on* a pixel: 1/3, 2/3, 1, 2/3, 1/3. In two directions, the two weights are multiplied.
 #
 # ### Tents as a layer
 #
@@ -310,21 +311,22 @@ def seam(enlarge, scores):
     """Largest difference between the left half enlarged alone and the same place in the whole."""
     half = scores.shape[-1] // 2
     whole, alone = enlarge(scores), enlarge(scores[..., :half])
-    keep = alone.shape[-1] - alone.shape[-1] // half  # the cell at the cut does not count
+    stride = alone.shape[-1] // half
+    keep = alone.shape[-1] - stride  # the cell at the cut does not count
     return (whole[..., :keep] - alone[..., :keep]).abs().max().item()
 
 
 print("seam on a flat map:", seam(copied, torch.ones(1, 1, 4, 8)))
 
-# %% [markdown] statement="catch" minutes=8 level=2
+# %% [markdown] statement="catch" minutes=10 level=2
 # No seam, says this test. It is a bad test: a flat map looks the same however it is moved.
 #
 # ### Catch it, and repair it
 #
 # Write `catch(stride)`. It returns two things, `(scores, repaired)`, for a stride of 8, 16 or 32:
 #
-# - `scores`: a float tensor `(1, 1, h, w)`, values from 0 to 1, at most 16 rows and 16 columns, `w` even. On it, `seam` of the copied layer of that stride is at least 0.3;
-# - `repaired`: an `nn.Module` that enlarges a score map of one class `stride` times, bilinearly, and has no seam (at most 0.0001) on any scores. At the rim, up to `stride` pixels, it may do as it likes.
+# - `scores`: a float tensor `(1, 1, h, w)`, values from 0 to 1, at most 16 rows and 16 columns, `w` even and at least 4. On it, `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3;
+# - `repaired`: an `nn.Module` that enlarges any score map `(1, 1, h, w)` `stride` times, bilinearly, and has no seam (at most 0.0001). At the rim, up to `stride` pixels, it may do as it likes.
 #
 # For example, `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 8))` is `0.0`: copying cells to blocks has no seam. But it is not bilinear.
 
@@ -352,7 +354,7 @@ for cells in (4, 8):
     print(f"{cells} cells of 32 px, off by (px):", [f"{c - t:+.1f}" for c, t in zip(claimed, true)])
 
 # %% [markdown]
-# Cells drift apart from the middle, by up to 15.5 pixels at the ends, and by other amounts in a map of another size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
+# Cells drift outwards, by up to 15.5 pixels at the ends, and by other amounts in a map of another size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
 #
 # ## 5 · Adding finer scores
 #
@@ -360,7 +362,7 @@ for cells in (4, 8):
 #
 # The sizes need care. Halving rounds *up* in our backbone: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
 
-# %% [markdown] statement="fuse" minutes=8 level=2
+# %% [markdown] statement="fuse" minutes=6 level=2
 # ### Fuse two score maps
 #
 # Write `fuse(coarse, fine)`.
@@ -368,7 +370,7 @@ for cells in (4, 8):
 # - `coarse`: float scores `(B, C, h, w)`; `fine`: float scores `(B, C, H, W)`, with h = H/2 and w = W/2, rounded up.
 # - Enlarge `coarse` exactly twice, bilinearly, as `F.interpolate` does with `align_corners=False`. Cut the surplus row at the bottom and column at the right, where there is one. Add `fine`.
 #
-# Return a float tensor `(B, C, H, W)`. Gradients must reach both.
+# Return a new float tensor `(B, C, H, W)`. Gradients must reach both.
 #
 # For example, one row: `coarse` 0, 4 becomes 0, 1, 3, 4. With `fine` 10, 20, 30 it is cut to 0, 1, 3, and the result is 10, 21, 33.
 
@@ -398,7 +400,7 @@ check.fuse(fuse) & check.fuse(fuse, seed=81649)
 # - `weights`: a list of as many float tensors `(classes, C_i)`: the score of a class at a place is the sum over channels of weight times value. No bias.
 # - `size`: the picture's `(H, W)`.
 #
-# Score each map. Fuse from the coarsest on, as in exercise 5. Enlarge the sum by what is left, 32, 16 or 8 times, in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
+# Score each map. Fuse from the coarsest on, as in exercise 5; if your `fuse` passes, you may call it. Enlarge the sum by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
 #
 # For example, with maps of 2 × 3, 3 × 5 and 5 × 9 and `size=(40, 70)`: the scores of 2 × 3 become 4 × 6, cut to 3 × 5; these become 6 × 10, cut to 5 × 9; and these 40 × 72, cut to 40 × 70.
 
@@ -461,7 +463,7 @@ answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
 # %% [markdown]
-# Read the right half of the first figure, then the left. The edges gain at each step, from 32s to 8s by some 70 %. mIoU gains too, but by less than a tenth. (In a run with five times the steps and more scenes, not shown here, the edges went from 0.16 to 0.32 and mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms. So the finer network is not just quicker to say "animal".
+# Read the right half of the first figure, then the left. The edges gain at each step, from 32s to 8s by some 70 %. mIoU gains too, but by less than a tenth. (In a run with five times the steps and more scenes, not shown here, the edges went from 0.16 to 0.32 and mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms: each network's threshold is set so that it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
 # The dashed lines say how much room is left. The edge score of the 32s could about double: its grid is in the way. That of the 8s could triple, and more. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And the longer run took the 8s past all that stride 32 could say.
 #
@@ -483,7 +485,7 @@ with torch.no_grad():
     print("trained, animal on animal:  ", [round(w, 3) for w in net.decoder[0].upsample.weight[1, 1, 1].tolist()])
 
 # %% [markdown] quiz="kernel" answer="b"
-# Your ladder enlarges by fixed tents, the network by learned ones, and it makes little difference. Training has not moved them far. A good start was most of what the layer had to give.
+# Your ladder enlarges by fixed tents, the network by learned ones, and it makes little difference. Training, as short as this, has not moved them far. A good start was most of what the layer had to give.
 #
 # ## Checkpoint
 #
@@ -503,7 +505,7 @@ with torch.no_grad():
 #
 # - a) Where they did. A convolutional network does the same in every place.
 #   > The convolutions do. This last layer stretches the map, and by how much depends on the map's width.
-# - b) All of them half a cell too far to the left.
+# - b) All of them half a cell too far to the left, in every place alike.
 #   > An equal shift everywhere would be easy to put right. Here the first cells move one way and the last ones the other.
 # - c) Off by four times as much, as the picture is four times as wide.
 #   > The first and the last cell are off by half a cell, 15.5 px, in a map of any width.
@@ -511,13 +513,13 @@ with torch.no_grad():
 #   > Yes. The drift runs from half a cell at one end to half a cell at the other, now spread over 32 cells in place of 8.
 
 # %% [markdown] quiz="concat" answer="c"
-# **Question 3.** Someone changes an FCN-8s with fixed doublings. Not the scores but the *maps* of stride 32 and 16 are doubled until they are as large as that of stride 8. The three are concatenated, and one 1 × 1 convolution scores the stack. What has changed?
+# **Question 3.** Someone changes an FCN-8s whose doublings are fixed, bilinear ones. Not the scores but the *maps* of stride 32 and 16 are doubled until they are as large as that of stride 8. The three are concatenated, and one 1 × 1 convolution scores the stack. What has changed?
 #
 # - a) It can say more: now the scores see all maps together.
 #   > A 1 × 1 convolution of a stack is a sum of one for each map, which is what FCN adds up. To let one map decide how another is read, a further layer with a ReLU must follow.
 # - b) It can say less: a single head stands in place of three.
 #   > The single head has as many inputs as the three together, and a weight for each.
-# - c) It can say the same, at a higher price.
+# - c) It can say the same, at a higher price in memory and time.
 #   > Yes. Scoring and doubling may change places, as both only add and multiply by constants. But here all channels are doubled, not two or three scores.
 # - d) Its receptive field has grown.
 #   > Each score still comes from the same cells of the same three maps.

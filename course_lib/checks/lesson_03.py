@@ -4,7 +4,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .lesson_03_coarse import _draw_maps, _enlarged, check
+from .lesson_03_coarse import check
+from .lesson_03_tents import _draw_maps, _enlarged, _painted
 from .values import kind
 
 # --- the lie ------------------------------------------------------------------------------------------------
@@ -46,13 +47,14 @@ def _(t):
         if not isinstance(scores, torch.Tensor) or scores.dim() != 4 or scores.shape[:2] != (1, 1) or not scores.is_floating_point():
             t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, h, w), got {kind(scores)}")
         h, w = scores.shape[2:]
-        if not (1 <= h <= 16 and 2 <= w <= 16 and w % 2 == 0):
-            t.fail(f"For stride={stride}: your scores are {h} × {w} cells; take 1 to 16 rows and an even number of columns, 2 to 16.")
+        if not (1 <= h <= 16 and 4 <= w <= 16 and w % 2 == 0):
+            t.fail(f"For stride={stride}: your scores are {h} × {w} cells; take 1 to 16 rows and an even number of columns, 4 to 16.")
         if not (scores.min() >= 0 and scores.max() <= 1):
             t.fail(f"For stride={stride}: your scores go from {scores.min():.3g} to {scores.max():.3g}; keep them between 0 and 1.")
         size = _seam(nn.UpsamplingBilinear2d(scale_factor=stride), scores.float())
         if size < LEAST:
             more = " A flat map looks the same wherever its cells stand." if scores.max() - scores.min() < 1e-6 else \
+                " With few columns the cells move little. Take more of them." if w <= 6 and size > 0.02 else \
                 " Let neighbouring columns differ more, above all close to the cut." if size > 0.02 else \
                 " The copied layer moves cells left and right by different amounts. Do your columns differ from each other?"
             t.fail(f"For stride={stride}: on your scores the two halves differ by {size:.3f} at most, and {LEAST} is asked for.{more}")
@@ -82,7 +84,9 @@ def _(t):
         got, want = _size(t, repaired, x, stride)[..., stride:-stride, stride:-stride], _enlarged(x, stride)[..., stride:-stride, stride:-stride]
         known = [(F.interpolate(x, scale_factor=stride, mode="nearest")[..., stride:-stride, stride:-stride],
                   "Blocks have no seam, but they no longer blend."),
-                 (_enlarged(x, stride, align_corners=True)[..., stride:-stride, stride:-stride], "This is the copied layer's own result.")]
+                 (_enlarged(x, stride, align_corners=True)[..., stride:-stride, stride:-stride], "This is the copied layer's own result."),
+                 (F.interpolate(x, scale_factor=stride, mode="bicubic")[..., stride:-stride, stride:-stride], "This is bicubic; bilinear is asked for."),
+                 (0 * want, "Nothing is left of the scores.")]
         t.close(got, want, f"stride={stride} and random scores of shape {tuple(x.shape)}, {stride} px from the rim", known, picture=_draw_maps)
 
 
@@ -136,6 +140,8 @@ def _fuse_part(t, coarse, fine):
     known = [
         (F.interpolate(coarse, scale_factor=2, mode="nearest")[:, :, :h, :w] + fine, "This copies each coarse cell to a block of four; blend between cells (bilinear)."),
         (_enlarged(coarse, 2, align_corners=True)[:, :, :h, :w] + fine, "This is enlarged with align_corners=True: exercise 4's lie."),
+        (F.interpolate(coarse, scale_factor=2, mode="bicubic")[:, :, :h, :w] + fine, "This is enlarged with mode=\"bicubic\"; bilinear is asked for."),
+        (_painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine, "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats the rim's cells."),
         (want / 2, "This is the mean of the two. FCN adds them."),
         (want - fine, "The fine scores are missing."),
         (fine, "The coarse scores are missing."),
@@ -168,10 +174,10 @@ def _(t):
 
 @fuse.part("gradients flow to both, arguments stay as they were", 0.5)
 def _(t):
-    t.call(t.tensor(1, 2, 3, 3), t.tensor(1, 2, 5, 6))
+    t.call(t.tensor(1, 2, 4, 4), t.tensor(1, 2, 7, 8))
     if t.changed:
         t.fail("Your function changed one of its arguments. Put the sum in a new tensor: `a + b`, not `a += b` on what was given.")
-    coarse, fine = t.tensor(1, 2, 3, 3).requires_grad_(), t.tensor(1, 2, 5, 6).requires_grad_()
+    coarse, fine = t.tensor(1, 2, 4, 4).requires_grad_(), t.tensor(1, 2, 7, 8).requires_grad_()
     _, (to_coarse, to_fine) = t.gradients(coarse, fine)
     for name, gradient in (("coarse", to_coarse), ("fine", to_fine)):
         if gradient is None or not gradient.any():
@@ -196,7 +202,7 @@ ladder = check.exercise(
 
 def _rungs(t, n, h, w, classes, batch=2):
     """Random maps, coarsest first, and weights for a picture of h × w."""
-    channels = [t.random.randint(4, 6) + i for i in range(n)]
+    channels = [13 + i for i in range(n)]  # so many that a message shows shapes, not numbers
     t.random.shuffle(channels)
     maps, weights = [], []
     for i, c in enumerate(channels):
@@ -239,8 +245,14 @@ def _ladder_part(t, n, h, w, classes, batch=2):
     if t.changed:
         t.fail("Your function changed one of its arguments, perhaps with `pop` or `+=`. Work on copies.")
     if isinstance(got, torch.Tensor) and got.dim() == 4 and tuple(got.shape[:2]) == (batch, classes) and tuple(got.shape[2:]) != (h, w):
-        more = " That is what the cells stand for, some of them beyond the picture's end: cut it to the picture's size." \
-            if got.shape[2] >= h and got.shape[3] >= w else " The last step enlarges to the picture."
+        whole = [32 * -(-side // 32) for side in (h, w)]
+        if got.shape[2] >= h and got.shape[3] >= w:
+            more = " That is what the cells stand for, some of them beyond the picture's end: cut it to the picture's size."
+        elif tuple(got.shape[2:]) == (min(whole[0], w), min(whole[1], h)):
+            more = " `size` is (H, W): rows first."
+        else:
+            more = f" With {n} map{'s' * (n > 1)} there {'is 1 fusion' if n == 2 else f'are {n - 1} fusions'}, each of them doubles, and " \
+                   f"the last step enlarges {64 >> n} times."
         t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
     known = [
         (_climb(scores[:1], (h, w)), "Only the coarsest map has been used."),
@@ -255,6 +267,11 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         known.append((direct, "Each map's scores are enlarged to the picture straight away and added there. On the ladder they are added "
                               "rung by rung: twice the size, add, twice the size, add."))
         known.append((_climb([scores[0], *(0 * s for s in scores[1:])], (h, w)), "The finer maps' scores are missing."))
+        known.append((_enlarged(scores[-1], 64 >> n)[:, :, :h, :w], "Only the finest map has been used."))
+        stretched = scores[0]
+        for finer in scores[1:]:
+            stretched = _enlarged(stretched, 2, align_corners=True)[:, :, :finer.shape[2], :finer.shape[3]] + finer
+        known.append((_climb([stretched], (h, w), lambda x, s: _enlarged(x, 64 >> n)), "The fusions use align_corners=True: exercise 4's lie."))
         squeezed = scores[0]
         for finer in scores[1:]:
             squeezed = F.interpolate(squeezed, size=finer.shape[2:], mode="bilinear") + finer
@@ -267,7 +284,7 @@ def _ladder_part(t, n, h, w, classes, batch=2):
     t.close(got, want, given, known, tolerance=1e-3, picture=_draw_maps)
 
 
-@ladder.part("one map: FCN-32s", 0.75)
+@ladder.part("one map: FCN-32s", 0.5)
 def _(t):
     _ladder_part(t, 1, 64, 96, t.random.randint(2, 4))
 
@@ -282,7 +299,7 @@ def _(t):
     _ladder_part(t, 3, 64, 96, t.random.randint(2, 4))
 
 
-@ladder.part("pictures of any size, nothing changed", 0.75)
+@ladder.part("pictures of any size, nothing changed", 0.5)
 def _(t):
     for n in (1, 2, 3):
         _ladder_part(t, n, t.random.randint(33, 63), t.random.randint(65, 95), 2, batch=1)

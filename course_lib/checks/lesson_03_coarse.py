@@ -1,6 +1,4 @@
-"""Checks of lesson 03, from a classifier to enlarged scores: what blocks can say, score maps, tents."""
-
-import copy
+"""Checks of lesson 03, coarse answers: what blocks can say, and a classifier that gives a map of scores."""
 
 import torch
 import torch.nn as nn
@@ -38,8 +36,26 @@ def _best(mask, stride):
     return max(_overlap(grown >= threshold - 1e-9, mask) for threshold in share.unique().tolist())
 
 
+def _ranked(counts):
+    for count in range(max(counts), -1, -1):
+        yield from [count] * counts.count(count)
+
+
+def _climbing(counts, total, cells):
+    """The highest IoU on the way, as blocks with these counts are called one after another; and the last."""
+    overlap, union, seen = 0, total, [0.0]
+    for count in counts:
+        overlap, union = overlap + count, union + cells - count
+        seen.append(overlap / union)
+    return max(seen), seen[-1]
+
+
 def _ceiling_part(t, mask, stride):
     animal = mask.bool()
+    h, w = mask.shape
+    counts = (F.avg_pool2d(mask[None, None].double(), stride) * stride**2).round().long().flatten().tolist()
+    total, best = sum(counts), _best(animal, stride)
+    lined = mask.reshape(-1, stride**2).sum(1).tolist()  # not blocks: pixels that follow each other in memory
     share = F.interpolate(F.avg_pool2d(animal[None, None].double(), stride), scale_factor=stride, mode="nearest")[0, 0]
     known = [
         (_overlap(share > 0.5, animal), "This is the IoU of the majority, more than half of a block. That answer has the fewest wrong "
@@ -50,12 +66,19 @@ def _ceiling_part(t, mask, stride):
         (_overlap(share == 1, animal), "This calls only those blocks animal that are full of it."),
         (((share > 0.5) == animal).double().mean().item(), "This is the share of right pixels, not the IoU."),
         (torch.maximum(share, 1 - share).mean().item(), "This is the share of right pixels, not the IoU."),
+        (2 * best / (1 + best), "This is the Dice score of the best answer. Its IoU is asked for."),
+        (_climbing([max(counts)], total, stride**2)[0], "This calls a single block. More of them may pay."),
+        (_climbing(counts, total, stride**2)[0], "This is the best on the way when blocks are called in reading order. Which should come first?"),
+        (_climbing(reversed([*_ranked(counts)]), total, stride**2)[0], "This is the best on the way when the emptiest blocks are called first."),
+        (_climbing(_ranked(lined), total, stride**2)[0], f"Each group of {stride**2} numbers here holds pixels that follow each other "
+                                                         "in memory, and not a block of the picture."),
     ]
     small = f"the mask {mask.tolist()}" if mask.numel() <= 36 else f"a mask of {mask.shape[0]} × {mask.shape[1]}"
     got = t.call(mask, stride)
     if isinstance(got, torch.Tensor) and got.numel() != 1:
         t.fail(f"For {small} and stride {stride}: expected one number, got {kind(got)}")
-    t.close(got, _best(animal, stride), f"{small} and stride {stride}", known)
+    t.close(got, best, f"{small} and stride {stride}", known)
+    return got
 
 
 def _blocks(t, counts, stride):
@@ -88,13 +111,13 @@ def _(t):
 
 @ceiling.part("the majority is not the best", 0.75)
 def _(t):
-    for counts, stride in ([[1, 0, 1], [1, 0, 0]], 2), ([[7, 1, 6], [0, 7, 16]], 4), ([[4, 2, 1], [0, 0, 2]], 3):
+    for counts, stride in ([[1, 0, 1], [1, 0, 0]], 2), ([[7, 1, 6], [0, 7, 16]], 4), ([[4, 2, 1], [0, 0, 2]], 3), ([[20, 9, 8], [0, 0, 0]], 5):
         flat = [c for row in counts for c in row]
         t.random.shuffle(flat)
         _ceiling_part(t, _blocks(t, [flat[:3], flat[3:]], stride), stride)
 
 
-@ceiling.part("any size and stride, the mask unchanged", 0.5)
+@ceiling.part("any size and stride, a float, the mask unchanged", 0.5)
 def _(t):
     stride = t.random.choice([5, 6])
     h, w = stride * t.random.randint(2, 4), stride * t.random.randint(5, 6)
@@ -102,7 +125,8 @@ def _(t):
     _ceiling_part(t, (field > field.flatten().sort().values[int(0.6 * h * w)]).long(), stride)
     small = t.tensor(4, 6, low=0, high=2)
     small[0, 0] = 1
-    _ceiling_part(t, small, 1)
+    if isinstance(_ceiling_part(t, small, 1), torch.Tensor):
+        t.fail("The number is right, but it is a tensor. A `float` is asked for: `.item()` makes one.")
     if t.changed:
         t.fail("Your function changed the mask that it was given. Work on a copy.")
 
@@ -192,9 +216,19 @@ def _map(t, net, made, side, size, stride, shape):
         known.append((rest(F.conv2d(features, weight), False), "The biases are missing: each `Linear` has one, and its convolution needs it."))
         known.append((rest(F.conv2d(features, weight)), "The first `Linear`'s bias is missing."))
         padded = rest(F.conv2d(features, weight, linear.bias, padding=side // 2))
+        tiled = rest(F.conv2d(features, weight, linear.bias, stride=side))
+        scores = F.conv2d(features, weight, linear.bias)
+        bare = scores
+        for layer in list(net)[first + 1:]:
+            bare = F.conv2d(bare, layer.weight[:, :, None, None], layer.bias) if isinstance(layer, nn.Linear) else bare
+        known.append((bare, "A ReLU between the former `Linear` layers is missing."))
+        known.append((F.relu(rest(scores)), "There is a ReLU too many, after the last layer: scores may be below 0."))
     if isinstance(got, torch.Tensor) and got.shape == padded.shape != want.shape:
         t.fail(f"For {given}: expected a score map of shape {tuple(want.shape)}, got {tuple(got.shape)}. The first kernel needs no padding: "
                "a place counts where the whole kernel fits.")
+    if isinstance(got, torch.Tensor) and got.shape == tiled.shape != want.shape:
+        t.fail(f"For {given}: expected a score map of shape {tuple(want.shape)}, got {tuple(got.shape)}. The first kernel steps by its own "
+               "size. It should step by 1: every place where it fits gets its scores.")
     t.close(got, want, given, known)
 
 
@@ -234,124 +268,9 @@ def _(t):
     if stuck:
         t.fail(f"No gradient reaches {', '.join(f'`{n}`' for n in stuck[:3])}. Each layer of the module must be used, and its weights be "
                "parameters that want a gradient.")
-
-
-# --- tents --------------------------------------------------------------------------------------------------
-
-enlarger = check.exercise(
-    "enlarger",
-    hints=(
-        "Start with one row of weights, one channel. How far is each pixel of the tent from the tent's middle, for stride 2, 3, 4?",
-        "The row has 2·s pixels for an even stride and 2·s − 1 for an odd one. A pixel at distance d from the middle has weight 1 − d/s. "
-        "In two directions the weights multiply. `padding` cuts off as many pixels at each end as the k × k patch hangs over.",
-        "`(torch.arange(k) - (k - 1) / 2).abs()` holds the distances. `torch.outer` makes the k × k tent. The layer's weight is "
-        "(classes, classes, k, k): zeros first, then the tent for every c at `[c, c]`, under `torch.no_grad()`. The padding is (k − s) / 2.",
-    ),
-    own_work={name: "This takes the weights from the library. Work them out: they are a row of tents."
-              for name in ("bilinear_kernel", "Double", "Fuse", "FCN", "refine")},
-)
-
-
-def _draw_maps(got, want):
-    from .. import plot
-
-    return plot.grid([m.detach().float().reshape(-1, *m.shape[-2:])[0] for m in (got, want)], ["yours", "expected"])
-
-
-def _enlarged(x, s, **options):
-    return F.interpolate(x, scale_factor=s, mode="bilinear", **options)
-
-
-def _layer(t, classes, s):
-    layer = t.call(classes, s)
-    if not isinstance(layer, nn.Module):
-        t.fail(f"For classes={classes}, stride={s}: expected a layer, an `nn.Module`, got {kind(layer)}")
-    return layer
-
-
-def _sized(t, layer, x, s):
-    """The layer's output for x, which must be s times as high and wide."""
-    got, want = t.run(layer, x), (*x.shape[:2], s * x.shape[2], s * x.shape[3])
-    if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
-        more = ""
-        if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] - want[2] == got.shape[3] - want[3] != 0:
-            more = f" That is {got.shape[2] - want[2]:+d} pixels each way: `padding` cuts that many off at each of the two ends."
-        t.fail(f"For classes={x.shape[1]}, stride={s} and scores of shape {tuple(x.shape)}: expected shape {want}, got {kind(got)}{more}")
-    return got
-
-
-def _inside(x, s):
-    """Away from the rim, where tents of cells beyond it are missing."""
-    return x[..., s:-s, s:-s]
-
-
-@enlarger.part("size", 0.5)
-def _(t):
-    for s in (2, t.random.choice([3, 5]), t.random.choice([4, 8])):
-        _sized(t, _layer(t, 1, s), t.tensor(1, 1, 3, 4), s)
-        _sized(t, _layer(t, 3, s), t.tensor(2, 3, 4, 2), s)
-
-
-def _values(t, classes, s):
-    x = t.tensor(2, classes, 6, 7)
-    got, want = _sized(t, _layer(t, classes, s), x, s), _enlarged(x, s)
-    k = 2 * s - s % 2
-    flat = 1 - (torch.arange(k) - k // 2).abs() / s
-    known = [
-        (_inside(_enlarged(x.sum(1, keepdim=True), s).expand_as(want), s), "Every class paints on every class, so each map is the sum of all. Only weight[c, c] holds a tent."),
-        (_inside(want / s**2, s), "The weights sum to 1, so the map fades: s² pixels share what one cell has. They must sum to s²."),
-        (_inside(want * s**2, s), "The map is s² times too bright."),
-        (_inside(F.interpolate(x, scale_factor=s, mode="nearest"), s), "This copies each cell to a block. A tent falls off from its middle."),
-        (_inside(_enlarged(x, s, align_corners=True), s), "This puts the first cell's middle on the first pixel (align_corners=True)."),
-    ]
-    for shift in (1, -1):
-        known += [(_inside(want.roll(shift, 3).roll(shift, 2), s), "The tents stand one pixel away from their cells: look at the padding.")]
-    row = F.conv_transpose2d(x.flatten(0, 1)[:, None], torch.outer(flat, flat)[None, None], stride=s, padding=(k - s) // 2)
-    if row.shape[2:] == want.shape[2:]:
-        known.append((_inside(row.reshape(want.shape), s), "The tent's top is on a pixel. For an even stride the middle of a cell lies between "
-                                                           "two pixels: the distances are 0.5, 1.5, …"))
-    t.close(_inside(got, s), _inside(want, s), f"classes={classes}, stride={s} and random scores of shape {tuple(x.shape)}, {s} px from the rim",
-            known, picture=_draw_maps)
-
-
-@enlarger.part("one class, even strides", 0.75)
-def _(t):
-    for s in (2, t.random.choice([4, 6, 8])):
-        _values(t, 1, s)
-
-
-@enlarger.part("one class, odd strides", 0.5)
-def _(t):
-    for s in (3, t.random.choice([5, 7])):
-        _values(t, 1, s)
-
-
-@enlarger.part("classes keep apart", 0.75)
-def _(t):
-    classes = t.random.randint(3, 5)
-    x = torch.zeros(1, classes, 5, 5)
-    lit = t.random.randrange(classes)
-    x[0, lit] = 1.0
-    got = _sized(t, _layer(t, classes, 2), x, 2)
-    middle = got[0, :, 5, 5]
-    if (middle.abs() > 1e-4).sum() > 1:
-        t.fail(f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the classes come out as "
-               f"{[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: `weight[a, b]` is what class a paints on class b.",
-               _draw_maps(got, _enlarged(x, 2)))
-    if not abs(middle[lit] - 1) < 1e-3:
-        t.fail(f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as {middle[lit]:.3f}. A flat map "
-               "should stay as it is.")
-    _values(t, classes, 2)
-
-
-@enlarger.part("a transposed convolution that can learn", 0.5)
-def _(t):
-    layer, x = _layer(t, 2, 4), t.tensor(1, 2, 4, 4)
-    _sized(t, layer, x, 4)
-    if [run["kernel"] >= 7 for run in t.layers(layer, x)] != [True]:
-        t.fail("The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` with its weight filled.")
-    if any(p.dim() == 1 for p in layer.parameters()):
-        t.fail("The layer has a bias. None is asked for: give `bias=False`.")
-    if not any(p.requires_grad for p in layer.parameters()) or \
-            not any(g is not None and g.any() for g in t.weight_gradients(layer, x).values()):
-        t.fail("No gradient reaches the layer's weight, so it could not learn. Keep it a parameter that wants a gradient.")
+    before = [p.detach().clone() for p in net.parameters()]
+    with torch.no_grad():
+        for p in made.parameters():
+            p += 1
+    if not all(torch.equal(a, b) for a, b in zip(before, net.parameters())):
+        t.fail("Training the new module would change the classifier: they share weights. Give the module copies of its own.")
