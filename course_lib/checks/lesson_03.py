@@ -251,8 +251,8 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         elif tuple(got.shape[2:]) == (min(whole[0], w), min(whole[1], h)):
             more = " `size` is (H, W): rows first."
         else:
-            more = f" With {n} map{'s' * (n > 1)} there {'is 1 fusion' if n == 2 else f'are {n - 1} fusions'}, each of them doubles, and " \
-                   f"the last step enlarges {64 >> n} times."
+            fusions = ("no fusion", "one fusion, which doubles", "two fusions, which double")[n - 1]
+            more = f" With {n} map{'s' * (n > 1)} there {'are' if n == 3 else 'is'} {fusions}, and the last step enlarges {64 >> n} times."
         t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
     known = [
         (_climb(scores[:1], (h, w)), "Only the coarsest map has been used."),

@@ -44,7 +44,8 @@ def _sized(t, layer, x, s):
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
         more = ""
         if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] - want[2] == got.shape[3] - want[3] != 0:
-            more = f" That is {got.shape[2] - want[2]:+d} pixels each way: `padding` cuts that many off at each of the two ends."
+            more = f" That is {abs(got.shape[2] - want[2])} px too {'many' if got.shape[2] > want[2] else 'few'}. `padding=p` cuts p px " \
+                   "off at each of the two ends."
         t.fail(f"For classes={x.shape[1]}, stride={s} and scores of shape {tuple(x.shape)}: expected shape {want}, got {kind(got)}{more}")
     return got
 
