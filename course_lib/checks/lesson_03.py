@@ -85,7 +85,8 @@ def _(t):
         known = [(F.interpolate(x, scale_factor=stride, mode="nearest")[..., stride:-stride, stride:-stride],
                   "Blocks have no seam, but they no longer blend."),
                  (_enlarged(x, stride, align_corners=True)[..., stride:-stride, stride:-stride], "This is the copied layer's own result."),
-                 (F.interpolate(x, scale_factor=stride, mode="bicubic")[..., stride:-stride, stride:-stride], "This is bicubic; bilinear is asked for."),
+                 (F.interpolate(x, scale_factor=stride, mode="bicubic")[..., stride:-stride, stride:-stride],
+                  "This is bicubic; bilinear is asked for."),
                  (0 * want, "Nothing is left of the scores.")]
         t.close(got, want, f"stride={stride} and random scores of shape {tuple(x.shape)}, {stride} px from the rim", known, picture=_draw_maps)
 
@@ -126,7 +127,9 @@ def _fuse_part(t, coarse, fine):
     h, w = fine.shape[2:]
     want = _doubled(coarse, h, w) + fine
     twice = _enlarged(coarse, 2)
-    given = f"coarse {coarse.tolist()} and fine {fine.tolist()}" if fine.numel() <= 8 else f"coarse of shape {tuple(coarse.shape)}, fine of shape {tuple(fine.shape)}"
+    given = f"coarse of shape {tuple(coarse.shape)}, fine of shape {tuple(fine.shape)}"
+    if fine.numel() <= 8:
+        given = f"coarse {coarse.tolist()} and fine {fine.tolist()}"
     got = t.call(coarse, fine)
     if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape != want.shape:
         more = ""
@@ -138,10 +141,13 @@ def _fuse_part(t, coarse, fine):
             more = " The coarse map's surplus row and column should be cut off."
         t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
     known = [
-        (F.interpolate(coarse, scale_factor=2, mode="nearest")[:, :, :h, :w] + fine, "This copies each coarse cell to a block of four; blend between cells (bilinear)."),
+        (F.interpolate(coarse, scale_factor=2, mode="nearest")[:, :, :h, :w] + fine,
+         "This copies each coarse cell to a block of four; blend between cells (bilinear)."),
         (_enlarged(coarse, 2, align_corners=True)[:, :, :h, :w] + fine, "This is enlarged with align_corners=True: exercise 4's lie."),
-        (F.interpolate(coarse, scale_factor=2, mode="bicubic")[:, :, :h, :w] + fine, "This is enlarged with mode=\"bicubic\"; bilinear is asked for."),
-        (_painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine, "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats the rim's cells."),
+        (F.interpolate(coarse, scale_factor=2, mode="bicubic")[:, :, :h, :w] + fine,
+         "This is enlarged with mode=\"bicubic\"; bilinear is asked for."),
+        (_painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine,
+         "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats the rim's cells."),
         (want / 2, "This is the mean of the two. FCN adds them."),
         (want - fine, "The fine scores are missing."),
         (fine, "The coarse scores are missing."),
@@ -154,7 +160,8 @@ def _fuse_part(t, coarse, fine):
                              f"{twice.shape[2]} × {twice.shape[3]}: enlarge exactly twice, then cut."),
             (F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=True) + fine,
              f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. Enlarge exactly twice, then cut."),
-            (twice[:, :, twice.shape[2] - h:, twice.shape[3] - w:] + fine, "The surplus is cut off at the top or left. It lies at the bottom and right."),
+            (twice[:, :, twice.shape[2] - h:, twice.shape[3] - w:] + fine,
+             "The surplus is cut off at the top or left. It lies at the bottom and right."),
         ]
     t.close(got, want, given, known, picture=_draw_maps)
 
@@ -256,8 +263,10 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
     known = [
         (_climb(scores[:1], (h, w)), "Only the coarsest map has been used."),
-        (F.interpolate(_fused(scores), scale_factor=64 >> n, mode="nearest")[:, :, :h, :w], "The last step copies cells to blocks; blend (bilinear)."),
-        (_climb(scores, (h, w), enlarge=lambda x, s: _enlarged(x, s, align_corners=True)), "The last step uses align_corners=True: exercise 4's lie."),
+        (F.interpolate(_fused(scores), scale_factor=64 >> n, mode="nearest")[:, :, :h, :w],
+         "The last step copies cells to blocks; blend (bilinear)."),
+        (_climb(scores, (h, w), enlarge=lambda x, s: _enlarged(x, s, align_corners=True)),
+         "The last step uses align_corners=True: exercise 4's lie."),
         (_stepwise(_fused(scores), 64 >> n)[:, :, :h, :w], "The last step enlarges by 2 again and again. Once, by what is left, is asked for."),
         (want.softmax(1), "These are probabilities. The logits are asked for, without softmax."),
         (F.relu(want), "There is a ReLU too many: scores may be below 0."),

@@ -78,7 +78,8 @@ def _values(t, classes, s):
     k = 2 * s - s % 2
     flat = 1 - (torch.arange(k) - k // 2).abs() / s
     known = [
-        (_inside(_enlarged(x.sum(1, keepdim=True), s).expand_as(want), s), "Every class paints on every class, so each map is the sum of all. Only weight[c, c] holds a tent."),
+        (_inside(_enlarged(x.sum(1, keepdim=True), s).expand_as(want), s),
+         "Every class paints on every class, so each map is the sum of all. Only weight[c, c] holds a tent."),
         (_inside(want / s**2, s), "The weights sum to 1, so the map fades: s² pixels share what one cell has. They must sum to s²."),
         (_inside(want * s**2, s), "The map is s² times too bright."),
         (_inside(_painted(x, s, torch.minimum), s), "The k × k tent holds the smaller of the two weights. In two directions they are multiplied."),
