@@ -12,7 +12,7 @@
 # - enlarge scores without moving them, and catch code that does move them;
 # - fuse scores of stride 32, 16 and 8, and measure what each step brings.
 #
-# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 90 minutes. **Points:** 20.
+# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 105 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -63,7 +63,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="What each grid
 #
 # Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of the animal's pixels keep only those near its outline (here within 4 px, 2 % of the diagonal), do the same with the answer's, and take the IoU of the two rims that are left. (You will write it in lesson 07.) IoU counts flesh; boundary IoU counts outline.
 #
-# Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a foot, and no leg between. The switch enlarges by blocks instead.
+# Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a body and a foot, and no leg between. The switch enlarges by blocks instead.
 
 # %% tags=["demo"]
 def coarse(scene, halvings, blocks):
@@ -358,7 +358,7 @@ for cells in (4, 8):
 #
 # ## 5 · Adding finer scores
 #
-# Stride 32 knows *what*: its cells have seen much of the picture. Stride 16 knows better *where*. FCN gives the finer map a head of its own, a 1 × 1 convolution, and **adds** its scores to the coarse ones, enlarged twice. Such a way past the deeper layers is called a **skip**.
+# Stride 32 knows *what*: its cells have seen much of the picture. Stride 16 knows better *where*. FCN gives the finer map a head of its own, a 1 × 1 convolution, and **adds** its scores to the coarse ones, enlarged to twice their size. Such a way past the deeper layers is called a **skip**.
 #
 # The sizes need care. Halving rounds *up* in our backbone: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
 
@@ -368,7 +368,7 @@ for cells in (4, 8):
 # Write `fuse(coarse, fine)`.
 #
 # - `coarse`: float scores `(B, C, h, w)`; `fine`: float scores `(B, C, H, W)`, with h = H/2 and w = W/2, rounded up.
-# - Enlarge `coarse` exactly twice, bilinearly, as `F.interpolate` does with `align_corners=False`. Cut the surplus row at the bottom and column at the right, where there is one. Add `fine`.
+# - Enlarge `coarse` to exactly twice its size, bilinearly, as `F.interpolate` does with `align_corners=False`. Cut the surplus row at the bottom and column at the right, where there is one. Add `fine`.
 #
 # Return a new float tensor `(B, C, H, W)`. Gradients must reach both.
 #

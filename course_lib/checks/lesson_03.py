@@ -157,9 +157,9 @@ def _fuse_part(t, coarse, fine):
         resized = F.interpolate(coarse, size=(h, w), mode="bilinear")
         known += [
             (resized + fine, f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. They stand for "
-                             f"{twice.shape[2]} × {twice.shape[3]}: enlarge exactly twice, then cut."),
+                             f"{twice.shape[2]} × {twice.shape[3]}: double them exactly, then cut."),
             (F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=True) + fine,
-             f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. Enlarge exactly twice, then cut."),
+             f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. Double them exactly, then cut."),
             (twice[:, :, twice.shape[2] - h:, twice.shape[3] - w:] + fine,
              "The surplus is cut off at the top or left. It lies at the bottom and right."),
         ]
@@ -286,7 +286,7 @@ def _ladder_part(t, n, h, w, classes, batch=2):
             squeezed = F.interpolate(squeezed, size=finer.shape[2:], mode="bilinear") + finer
         for resize in (True, False):
             known.append((_climb([squeezed], (h, w), lambda x, s: _enlarged(x, 64 >> n), resize),
-                          "Where sizes are odd, the coarse scores are squeezed. Enlarge exactly twice, then cut, as in exercise 5."))
+                          "Where sizes are odd, the coarse scores are squeezed. Double them exactly, then cut, as in exercise 5."))
     if h % 32 or w % 32:
         known.append((_climb(scores, (h, w), resize=True), f"The last step squeezes the cells into {h} × {w} pixels. Enlarge exactly {64 >> n} "
                                                            "times, then cut."))
