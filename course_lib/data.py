@@ -215,12 +215,20 @@ def stack(dataset, which=8):
 
     Returns images float32 (N, 3, H, W) and masks int64 (N, H, W). Raises ValueError unless target is one map.
     """
-    indices = range(min(which, len(dataset))) if isinstance(which, int) else which
-    items = [dataset[i] for i in indices]
-    if not items or not all(isinstance(mask, torch.Tensor) for _, mask in items):
-        raise ValueError(f"stack wants at least one item with one map as its target, and got {len(items)} item(s) of "
-                         f"target={getattr(dataset, 'target', None)!r}.")
-    return torch.stack([image for image, _ in items]), torch.stack([mask for _, mask in items])
+    indices = list(range(min(which, len(dataset))) if isinstance(which, int) else which)
+    images = masks = None
+    for place, i in enumerate(indices):
+        image, mask = dataset[i]
+        if not isinstance(mask, torch.Tensor):
+            break
+        if images is None:  # filled one by one: a list of all and their stack would take twice the memory
+            images, masks = image.new_empty(len(indices), *image.shape), mask.new_empty(len(indices), *mask.shape)
+        images[place], masks[place] = image, mask
+    else:
+        if indices:
+            return images, masks
+    raise ValueError(f"stack wants at least one item with one map as its target, and got {len(indices)} item(s) of "
+                     f"target={getattr(dataset, 'target', None)!r}.")
 
 
 # ---- targets ----------------------------------------------------------------------------------------------------

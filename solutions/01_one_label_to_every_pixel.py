@@ -511,7 +511,7 @@ else:
         rows, columns = ([slice(i, i + k) for i in range(n - k + 1)] for n in maps.shape[2:])
         return torch.stack([torch.stack([head(maps[..., r, c]) for c in columns], -1) for r in rows], -2)
 with torch.no_grad():
-    scores = slider(features(scenes))
+    scores = torch.cat([slider(features(part)) for part in scenes.split(20)])
     corners = [(16 * i, 16 * j) for i in range(scores.shape[2]) for j in range(scores.shape[3])]
     alone = torch.stack([net(scenes[:4, :, r : r + size, c : c + size]) for r, c in corners], -1)
     gap = (scores[:4].flatten(2) - alone).abs().max()

@@ -451,7 +451,7 @@ thin = metrics.thin(truth == 1)
 chance, trained = {}, {}
 for s, net in nets.items():
     with torch.no_grad():
-        chance[s] = torch.cat([net.eval()(part.to(train.device())).softmax(1)[:, 1].cpu() for part in images.split(20)])
+        chance[s] = torch.cat([net.eval()(part.to(train.device())).softmax(1)[:, 1].cpu() for part in images.split(10)])
     trained[s] = both((chance[s] > 0.5).long())
     alarm = chance[s][truth == 0].quantile(0.95)
     print(f"{s:2}s: mIoU {trained[s][0]:.3f}, boundary IoU {trained[s][1]:.3f}", end="")
