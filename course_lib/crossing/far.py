@@ -75,7 +75,7 @@ class Far:
         args, kwargs = self.inward(args, built), self.inward(kwargs, built)
         before = self.outward_state(built), [v.detach().clone() for v in tensors_in((args, kwargs))], pack_shapes(args)
         leaves = [v for v in tensors_in((args, kwargs)) if v.requires_grad]
-        buffers = {number: t._version for t, number in self._buffers(net)}
+        buffers = {number: t.detach().clone() for t, number in self._buffers(net)}  # batch norm's means keep their _version
         out = io.StringIO()
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -91,7 +91,7 @@ class Far:
         reply["args"] = self.outward(args) if unlike else None
         reply["modules"] = [None if old == new else self.describe(m)
                             for m, old, new in zip(built, before[0], self.outward_state(built))]
-        reply["buffers"] = {number: t for t, number in self._buffers(net) if t._version != buffers.get(number)}
+        reply["buffers"] = {number: t for t, number in self._buffers(net) if number not in buffers or not alike(t, buffers[number])}
         return reply
 
     def _buffers(self, net):
