@@ -10,9 +10,13 @@ from matplotlib.patches import Patch
 from .diagrams import field, overlap, shape_flow, taps
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
+from .labelling import five_tasks, panoptic, resized, slid
+from .scorecards import class_bars, confusion, curves, hits, pairs, ranking, rivals
+from .skips import channels, closeup
 
-__all__ = ["IGNORE", "PALETTE", "colours", "comparison", "error_density", "field", "grid", "legend", "overlap", "overlay",
-           "palette", "shape_flow", "taps"]
+__all__ = ["IGNORE", "PALETTE", "channels", "class_bars", "closeup", "colours", "comparison", "confusion", "curves",
+           "error_density", "field", "five_tasks", "grid", "hits", "legend", "overlap", "overlay", "pairs", "palette",
+           "panoptic", "ranking", "resized", "rivals", "shape_flow", "slid", "taps"]
 
 
 @picture

@@ -37,7 +37,10 @@ def source_of(lesson, name, kind):
 
 
 def answer(lesson, name, kind):
-    return answers.run(source_of(lesson, name, kind), f"<{kind} {name}>")[name]
+    """What an answer cell defines, run after the answers before it: one exercise may build on another."""
+    cells = [c for c in notebook(kind, lesson).cells if c.cell_type == "code" and c.metadata.get("nbgrader", {}).get("solution")]
+    until = [c.metadata.nbgrader.grade_id for c in cells].index(name) + 1
+    return answers.run("\n\n".join(c.source for c in cells[:until]), f"<{kind} {name}>")[name]
 
 
 # --- the bank -----------------------------------------------------------------------------------------------
@@ -182,6 +185,20 @@ def test_errors_prints_warnings_and_progress_bars_are_swallowed(capfd):
     assert "hello" in verdict._repr_html_()
 
 
+def test_torchs_not_implemented_is_an_error_and_the_stubs_is_not():
+    check = exercise((1, lambda t: t.call(torch.zeros(1, 1, 2, 2, dtype=torch.int64))))
+    assert check(lambda x: torch.nn.functional.interpolate(x, scale_factor=2)).outcome == core.NOT_YET
+
+    def says(x):
+        raise NotImplementedError("not for int64")
+
+    def stub(x):
+        raise NotImplementedError
+
+    assert "stopped with NotImplementedError: not for int64" in str(check(says))
+    assert check(stub).outcome == core.NOT_ATTEMPTED
+
+
 def test_arguments_are_copies_and_changes_are_noticed():
     given = torch.zeros(3)
 
@@ -192,6 +209,24 @@ def test_arguments_are_copies_and_changes_are_noticed():
 
     check = exercise((1, part))
     assert check(lambda x: x.add_(1)).points == 0 and check(lambda x: x + 1).points == 1 and not given.any()
+
+
+def test_what_an_answer_raises_is_told_by_name():
+    class Mine(ValueError):
+        pass
+
+    def refuse(x):
+        raise Mine("no")
+
+    seen = []
+    check = exercise((1, lambda t: seen.append(t.raises(3))))
+    check(refuse), check(lambda x: x), check(lambda x: object()), check(lambda x: 1 / 0)
+    assert seen[0][:2] == ("Mine", "ValueError") and seen[1:3] == [(), ()] and seen[3][0] == "ZeroDivisionError"
+
+    def stub(x):
+        raise NotImplementedError
+
+    assert check(stub).outcome == core.NOT_ATTEMPTED
 
 
 def test_random_state_is_the_students_own():

@@ -195,3 +195,57 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 01's experiment ---------------------------------------------------------------------------------
+
+
+def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(run_notebook):
+    run = run_notebook("solutions", "01_one_label_to_every_pixel")
+    wide, narrow = (seen(run, name + r",.*, IoU on the left ([\d.]+), IoU on the right ([\d.]+)") for name in ("fully connected", "5 × 5 convolution"))
+    assert wide[0] > 0.9 and wide[1] < 0.2 and min(narrow) > 0.8
+    assert seen(run, r"largest difference ([\d.e+-]+)")[0] < 1e-4 and seen(run, r"one by one cost ([\d.]+) times")[0] > 4
+    network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
+    assert network > everywhere + 0.15
+    surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
+    assert surest >= 85 and fixed < 50
+    ceiling, smooth = (seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly"))
+    assert seen(run, r"network's answers, enlarged as blocks: IoU ([\d.]+)")[0] < ceiling - 0.1
+    assert 0.6 < ceiling < 0.75 and abs(smooth - ceiling) < 0.1
+
+
+# --- lesson 04's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, capsys):
+    run = run_notebook("solutions", "04_unet")
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
+    (short, short_closed), (long, closed, afterwards) = ([[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:]))
+    with capsys.disabled():
+        print(f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ", end="")
+    assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
+    thin, inside, near, far = zip(long, closed, afterwards)
+    assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
+    assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1
+    assert near[2] > near[1] + 8 and thin[2] < thin[1]
+
+
+# --- lesson 07's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, capsys):
+    run, number = run_notebook("solutions", "07_metrics"), r"([\d.]+)"
+    flattering, others = ("accuracy", "mIoU, mean of pictures"), ("mean accuracy", "mIoU, all pixels", "boundary IoU")
+    board = {score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
+             for score in flattering + others}
+    with capsys.disabled():
+        print("\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" ")
+    for score, (blind, net, bold) in board.items():
+        assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
+        assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
+    pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
+    pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
+    assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2

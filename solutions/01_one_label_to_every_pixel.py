@@ -1,0 +1,613 @@
+# %% [markdown]
+# # 01 · From one label to every pixel
+#
+# What does a picture show? A classifier answers with one word. Below are four longer answers to the same picture. This lesson goes from the one word to the others: what each is made of, how it is kept true to its picture, and why a classifier must be rebuilt to give it.
+#
+# By the end you will have made such maps, and turned a classifier into a network that answers at many places of a picture at once.
+#
+# **You will be able to**
+#
+# - tell five tasks apart by what they put out, and turn an instance map into a semantic and a panoptic one;
+# - crop, flip and resize a mask with its picture, and catch a resize that invents labels;
+# - say why neither a pooled classifier nor one big layer can label pixels;
+# - turn fully connected layers into convolutions with the same scores, and slide them over a picture;
+# - measure what a slid classifier finds, and where it must stop.
+#
+# **You need** lesson 00, and to have met before: convolutions, `nn.Linear`, `nn.Sequential`, training a classifier. **Time:** 90 minutes. **Points:** 20.
+
+# %% given="setup"
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_lib import data, plot, train, widgets
+from course_lib.checks.lesson_01 import check
+
+print(f"torch {torch.__version__}, device: {train.device()}")
+
+# %% tags=["demo"]
+several = data.scenes("val", size=(160, 240), animals=(2, 4), target=("semantic", "instance", "boxes"))
+image, target = several[15]
+plot.five_tasks(image, target, data.SEMANTIC)
+
+# %% [markdown] statement="semantic_map" minutes=5 level=1
+# ## 1 · Five questions
+#
+# **Classification** has one word for the whole picture, and the parrot is lost. **Detection** gives each animal a box, and the boxes overlap. **Semantic segmentation** names every pixel, and the two mammals become one orange region. **Instance segmentation** keeps them apart, and says nothing of the background. **Panoptic segmentation** does both: every pixel has a class, and every animal a number.
+#
+# An instance map and a table that says what kind each animal is: from these two, the semantic map follows.
+#
+# ### From animals to kinds
+#
+# Write `semantic_map(instances, class_of)`.
+#
+# - `instances`: `int64` tensor `(H, W)`. 0 is background, 255 is not labelled, and every other number names one animal;
+# - `class_of`: a `dict` from an animal's number to its class. It may list animals that are not in the map. Its keys are never 0 or 255.
+#
+# Return an `int64` tensor `(H, W)`: 0 on the background, the animal's class on its pixels, and 255 on pixels that are not labelled. An animal that the table does not list becomes 255 too: nobody said what it is.
+#
+# Here and in every exercise of this lesson, leave the arguments as they were.
+#
+# For example, with `class_of = {1: 2, 2: 1}` the map `[[0, 1], [2, 2]]` becomes `[[0, 2], [1, 1]]`.
+
+# %% answer="semantic_map"
+def semantic_map(instances, class_of):
+    """The class of every pixel, int64 (H, W), from an instance map and a dict of the animals' classes."""
+    ### BEGIN SOLUTION
+    semantic = torch.full_like(instances, 255)
+    semantic[instances == 0] = 0
+    for animal, kind in class_of.items():
+        semantic[instances == animal] = kind
+    return semantic
+    ### END SOLUTION
+
+# %% check="semantic_map"
+check.semantic_map(semantic_map)
+### BEGIN HIDDEN TESTS
+check.semantic_map(semantic_map) & check.semantic_map(semantic_map, seed=41077)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="panoptic_map" minutes=5 level=1
+# If you are stuck, ask for a hint: `check.semantic_map.hint()`. There are three; the last is nearly the answer.
+#
+# Now both in one map. Classes whose members can be counted are called **things**: pigs, parrots. The others are **stuff**: grass, sky. Class and number are often stored as one whole number, *1000 · class + number*. So 1002 is animal 2, and its class is 1. Stuff is not counted, and gets number 0.
+#
+# ### Two maps in one
+#
+# Write `panoptic_map(semantic, instances, things)`.
+#
+# - `semantic` and `instances`: `int64` tensors `(H, W)`, as above. 255 is not labelled in either, and no number is above 999;
+# - `things`: a list of the classes that are counted.
+#
+# Return an `int64` tensor `(H, W)` of 1000 · class + number. Where the class is not among `things`, the number is 0, whatever `instances` says there. Where either map is 255, the result is 255.
+#
+# For example, with `things = [1]` the classes `[[0, 1, 1, 2, 255]]` and numbers `[[0, 3, 4, 5, 5]]` become `[[0, 1003, 1004, 2000, 255]]`.
+
+# %% answer="panoptic_map"
+def panoptic_map(semantic, instances, things):
+    """1000 · class + number for every pixel, int64 (H, W); number 0 for stuff, 255 where not labelled."""
+    ### BEGIN SOLUTION
+    counted = torch.isin(semantic, torch.tensor(things, dtype=torch.int64))
+    codes = 1000 * semantic + instances * counted
+    codes[(semantic == 255) | (instances == 255)] = 255
+    return codes
+    ### END SOLUTION
+
+# %% check="panoptic_map"
+check.panoptic_map(panoptic_map)
+### BEGIN HIDDEN TESTS
+check.panoptic_map(panoptic_map) & check.panoptic_map(panoptic_map, seed=77291)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# See your two functions at work. They get the instance map of another scene and the table of its animals.
+
+# %% tags=["demo"]
+image, target = several[8]
+class_of = dict(enumerate(target["boxes"]["labels"].tolist(), 1))
+if check.semantic_map(semantic_map).outcome == check.panoptic_map(panoptic_map).outcome == "passed":
+    semantic = semantic_map(target["instance"], class_of)
+    codes = panoptic_map(semantic, target["instance"], [1, 2, 3, 4, 5])
+    print("labels:", codes.unique().tolist())
+    display(plot.panoptic(image, codes, data.SEMANTIC, title="Made by your functions"))
+else:
+    print("Your panoptic map appears here once both checks say passed.")
+
+# %% [markdown]
+# When you read such a map, `codes // 1000` gives the class. But 255 // 1000 is 0: whoever forgets that turns "not labelled" into background.
+#
+# ## 2 · Where the picture goes, the mask goes
+#
+# A mask is true for one picture at one size, in one position. Training flips, crops, turns and resizes pictures at random, so that a network meets more than was photographed. The mask must go through the very same change.
+
+# %% tags=["demo"]
+from torchvision.transforms.v2 import functional as tv
+
+image, mask = data.scenes("val", size=128)[3]
+there = torch.from_numpy(plot.colours(mask, data.TRIMAP)).permute(2, 0, 1)
+pairs = [(image, there), (image.flip(-1), there.flip(-1)), (image.flip(-1), there)]
+names = ["as they were", "both flipped", "only the picture flipped"]
+display(plot.grid([0.5 * i + 0.5 * m for i, m in pairs], names, columns=3, title="A picture and its trimap"))
+turned = [tv.rotate(mask[None], 20, fill=fill)[0] for fill in (0, 255)]
+names = ["picture", "mask, corners filled with 0", "mask, corners filled with 255"]
+plot.grid([tv.rotate(image, 20), *turned], names, classes=data.TRIMAP, columns=3, title="Turned by 20°")
+
+# %% [markdown] statement="relabel" minutes=5 level=1
+# The third pair in the upper row is a common bug: two random flips, drawn one after the other. Nothing stops. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
+#
+# Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet", and a network will learn that black triangles are pets. 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
+#
+# 255 needs care wherever labels are computed with. Oxford-IIIT Pet stores its trimaps in image files of type `uint8`, numbered from 1: 1 pet, 2 background, 3 border. A network's classes count from 0, and a loss wants `int64`.
+#
+# ### From the file and back
+#
+# Write `relabel(mask, back=False)`.
+#
+# - With `back=False`, `mask` is a `uint8` tensor of any shape with labels 1, 2, 3 and 255. Return an `int64` tensor with 0, 1, 2 and 255 in their places.
+# - With `back=True`, `mask` is an `int64` tensor with 0, 1, 2 and 255. Return a `uint8` tensor with 1, 2, 3 and 255.
+#
+# For example, `relabel` of the `uint8` mask `[[1, 3, 255]]` is `[[0, 2, 255]]` in `int64`.
+
+# %% answer="relabel"
+def relabel(mask, back=False):
+    """A trimap's labels from 1, 2, 3 in uint8 to 0, 1, 2 in int64, or back; 255 stays."""
+    ### BEGIN SOLUTION
+    shifted = mask.long() + (1 if back else -1)
+    shifted[mask == 255] = 255
+    return shifted.to(torch.uint8 if back else torch.int64)
+    ### END SOLUTION
+
+# %% check="relabel"
+check.relabel(relabel)
+### BEGIN HIDDEN TESTS
+check.relabel(relabel) & check.relabel(relabel, seed=20389)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 3 · Another size
+#
+# A photograph is made smaller by mixing neighbours. Labels are names, and names don't mix. `F.interpolate` has modes of both sorts. Resize one row of four labels to three:
+
+# %%
+row = torch.tensor([0.0, 0.0, 2.0, 2.0]).reshape(1, 1, 1, 4)
+print(f"{'no mode given':14}", F.interpolate(row, size=(1, 3)).flatten().tolist())
+for mode in ("nearest", "nearest-exact", "bilinear", "area", "bicubic"):
+    small = F.interpolate(row, size=(1, 3), mode=mode).flatten().tolist()
+    print(f"{mode:14}", [round(v, 2) for v in small])
+
+# %% [markdown]
+# `nearest` and `nearest-exact` copy. Bilinear, area and bicubic blend, and a 1 appears that was nowhere in the row. You may read that `F.interpolate` ruins masks when `mode=` is left out. It does not: its default is `nearest`.
+#
+# The widget below resizes a mask and rounds the result to whole labels. Magenta marks **invented** labels: those that no pixel under the new one, nor beside it, has. Try every mode, and sizes above 160 as well.
+
+# %% tags=["demo"]
+_, kinds = data.scenes("val", size=160, animals=(2, 4), target="semantic")[0]
+widgets.Live(lambda mode, size: plot.resized(kinds, size, mode, data.SEMANTIC), {
+    "mode": widgets.Choice("mode", "bilinear", ("nearest", "nearest-exact", "bilinear", "area", "bicubic")),
+    "size": widgets.Slider("size", 40, 10, 240, 10)})
+
+# %% [markdown]
+# Half-way between background (0) and bird (2) lies mammal (1). So the bird's leg turns partly into a mammal, and the frog (5) gets a rim of all sorts. The two nearest modes invent nothing at any size. They can lose things, though: at small sizes the leg is gone.
+#
+# Here is a widely copied way to resize a mask, with a test that is meant to make it safe.
+
+# %%
+def blend_and_round(mask, size):
+    """A mask (H, W) at another size: bilinear, then rounded to whole labels."""
+    blended = F.interpolate(mask[None, None].float(), size=size, mode="bilinear", align_corners=False)
+    return blended[0, 0].round().long()
+
+
+def looks_fine(mask, small):
+    """Whether every label of the small mask was in the mask before."""
+    return set(small.unique().tolist()) <= set(mask.unique().tolist())
+
+
+two = torch.tensor([[0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]])
+for name, labels in {"classes 0 and 1": two, "classes 0 and 2": 2 * two}.items():
+    small = blend_and_round(labels, (2, 2))
+    print(f"{name}: {labels.tolist()} → {small.tolist()}, looks fine: {looks_fine(labels, small)}")
+
+# %% [markdown] statement="fooling_mask" minutes=8 level=2
+# Halving by this function takes the mean of each 2 × 2 block. With classes 0 and 1, rounding chooses the more frequent one: no harm done. With 0 and 2 the test catches the invented 1. The two functions look safe together. They are not.
+#
+# ### Fool the test
+#
+# Write `fooling_mask(size)`. It returns a mask that is damaged without `looks_fine` noticing. `size` is an even number of at least 8; the result is an `int64` tensor `(size, size)` with labels 0, 1 and 2 only, such that, for `small = blend_and_round(mask, (size // 2, size // 2))`,
+#
+# - `looks_fine(mask, small)` is `True`, and
+# - at some pixel `small` is 1, and the 2 × 2 block of `mask` under it holds no 1.
+#
+# For example, at size 8 a mask with 0 in its left half and 2 in its right half does not do: the edge runs *between* two blocks, and nothing is mixed.
+
+# %% answer="fooling_mask"
+def fooling_mask(size):
+    """A mask, int64 (size, size) of 0, 1, 2, that blend_and_round damages and looks_fine lets pass."""
+    ### BEGIN SOLUTION
+    mask = torch.zeros(size, size, dtype=torch.int64)
+    mask[:, 3:] = 2  # column 2 is 0, column 3 is 2, and they share a block
+    mask[0, 0] = 1  # an honest 1 elsewhere keeps the test quiet
+    return mask
+    ### END SOLUTION
+
+# %% check="fooling_mask"
+check.fooling_mask(fooling_mask)
+### BEGIN HIDDEN TESTS
+check.fooling_mask(fooling_mask) & check.fooling_mask(fooling_mask, seed=36529)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. And what shapes and dtypes does `F.interpolate` take?
+
+# %% tags=["demo"]
+places = torch.arange(12.0)[None, None]
+for n in (6, 4, 3, 2):
+    for mode in ("nearest", "nearest-exact"):
+        kept = F.interpolate(places, size=n, mode=mode)[0, 0].long().tolist()
+        print(f"12 → {n}, blocks of {12 // n}: {mode:13} keeps {kept}")
+masks = torch.randint(0, 3, (2, 6, 8))
+for name, labels in {"float (B, H, W)": masks.float(), "float (B, 1, H, W)": masks.float()[:, None],
+                     "int64 (B, 1, H, W)": masks[:, None]}.items():
+    try:
+        print(f"{name}: {tuple(labels.shape)} → {tuple(F.interpolate(labels, scale_factor=0.5).shape)}")
+    except Exception as error:
+        print(f"{name}: stopped with {type(error).__name__}")
+
+# %% [markdown] statement="resize_mask" minutes=9 level=2
+# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (in blocks of even length, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture: at a factor of 8 by three and a half pixels. torchvision's `v2.Resize` does just that to masks. Use `nearest-exact`.
+#
+# Of the last lines, the first is treacherous. `(B, H, W)` is taken for *H* channels of one-dimensional data, and only the width is halved.
+#
+# ### The repair
+#
+# Write `resize_mask(mask, size)`.
+#
+# - `mask`: a tensor of whole numbers, `(H, W)` or `(B, H, W)`, of dtype `uint8`, `int32` or `int64`. Labels may be as large as 10,000, as in a panoptic map;
+# - `size`: the new `(h, w)`, each smaller or larger than before, or equal.
+#
+# Return a tensor `(h, w)` or `(B, h, w)` of the same dtype. Row *i* of the result is row ⌊(*i* + ½) · *H* / *h*⌋ of the mask, and likewise for columns: that is what `nearest-exact` does. Use torch's function or indexing, as you like.
+#
+# For example, the mask `[[10, 11, 12, 13, 14, 15]]` at size `(1, 2)` is `[[11, 14]]`.
+
+# %% answer="resize_mask"
+def resize_mask(mask, size):
+    """A mask of whole numbers, (H, W) or (B, H, W), at another (h, w): the same dtype, every label a copy."""
+    ### BEGIN SOLUTION
+    rows, columns = (((torch.arange(new) + 0.5) * old / new).long() for new, old in zip(size, mask.shape[-2:]))
+    return mask[..., rows[:, None], columns]
+    ### END SOLUTION
+
+# %% check="resize_mask"
+check.resize_mask(resize_mask)
+### BEGIN HIDDEN TESTS
+check.resize_mask(resize_mask) & check.resize_mask(resize_mask, seed=58013)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="crop_pair" minutes=16 level=3
+# A random transform has two halves: draw the numbers *once*, then apply them to picture and mask alike. You write the second half.
+#
+# ### One crop for both
+#
+# Write `crop_pair(image, mask, box, flip, size)`. `image` is a `float32` tensor `(3, H, W)`, `mask` an `int64` tensor `(H, W)`. Do these steps in this order:
+#
+# 1. Cut out `box = (top, left, height, width)`: rows from `top` to `top + height − 1`, and likewise columns. The box always overlaps the picture, but may hang over any side of it; `top` and `left` may be negative. What lies outside is 0 in the image and 255 in the mask.
+# 2. If `flip` is true, mirror both left to right.
+# 3. Resize both to `size = (h, w)`: the image by `F.interpolate` with `mode="bilinear", antialias=True`, the mask by nearest-exact.
+#
+# Return the pair `(image, mask)`, of shapes `(3, h, w)` and `(h, w)`, and the dtypes that came in.
+#
+# For example, the mask `[[1, 2, 3]]` with box `(0, 1, 1, 4)`, flipped, at size `(1, 4)`, becomes `[[255, 255, 3, 2]]`.
+
+# %% answer="crop_pair"
+def crop_pair(image, mask, box, flip, size):
+    """Crop, flip and resize an image (3, H, W) and its mask (H, W) alike; outside, they are 0 and 255."""
+    ### BEGIN SOLUTION
+    top, left, height, width = box
+    h, w = mask.shape
+    edges = (-left, left + width - w, -top, top + height - h)  # a negative pad cuts off
+    image, mask = F.pad(image, edges, value=0.0), F.pad(mask, edges, value=255)
+    if flip:
+        image, mask = image.flip(-1), mask.flip(-1)
+    small = F.interpolate(mask.float()[None, None], size, mode="nearest-exact")
+    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0], small[0, 0].long()
+    ### END SOLUTION
+
+# %% check="crop_pair"
+check.crop_pair(crop_pair)
+### BEGIN HIDDEN TESTS
+check.crop_pair(crop_pair) & check.crop_pair(crop_pair, seed=93187)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Draw the numbers once, and look at the pairs. Does each outline still sit on its animal? What lay outside is dark grey: black picture, unlabelled mask.
+
+# %% tags=["demo"]
+image, mask = data.scenes("val", size=128)[3]
+torch.manual_seed(1)
+if check.crop_pair(crop_pair).outcome == "passed":
+    crops = []
+    for _ in range(4):
+        top, left, side = torch.randint(-30, 50, (2,)).tolist() + torch.randint(60, 120, (1,)).tolist()
+        part, labels = crop_pair(image, mask, (top, left, side, side), bool(torch.rand(()) < 0.5), (96, 96))
+        painted = torch.from_numpy(plot.colours(labels, data.TRIMAP)).permute(2, 0, 1)
+        crops.append((0.5 * part + 0.5 * painted).clamp(0, 1))
+    names = [f"crop {i}" for i in range(1, 5)]
+    display(plot.grid(crops, names, title="Four crops of one scene, by your function"))
+else:
+    print("Your crops appear here once the check says passed.")
+
+# %% [markdown]
+# ## 4 · Why a classifier can't label pixels
+#
+# The masks are ready; now the network. A classifier's convolutions make maps. Then many classifiers, ResNet among them, *average* each map over all its places. One number a channel is left: one vector for the picture. Shuffle the places of the maps, and average again.
+
+# %% tags=["demo"]
+torch.manual_seed(0)
+maps = nn.Conv2d(3, 4, 8, stride=8)(image[None]).detach()
+shuffled = maps.flatten(2)[:, :, torch.randperm(maps[0, 0].numel())].reshape(maps.shape)
+for name, m in {"maps": maps, "shuffled maps": shuffled}.items():
+    print(f"{name:14} averaged: {[round(v, 5) for v in m.mean((2, 3))[0].tolist()]}")
+names = ["picture", "one of its maps", "the same, shuffled"]
+plot.grid([image, maps[0, 0], shuffled[0, 0]], names, columns=3, title="A map and its places, shuffled")
+
+# %% [markdown]
+# The vectors are the same. So whatever layers follow, they give both the same answer: at which place a value stood is not in the vector.
+#
+# ## 5 · Why one big layer can't either
+#
+# So don't average. Connect every value of the picture with every pixel of the answer in one fully connected layer. How many weights is that for a picture with *n* × *n* pixels?
+
+# %%
+for n in (32, 64, 128, 256):
+    weights = (3 * n * n) * (n * n)
+    print(f"{n:3} × {n:3} pixels: {weights:14,} weights a class, {4 * weights / 2**30:8.2f} GiB")
+print(f"one 3 × 3 convolution: {3 * 3 * 3:11,} weights a class, at any size")
+
+# %% [markdown]
+# Twice the side, sixteen times the weights. And memory is the lesser trouble. Every weight belongs to one pair of places, so what the layer learns at one place it does not know at any other. Watch that happen. Two networks must find a bright square in noise. In training it is always in the *left* half. The score is **IoU**, intersection over union: the pixels that are in both the square and the answer, divided by those that are in either. 1 is perfect.
+
+# %% tags=["demo"]
+def squares(first_column, n=32):
+    """Noisy pictures (n, 1, 16, 16) of a 5 × 5 square somewhere in eight columns; the squares."""
+    found = torch.zeros(n, 1, 16, 16)
+    for one, row, column in zip(found, torch.randint(0, 12, (n,)), torch.randint(0, 4, (n,))):
+        one[0, row : row + 5, first_column + column : first_column + column + 5] = 1.0
+    return found + 0.5 * torch.randn_like(found), found
+
+
+def iou(found, there):
+    return (found & there).sum().item() / (found | there).sum().item()
+
+
+torch.manual_seed(0)
+dense = nn.Sequential(nn.Flatten(), nn.Linear(256, 256), nn.Unflatten(1, (1, 16, 16)))
+for name, net in {"fully connected": dense, "5 × 5 convolution": nn.Conv2d(1, 1, 5, padding=2)}.items():
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.02)
+    for _ in range(300):
+        pictures, truth = squares(0)
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(net(pictures), truth).backward()
+        optimizer.step()
+    print(f"{name}, {sum(p.numel() for p in net.parameters()):,} weights", end="")
+    for side, first_column in {"left": 0, "right": 8}.items():
+        pictures, truth = squares(first_column, 500)
+        print(f", IoU on the {side} {iou(net(pictures) > 0, truth == 1):.2f}", end="\n" * (side == "right"))
+
+# %% [markdown]
+# The big layer would have to see the square at every place to know it there. A convolution has the same few weights everywhere: what it learns at one place holds at all.
+#
+# ## 6 · A fully connected layer is a convolution
+#
+# Not every classifier averages. AlexNet and VGG16 *flatten* their last map and put fully connected layers on top. Take one unit of such a layer over a 3 × 3 map of one channel: nine weights, nine products, one sum. Lay the nine weights out as a 3 × 3 square. That is a kernel, and on a 3 × 3 map it fits in exactly one place. Give it a larger map, and it can *slide*.
+
+# %% tags=["demo"]
+unit = nn.Linear(9, 1, bias=False)
+unit.weight.data = torch.tensor([[0.0, 1, 0, 1, 1, 1, 0, 1, 0]])  # it looks for a cross
+cross, larger = unit.weight.data.reshape(3, 3), torch.zeros(8, 8)
+larger[0:3, 1:4] += cross
+larger[4:7, 4:7] += cross
+scores = F.conv2d(larger[None, None], unit.weight.data.reshape(1, 1, 3, 3))[0, 0]
+print("the unit on a cross:", unit(cross.reshape(1, 9)).item(), "  the highest score:", scores.max().item())
+weights, answers = torch.full((2, 8, 8), torch.nan)
+weights[2:5, 2:5], answers[1:7, 1:7] = cross, scores / 5
+drawn = [torch.stack([m.nan_to_num(v) for v in (0.6, 0.8, 0.95)]) for m in (weights, larger, answers)]  # nan in blue
+names = ["nine weights, laid out", "a larger map with two crosses", "scores ÷ 5, each in its window's middle"]
+display(plot.grid(drawn, names, columns=3, title="One unit, slid: 0 is black, 1 is white, blue is nothing"))
+print(f"FC6 has {4096 * 512 * 7 * 7:,} weights: a 7 × 7 convolution from 512 to 4,096 channels")
+print(f"FC7 has {4096 * 4096:,} weights: a 1 × 1 convolution from 4,096 to 4,096 channels")
+
+# %% [markdown] statement="as_convolutions" minutes=15 level=3
+# The weights never changed. One score became a *map* of scores, 6 × 6 of them, and the two highest stand on the crosses.
+#
+# With *C* channels a unit has *C* · *h* · *w* weights, and becomes a kernel of *h* × *w* over *C* channels. In VGG16 the map is 512 × 7 × 7. Its first fully connected layer, FC6, is often said to become a 1 × 1 convolution. It becomes a 7 × 7 one. After it there is one vector at each place, so the *next* layer, FC7, is 1 × 1.
+#
+# ### The head, made to slide
+#
+# Write `as_convolutions(head, shape)`.
+#
+# - `head`: the end of a classifier, an `nn.Sequential`. First comes `nn.Flatten()`, then `nn.Linear` layers with bias, with `nn.ReLU` or `nn.Dropout` between them;
+# - `shape`: the `(C, h, w)` of the map that it flattens. *h* and *w* may differ.
+#
+# Return a new `nn.Module` (an `nn.Sequential` will do) that takes maps `(B, C, H, W)` of any *H* ≥ *h*, *W* ≥ *w*, and puts out scores `(B, classes, H − h + 1, W − w + 1)`. The score at row *i*, column *j* is what `head` says of the window `maps[:, :, i:i+h, j:j+w]`. So the first `nn.Linear` becomes an `nn.Conv2d` with a kernel of *h* × *w*, every later one an `nn.Conv2d` with a kernel of 1, with the same numbers as weights and biases. ReLU and Dropout stay where they are.
+#
+# `nn.Flatten` lists channel 0 first, row by row, then channel 1, and so on. Weights must be copied: training your network further must not change `head`.
+#
+# For example, with `shape = (8, 2, 3)` the layers `nn.Flatten(), nn.Linear(48, 10), nn.ReLU(), nn.Linear(10, 4)` become convolutions with weights of shapes `(10, 8, 2, 3)` and `(4, 10, 1, 1)`.
+
+# %% answer="as_convolutions"
+def as_convolutions(head, shape):
+    """The convolutional form, an nn.Module, of a fully connected head over maps of shape (C, h, w)."""
+    ### BEGIN SOLUTION
+    layers, (channels, *kernel) = [], shape
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(channels, layer.out_features, kernel)
+            with torch.no_grad():
+                conv.weight.copy_(layer.weight.reshape(conv.weight.shape))
+                conv.bias.copy_(layer.bias)
+            layers.append(conv)
+            channels, kernel = layer.out_features, 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(layer)
+    return nn.Sequential(*layers)
+    ### END SOLUTION
+
+# %% check="as_convolutions"
+check.as_convolutions(as_convolutions)
+### BEGIN HIDDEN TESTS
+check.as_convolutions(as_convolutions) & check.as_convolutions(as_convolutions, seed=64951)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 7 · Slide a classifier
+#
+# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline.
+
+# %% tags=["demo", "experiment"]
+class Windows:
+    """Random windows of scenes, each with one label: is its middle pixel an animal (1) or not (0)?"""
+
+    def __init__(self, images, masks, side):
+        self.images, self.masks, self.side = images, masks, side
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, i):
+        top, left = torch.randint(0, self.images.shape[-1] - self.side + 1, (2,)).tolist()
+        window = self.images[i, :, top : top + self.side, left : left + self.side]
+        middle = self.side // 2 - 1
+        return window, (self.masks[i, top + middle, left + middle] > 0).long()
+
+# %% tags=["demo", "experiment"]
+size, steps = train.scale(cpu=(64, 300), gpu=(64, 2000))
+images, masks = data.stack(data.scenes("train", size=2 * size, animals=(1, 3), target="semantic"), 400)
+torch.manual_seed(0)
+layers, channels = [], [3, 16, 32, 64, 128]
+for c_in, c_out in zip(channels, channels[1:]):  # each halves the map; no padding
+    layers += [nn.Conv2d(c_in, c_out, 3, stride=2, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
+features = nn.Sequential(*layers)
+last = features.eval()(torch.zeros(1, 3, size, size))[0]
+head = nn.Sequential(nn.Flatten(), nn.Linear(last.numel(), 64), nn.ReLU(), nn.Linear(64, 2))
+net = nn.Sequential(features, head)
+windows = Windows(images, masks, size)
+print(train.fit(net, windows, steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="window classifier"))
+net.cpu().eval()
+shape = tuple(last.shape)
+print(f"a window of {size} × {size} pixels becomes a map of {shape}, then two scores")
+
+# %% [markdown]
+# Now run the features over whole scenes of unseen animals, and your convolutions behind them. The scenes are twice as high as a window and four times as wide. (Until your function passes its check, the head is moved from place to place in a loop.) Beside it, the slow way: cut out each window and classify it alone.
+
+# %% tags=["demo", "experiment"]
+from torch.utils.flop_counter import FlopCounterMode
+
+unseen = data.scenes("val", size=(2 * size, 4 * size), animals=(2, 4), target="semantic", length=100)
+scenes, truth = data.stack(unseen, 100)
+if check.as_convolutions(as_convolutions).outcome == "passed":
+    slider = as_convolutions(head, shape)
+else:
+    def slider(maps, k=shape[-1]):
+        rows, columns = ([slice(i, i + k) for i in range(n - k + 1)] for n in maps.shape[2:])
+        return torch.stack([torch.stack([head(maps[..., r, c]) for c in columns], -1) for r in rows], -2)
+with torch.no_grad():
+    scores = slider(features(scenes))
+    corners = [(16 * i, 16 * j) for i in range(scores.shape[2]) for j in range(scores.shape[3])]
+    alone = torch.stack([net(scenes[:4, :, r : r + size, c : c + size]) for r, c in corners], -1)
+    gap = (scores[:4].flatten(2) - alone).abs().max()
+    print(f"scores {tuple(scores.shape)}, largest difference {gap:.0e}")
+    with FlopCounterMode(display=False) as once:
+        slider(features(scenes[:1]))
+    with FlopCounterMode(display=False) as one:
+        net(scenes[:1, :, :size, :size])
+cost = len(corners) * one.get_total_flops() / once.get_total_flops()
+print(f"{len(corners)} windows of a scene one by one cost {cost:.1f} times as much")
+
+# %% [markdown]
+# The same scores for a fraction of the work, since neighbouring windows share most of their pixels. Four halvings make 16: one place further on the map is 16 pixels further in the scene. (The scores agree because these convolutions have no padding. With padding, a window cut out sees zeros around it where the whole scene has pixels.)
+#
+# Is the map any good? Compare it with answers that need no network.
+
+# %% tags=["demo", "experiment"]
+middle, (h, w) = size // 2 - 1, scores.shape[2:]
+there = truth[:, middle : middle + 16 * h : 16, middle : middle + 16 * w : 16] > 0
+answers, chance = scores.argmax(1) == 1, scores.softmax(1)[:, 1]
+surest = chance.flatten(1).argmax(1, keepdim=True)
+hit = there.flatten(1).gather(1, surest).float().mean()
+right, often = (answers == there).float().mean(), there.float().mean(0)
+print(f"right answers: network {right:.0%}, background everywhere {1 - often.mean():.0%}")
+print(f"IoU of animal: network {iou(answers, there):.2f}, animal everywhere {often.mean():.2f}")
+print(f"on an animal:  the network's surest window {hit:.0%}, the best fixed window {often.max():.0%}")
+plot.slid(scenes[:3], chance[:3], truth[:3], size, 16)
+
+# %% [markdown]
+# It works, on animals and places that it has never seen. A classifier of windows has become a map of the scene. In nine scenes of ten or more, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
+#
+# And it is *very* rough: one answer every 16 pixels. Copy each answer into a block of 16 × 16 pixels, and score that against the true mask. Then do the same with the *right* answer at every place, and once more with the right answers enlarged smoothly.
+
+# %% tags=["demo", "experiment"]
+edge = middle - 7  # a block has its answer's pixel in the middle
+pixels = truth[:, edge : edge + 16 * h, edge : edge + 16 * w] > 0
+for name, coarse in {"the network's": answers, "the right": there}.items():
+    for how, mode in {"as blocks": "nearest", "smoothly": "bilinear"}.items():
+        enlarged = F.interpolate(coarse[:, None].float(), scale_factor=16, mode=mode)[:, 0] > 0.5
+        print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
+
+# %% [markdown] quiz="default" answer="b"
+# Even a classifier that is right at *every* place stops at about 0.7. What is missing there is no matter of training: legs and outlines do not fit on a grid of 16 pixels. VGG16 halves five times, so its answers are 32 pixels apart.
+#
+# There is the problem that the rest of this course is about. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
+#
+# ## Checkpoint
+#
+# **Question 1.** In a colleague's code a mask with classes 0 to 4, as a float tensor `(B, 1, H, W)`, goes through `F.interpolate(mask, size=(64, 64))`. No mode is given. What happens to the labels?
+#
+# - a) They are blended, since bilinear is the default.
+#   > That is often said. The default is nearest, and it copies.
+# - b) They are copied, but the mask is shifted a little against a picture that was resized by averaging.
+#   > Yes. Plain nearest keeps the first pixel of each block, not the middle one. That is what nearest-exact is for.
+# - c) They are copied, and exactly at the places at which the picture is sampled.
+#   > The first half is right. But plain nearest takes the first pixel of each block, and the picture is averaged around the middle.
+# - d) The call stops, since masks must be int64.
+#   > It is the other way round: this call stops on int64, and takes floats.
+
+# %% [markdown] quiz="kernel" answer="d"
+# **Question 2.** A classifier ends on a map of 256 × 6 × 6, flattened into a fully connected layer of 1,000 units. You turn it into a convolution and run it on a larger picture whose map is 256 × 9 × 11. What comes out?
+#
+# - a) Scores of 1000 × 9 × 11, by a 1 × 1 convolution.
+#   > A 1 × 1 kernel has 256 weights a unit. This layer has 256 · 6 · 6, which is a 6 × 6 kernel.
+# - b) Scores of 1000 × 1 × 1, since a fully connected layer gives one vector.
+#   > On a 6 × 6 map, yes. On a larger one the kernel has more than one place to stand.
+# - c) Scores of 1000 × 9 × 11, by a 6 × 6 convolution.
+#   > The kernel is right. Without padding it must stay on the map, and its corner has 4 × 6 places to stand.
+# - d) Scores of 1000 × 4 × 6, by a 6 × 6 convolution.
+#   > Yes: 9 − 6 + 1 rows and 11 − 6 + 1 columns, each the old classifier on one window.
+
+# %% [markdown] quiz="zeros" answer="a"
+# **Question 3.** Masks are loaded from image files through torchvision's `ToTensor`, then turned into whole numbers with `.long()`. They have classes 0 to 5. The training loss falls to almost nothing within minutes. What has happened?
+#
+# - a) `ToTensor` divided the labels by 255, and `.long()` cut them all down to 0.
+#   > Yes. Label 5 became 0.0196, then 0. A network that learns "always 0" is perfect on such masks. Look at the labels that reach the loss.
+# - b) `ToTensor` scaled the labels to 0 … 1, so only classes 0 and 1 are left.
+#   > It divides by 255, not by the highest label. Only a label of 255 would come out as 1.
+# - c) `ToTensor` resized the masks by bilinear interpolation.
+#   > It changes the order of the axes, the type and the scale, never the size.
+# - d) Nothing is wrong: segmentation of six classes is easy.
+#   > A loss near nothing within minutes is a reason to look at the targets.
+
+# %% [markdown]
+# **An interviewer asks:** "Our network trains without any error, its loss goes down, and its masks on new pictures are poor. I suspect that the augmentation treats pictures and masks differently. You have twenty minutes and may not train anything. How do you find out?"
+#
+# Answer in four to eight sentences. *Graded by hand, 2 points:* one for a test that would show that a picture and its mask have moved apart, and how you would read its outcome; one for a test of the labels themselves after the augmentation, with a fault that it would reveal.
+
+# %% [markdown] written="apart" points=2
+# I would feed the augmentation a picture that *is* its mask: paint each label in a grey of its own, give picture and mask to the same random transform, and read the labels back from the greys. Away from edges, where the picture is blended, the two must agree pixel by pixel. If they disagree by a mirror image or a turn, the random numbers are drawn twice. If they disagree only in a thin band on one side of every edge, the mask is shifted, as by plain nearest. I would also look at twenty overlays of real pairs after the whole pipeline, since that shows whether the files were paired wrongly to begin with.
+#
+# Then the labels. I would list the labels and their counts before and after, for a few hundred masks. A class that was not in a mask before, or 254, or numbers between 0 and 255 near padded borders, means that labels were blended or shifted by arithmetic. And I would turn a picture by a known angle and look at what the corners are labelled: 0 there means that the network is taught that padding is class 0. The list alone is not enough, as blending can produce labels that occur elsewhere in the mask; comparing each pixel with the neighbourhood that it came from closes that gap.
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 02 takes the shrinking apart: how far one place sees, what the halvings lose, and how a decoder grows the map back.
+#
+# *To read on:* P. Sermanet and others, "OverFeat: Integrated recognition, localization and detection using convolutional networks" (2014), which slid a classifier as a convolution; D. Cireşan and others, "Deep neural networks segment neuronal membranes in electron microscopy images" (2012), a classifier of windows used for every pixel; J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation" (2015); A. Kirillov and others, "Panoptic segmentation" (2019).

@@ -1,0 +1,593 @@
+# %% [markdown]
+# # 04 · U-Net: a skip at every level
+#
+# Lesson 02's decoder drew outlines from hearsay: it never saw the picture. Lesson 03 added back a few coarse scores. The network of this lesson hands its decoder *all* that the encoder knew, at every size on the way. Drawn, it looks like the letter U. It is the network that most people try first, ten years on.
+#
+# The figure below shows the one that you will build. By the end you can also say what each of its skips is good for, with a measurement.
+#
+# **You will be able to**
+#
+# - build a U-Net for pictures of any size, and count its weights on paper;
+# - say what concatenation can do that addition cannot, and when the two are the same;
+# - find a fault in copied code that most tests of shape let through;
+# - show, at equal false alarms, what skips bring, and where they change little.
+#
+# **You need** lessons 02 and 03. **Time:** 90 minutes. **Points:** 20.
+
+# %% given="setup"
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_lib import data, metrics, models, plot, train, trained, widgets
+from course_lib.checks.lesson_04 import check
+
+print(f"torch {torch.__version__}, device: {train.device()}")
+
+# %% tags=["demo"]
+with torch.device("meta"):  # shapes without numbers: a large network costs nothing
+    net = models.UNet(classes=3, base=32)
+plot.shape_flow(net, size=256)
+
+# %% [markdown]
+# Left side: the encoder. At each level two convolutions, then the map is halved. Right side: the decoder. At each level the map is doubled, *and the encoder's map of the same size is put beside it*. That is a **skip**, an orange arrow. Levels are counted from 0, the full size: the figure's "encoder 1" and "decoder 1" are level 0.
+#
+# ## 1 · What does a skip carry?
+#
+# Here is one photograph at the sizes of a 64-pixel U-Net's levels. What a place of a map may know about *where* things are, it has from a picture about as sharp as this.
+
+# %% tags=["demo"]
+image, animal = data.stack(data.scenes("val", 64, target="instance"), [63])
+levels = [F.avg_pool2d(image, 2**k)[0] for k in range(5)]
+names = [f"level {k}: {64 // 2**k} × {64 // 2**k}" for k in range(4)] + ["bottleneck: 4 × 4"]
+plot.grid(levels, names, columns=5, title="One photograph, as sharp as each level")
+
+# %% [markdown] statement="double_conv" minutes=7 level=1
+# At 16 × 16 the antlers are gone; at 32 × 32 they are a stain. Only the skip at full size has them sharp. So what the skips carry should matter most in thin parts and along outlines. In section 7 you will measure that.
+#
+# ## 2 · Two convolutions at a time
+#
+# Every block of the figure is the same small stack, applied on the way down and on the way up: twice a convolution, a **batch normalisation**, and a ReLU. (Batch normalisation shifts and scales each channel to mean 0 and variance 1 over the batch, then applies two weights of its own to it: a factor and an offset.)
+#
+# ### The double convolution
+#
+# Write `double_conv(c_in, c_out)`. It returns a new `nn.Module` that turns `(B, c_in, H, W)` into `(B, c_out, H, W)`: 3 × 3 convolution, batch normalisation, ReLU, and the same again.
+#
+# - The first convolution goes from `c_in` to `c_out` channels, the second from `c_out` to `c_out`.
+# - Both keep H and W; they see zeros around the map.
+# - Neither has a bias: batch normalisation takes off the mean, and any bias with it.
+# - The normalisation is `nn.BatchNorm2d` with its defaults.
+#
+# For example, `double_conv(3, 8)(torch.rand(2, 3, 16, 24))` has shape `(2, 8, 16, 24)`, and the module has 824 parameters: 9·3·8 = 216 and 9·8·8 = 576 in the convolutions, and twice 8 in each of two normalisations.
+
+# %% answer="double_conv"
+def double_conv(c_in, c_out):
+    """Twice: 3×3 convolution, batch normalisation, ReLU; nn.Module: (B, c_in, H, W) → (B, c_out, H, W)."""
+    ### BEGIN SOLUTION
+    layers = []
+    for channels in (c_in, c_out):
+        layers += [nn.Conv2d(channels, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
+    return nn.Sequential(*layers)
+    ### END SOLUTION
+
+# %% check="double_conv"
+check.double_conv(double_conv)
+### BEGIN HIDDEN TESTS
+check.double_conv(double_conv) & check.double_conv(double_conv, seed=41809)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Hints: `check.double_conv.hint()`, three times. You can go on without an exercise: `models.DoubleConv(c_in, c_out)` does the same.
+#
+# ## 3 · Beside, or on top?
+#
+# The decoder has a map, the encoder has one of the same size. How should they meet? Two small maps of two channels, joined in both ways:
+
+# %% tags=["demo"]
+encoder = torch.tensor([[[1.0, 2], [3, 4]], [[5, 6], [7, 8]]])
+decoder = torch.tensor([[[10.0, 20], [30, 40]], [[50, 60], [70, 80]]])
+maps = {"skip": encoder, "decoder's map": decoder, "concatenated": torch.cat([encoder, decoder]), "added": encoder + decoder}
+kinds = {"skip": ["encoder"] * 2, "decoder's map": ["decoder"] * 2, "concatenated": ["encoder"] * 2 + ["decoder"] * 2}
+plot.channels(maps, kinds, title="The same two maps, concatenated and added")
+
+# %% [markdown] statement="concat_as_add" minutes=5 level=1
+# **Concatenation** keeps all the numbers, and the next convolution decides what to do with them. **Addition** has decided already: after it nobody can tell 1 + 10 from 5 + 6. FCN adds, U-Net concatenates.
+#
+# Is addition then something else, or a special case? Let a convolution with weights *W* follow the addition. Find weights for the concatenation that give exactly the same result.
+#
+# ### Addition, by concatenation
+#
+# Write `concat_as_add(weight)`. `weight` is a float tensor `(out, C, k, k)`: a convolution that follows `skip + x`. Return a float tensor `(out, 2·C, k, k)`: for any `skip` and `x` of C channels each, a convolution with it over `torch.cat([skip, x], 1)` gives what `weight` gives over `skip + x`. Gradients must flow back to `weight`; leave it as it was.
+#
+# For example, take C = 1, k = 1 and out = 1, and a weight of 3. After the addition comes 3·(skip + x). What must stand before `skip`, and what before `x`?
+
+# %% answer="concat_as_add"
+def concat_as_add(weight):
+    """Weights (out, 2C, k, k) that make of a concatenation what weight (out, C, k, k) makes of a sum."""
+    ### BEGIN SOLUTION
+    return weight.repeat(1, 2, 1, 1)
+    ### END SOLUTION
+
+# %% check="concat_as_add"
+check.concat_as_add(concat_as_add)
+### BEGIN HIDDEN TESTS
+check.concat_as_add(concat_as_add) & check.concat_as_add(concat_as_add, seed=70423)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again, with weights of any kind. A convolution over a concatenation is the sum of two convolutions, one for each half. So U-Net adds, too, but after giving each side weights of its own. Addition is the case in which the two halves are equal. What does the freedom cost?
+
+# %%
+torch.manual_seed(0)
+skip, x, weight = torch.randn(1, 4, 9, 9), torch.randn(1, 4, 9, 9), torch.randn(5, 8, 3, 3)
+together = F.conv2d(torch.cat([skip, x], 1), weight)
+apart = F.conv2d(skip, weight[:, :4]) + F.conv2d(x, weight[:, 4:])
+print(f"largest difference: {(together - apart).abs().max():.0e}")
+for kind in ("add", "concat"):
+    with torch.device("meta"):
+        net = models.EncoderDecoder(classes=3, base=32, skip=kind)
+    print(f"{kind:7} {models.count_parameters(net):10,} parameters")
+
+# %% [markdown]
+# About a tenth of the parameters.
+#
+# ## 4 · Sizes that do not halve
+#
+# A map of 3 × 3 is pooled to 1 × 1 and doubled to 2 × 2. The skip is 3 × 3. One of the two must give way, and it should be the decoder's map: cut the skips instead, and the logits end up smaller than the picture.
+
+# %% tags=["demo"]
+skip = torch.arange(1.0, 10).reshape(1, 3, 3)
+doubled = torch.full((1, 3, 3), float("nan"))
+doubled[:, :2, :2] = F.max_pool2d(skip, 2)
+maps = {"skip, 3 × 3": skip, "pooled": F.max_pool2d(skip, 2), "doubled, 2 × 2": doubled}
+kinds = {"skip, 3 × 3": ["encoder"], "pooled": ["bottleneck"], "doubled, 2 × 2": ["decoder"]}
+plot.channels(maps, kinds, {"skip, 3 × 3": [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]},
+              title="Pooling looked at the four framed pixels only")
+
+# %% [markdown] statement="join" minutes=9 level=2
+# The doubled map stands for the framed pixels, in the *top left*. So what it lacks, it lacks below and on the right.
+#
+# ### Join two maps
+#
+# Write `join(x, skip)`.
+#
+# - `x`: float tensor `(B, C, h, w)`, the decoder's map, already doubled;
+# - `skip`: float tensor `(B, S, H, W)`, the encoder's. `H` is `h` or `h + 1`, and `W` is `w` or `w + 1`.
+#
+# Return a float tensor `(B, S + C, H, W)`: the encoder's channels first, then the decoder's. Where `x` lacks its last row, its last column, or both, repeat the one before it. Gradients must flow to both arguments; leave both as they were.
+#
+# For example, take `x = [[1, 2], [3, 4]]`, one channel, and a skip of one channel with 3 rows and 2 columns. Channel 0 of the result is the skip, and channel 1 is `[[1, 2], [3, 4], [3, 4]]`.
+
+# %% answer="join"
+def join(x, skip):
+    """Skip and x side by side, x grown to the skip's size: (B, C, h, w), (B, S, H, W) → (B, S + C, H, W)."""
+    ### BEGIN SOLUTION
+    for side in (2, 3):
+        if x.shape[side] < skip.shape[side]:
+            x = torch.cat([x, x.narrow(side, x.shape[side] - 1, 1)], side)
+    return torch.cat([skip, x], 1)
+    ### END SOLUTION
+
+# %% check="join"
+check.join(join)
+### BEGIN HIDDEN TESTS
+check.join(join) & check.join(join, seed=15277)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the same step as it stands in dozens of repositories, copied from one to the next. It fits the skip to `x`. In `F.pad` the first pair of numbers is for left and right, the second for top and bottom, and a negative number cuts off.
+
+# %% given="copied"
+def copied_join(x, skip):
+    """Copied code: cut the skip to the size of x, then concatenate."""
+    dx = x.shape[2] - skip.shape[2]
+    dy = x.shape[3] - skip.shape[3]
+    skip = F.pad(skip, (dx // 2, int(dx / 2), dy // 2, int(dy / 2)))
+    return torch.cat([skip, x], 1)
+
+# %% tags=["demo"]
+skip = torch.arange(1.0, 10).reshape(1, 1, 3, 3)
+x = F.interpolate(F.max_pool2d(skip, 2), scale_factor=2)
+maps = {"skip": skip[0], "doubled": x[0], "copied_join": copied_join(x, skip)[0]}
+plot.channels(maps, {"skip": ["encoder"], "doubled": ["decoder"], "copied_join": ["encoder", "decoder"]},
+              {"skip": [(0, 0, 0)], "copied_join": [(0, 0, 0), (1, 0, 0)]}, title="Do the framed pixels belong together?")
+
+# %% [markdown] statement="outcome" minutes=11 level=2
+# No. The decoder's first pixel stands for 1, 2, 4 and 5. Beside it should lie the 1, and there lies the 5: the skip has lost its *first* row and column, not its last. (In Python, −1 // 2 is −1, and int(−1 / 2) is 0.) No error is raised. And look at which axis gets `dx`.
+#
+# ### The sizes on which it lies
+#
+# A U-Net halves a picture `depth` times, rounding down. On the way back, from the deepest level to the full size, it doubles its map and joins it to that level's skip by `copied_join`. What comes out is the next map to be doubled. (Convolutions between keep the size.)
+#
+# Write `outcome(height, width, depth)` for pictures of at least 2 to the power of `depth` pixels each way. It returns
+#
+# - `"right"` where no skip loses anything;
+# - `"stops"` where `torch.cat` raises an error at some level;
+# - `"shifted"` where all runs through and some skip has lost rows and columns at its beginning.
+#
+# Find it by arithmetic or by trying out, as you like. For example, `outcome(3, 3, 1)` is `"shifted"`, as drawn. `outcome(3, 4, 1)` is `"stops"`: a row is too many, and the code takes a column.
+
+# %% answer="outcome"
+def outcome(height, width, depth):
+    """What copied_join does to a picture in a U-Net of this depth: "right", "stops" or "shifted"."""
+    ### BEGIN SOLUTION
+    rest = {side % 2**depth for side in (height, width)}
+    if len(rest) == 2:
+        return "stops"
+    return "shifted" if rest.pop() else "right"
+    ### END SOLUTION
+
+# %% check="outcome"
+check.outcome(outcome)
+### BEGIN HIDDEN TESTS
+check.outcome(outcome) & check.outcome(outcome, seed=33461)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Everyone who tested it on 256 × 256, or on 512 × 512, was content. With your `join`, sizes are free, down to 2 to the power of the depth, but for one trap. The library's U-Net joins as yours does:
+
+# %% tags=["demo"]
+for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
+    net = models.UNet(classes=5, base=8, depth=4)
+    try:
+        print(shape, "→", tuple(net(torch.rand(shape)).shape))
+    except ValueError as error:
+        print(shape, "→", error)
+n = 572
+for step in ["down"] * 4 + ["bottleneck"] + ["up"] * 4:  # without padding, two 3 × 3 convolutions take 4 pixels off
+    n = (n - 4) // 2 if step == "down" else n - 4 if step == "bottleneck" else 2 * n - 4
+print(f"the original of 2015, without padding: a picture of 572 × 572 gives logits of {n} × {n}")
+
+# %% [markdown]
+# The trap: in training, batch normalisation subtracts the mean over batch and places. A single number minus its mean is 0.
+#
+# The original network did not pad at all. It cut its skips in the *middle*, on purpose, and labelled only the inner part of each picture.
+#
+# ## 5 · The whole U
+#
+# The first figure as a table. The last column is what a map takes in memory, for one picture.
+
+# %%
+with torch.device("meta"):
+    net = models.UNet(classes=3, base=32)
+print(f"{'stage':12}{'C × H × W':>16}{'parameters':>12}{'MB':>8}")
+for stage in models.trace(net, (1, 3, 256, 256)):
+    shape = f"{stage.channels} × {stage.height} × {stage.width}"
+    print(f"{stage.name:12}{shape:>16}{stage.parameters:12,}{4 * stage.channels * stage.height * stage.width / 2**20:8.2f}")
+
+# %% [markdown]
+# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. Try other depths and bases, and see what "none" saves.
+
+# %% tags=["demo"]
+widgets.shape_tracer(size=256, base=32, skip="concat")
+
+# %% [markdown] statement="build_unet" minutes=22 level=3
+# ### A whole U-Net
+#
+# Write `build_unet(classes, base, depth, closed=())`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`, for any H and W of at least 2 to the power of `depth`.
+#
+# - **Down.** Level *k* = 0, 1, …, `depth` − 1 is a double convolution to base·2ᵏ channels. Its output is the level's skip, saved *before* a 2 × 2 max-pooling leads to the next level. After the last pooling, the bottleneck is a double convolution to base·2^depth channels.
+# - **Up**, from the deepest level to level 0: a transposed convolution (kernel 2, stride 2, with bias) doubles the map and halves its channels; then `join`, skip first; then a double convolution to the level's channels.
+# - **Head:** a 1 × 1 convolution with bias.
+# - `closed` lists levels whose skip is *closed*: zeros of the same shape are joined in its place. The layers stay as they are, so that weights can be loaded from one net into the other. You will need it in section 7.
+#
+# Use your `join` and `double_conv` (or `models.DoubleConv`), but not `models.UNet`. If you skipped `join`, concatenate, and leave odd sizes.
+#
+# For example, `build_unet(5, 8, 3)(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`. At its level 2, the double convolution on the way up turns 64 channels into 32. `build_unet(5, 8, 3, closed=[0])` has the same layers, and joins zeros at full size.
+
+# %% answer="build_unet"
+class Ushape(nn.Module):
+    """A U-Net: (B, 3, H, W) → (B, classes, H, W). The skips of the levels in `closed` are replaced by zeros."""
+
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        ### BEGIN SOLUTION
+        wide = [base << k for k in range(depth + 1)]
+        self.closed, self.depth = set(closed), depth
+        self.down = nn.ModuleList(double_conv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, 2) for w in wide[:depth])
+        self.up = nn.ModuleList(double_conv(2 * w, w) for w in wide[:depth])
+        self.score = nn.Conv2d(wide[0], classes, kernel_size=1)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        saved = [self.down[0](x)]
+        for block in self.down[1:]:
+            saved.append(block(F.max_pool2d(saved[-1], 2)))
+        x = saved.pop()
+        for k in range(self.depth - 1, -1, -1):
+            skip = torch.zeros_like(saved[k]) if k in self.closed else saved[k]
+            x = self.up[k](join(self.grow[k](x), skip))
+        return self.score(x)
+        ### END SOLUTION
+
+
+def build_unet(classes, base, depth, closed=()):
+    """A U-Net with base·2^k channels at level k, the skips of the levels in `closed` replaced by zeros."""
+    return Ushape(classes, base, depth, closed)
+
+# %% check="build_unet"
+check.build_unet(build_unet)
+### BEGIN HIDDEN TESTS
+check.build_unet(build_unet) & check.build_unet(build_unet, seed=86509)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="count_unet" minutes=10 level=2
+# ## 6 · Count it
+#
+# Papers and blogs give "31 million parameters" for *the* U-Net. Check it on paper first.
+#
+# ### Parameters by formula
+#
+# Write `count_unet(classes, base, depth)`: how many parameters `build_unet(classes, base, depth)` has, as an `int`. Don't build it; do arithmetic. A running mean or variance is not a parameter.
+#
+# For example, `count_unet(2, 1, 1)` is 146:
+#
+# | part | parameters |
+# |---|---|
+# | level 0, down: 3 → 1 → 1 channels | 9·3·1 + 9·1·1 + 4·1 = 40 |
+# | bottleneck: 1 → 2 → 2 | 9·1·2 + 9·2·2 + 4·2 = 62 |
+# | transposed convolution, 2 → 1 | 4·2·1 + 1 = 9 |
+# | level 0, up: 2 → 1 → 1 | 9·2·1 + 9·1·1 + 4·1 = 31 |
+# | head: 1 → 2 | 1·2 + 2 = 4 |
+
+# %% answer="count_unet"
+def count_unet(classes, base, depth):
+    """The number (int) of parameters of build_unet(classes, base, depth)."""
+    ### BEGIN SOLUTION
+    total, before = classes * (base + 1), 3
+    for k in range(depth + 1):
+        c = base * 2**k
+        total += 9 * c * before + 9 * c * c + 4 * c  # down
+        if k < depth:
+            total += 8 * c * c + c + 27 * c * c + 4 * c  # double and up: 2c → c, then c → c
+        before = c
+    return total
+    ### END SOLUTION
+
+# %% check="count_unet"
+check.count_unet(count_unet)
+### BEGIN HIDDEN TESTS
+check.count_unet(count_unet) & check.count_unet(count_unet, seed=9743)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again at the 31 million, with 64 base channels, 4 levels and 19 classes. The last line is the variant that one popular repository builds when asked for bilinear upsampling. Resizing learns nothing and leaves the channels alone, so the channels are halved elsewhere: the bottleneck has 512, not 1,024.
+
+# %%
+def pair(c_in, middle, c_out):
+    return [nn.Conv2d(c_in, middle, 3, bias=False), nn.BatchNorm2d(middle),
+            nn.Conv2d(middle, c_out, 3, bias=False), nn.BatchNorm2d(c_out)]
+
+
+with torch.device("meta"):
+    for kind in ("transposed", "bilinear"):
+        net = models.UNet(classes=19, base=64, upsample=kind)
+        print(f"{kind + ', bottleneck 1,024':32} {models.count_parameters(net):12,}")
+    widths = [(3, 64, 64), (64, 128, 128), (128, 256, 256), (256, 512, 512), (512, 512, 512)]
+    widths += [(1024, 512, 256), (512, 256, 128), (256, 128, 64), (128, 64, 64)]  # in: the skip and as much from below
+    halved = nn.Sequential(*(layer for w in widths for layer in pair(*w)), nn.Conv2d(64, 19, 1))
+print(f"{'bilinear, bottleneck 512':32} {models.count_parameters(halved):12,}")
+
+# %% [markdown] statement="giant_upsampling" minutes=5 level=1
+# So "a U-Net has 31 million" is true of one of at least three. And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
+#
+# Why climb level by level at all? One giant stroke could go from the bottleneck to the logits, without any skip: a transposed convolution of stride 2^depth, with a kernel of twice the stride, so that neighbouring patches overlap.
+#
+# ### One giant stroke
+#
+# Write `giant_upsampling(channels, classes, depth)` for such a layer, from `channels` to `classes` channels, with a bias. Return a tuple of two `int`s: its parameters, and how many numbers of the bottleneck the score of one class at one pixel is computed from (away from the rim).
+#
+# For example, `giant_upsampling(2, 3, 1)` is `(99, 8)`. Stride 2, kernel 4: 2·3·4·4 weights and 3 biases are 99. In a row of pixels each is painted by two places, so on a map by four, with 2 channels each: 8.
+
+# %% answer="giant_upsampling"
+def giant_upsampling(channels, classes, depth):
+    """(parameters, numbers that a score is computed from) of one transposed convolution back to full size."""
+    ### BEGIN SOLUTION
+    kernel = 2 << depth
+    return classes * (channels * kernel * kernel + 1), 4 * channels
+    ### END SOLUTION
+
+# %% check="giant_upsampling"
+check.giant_upsampling(giant_upsampling)
+### BEGIN HIDDEN TESTS
+check.giant_upsampling(giant_upsampling) & check.giant_upsampling(giant_upsampling, seed=27751)
+### END HIDDEN TESTS
+
+# %%
+for depth in (4, 5):
+    with torch.device("meta"):
+        net = models.UNet(classes=19, base=64, depth=depth)
+        giant = nn.ConvTranspose2d(64 * 2**depth, 19, 2 * 2**depth, stride=2**depth)
+    ups = sum(stage.parameters for stage in models.trace(net, (1, 3, 256, 256)) if stage.kind in ("decoder", "head"))
+    print(f"depth {depth}: giant stroke {models.count_parameters(giant):11,}   decoder of the U-Net {ups:11,}")
+
+# %% [markdown]
+# The stroke is the dearer one, and gets dearer eightfold with each level. Keep it in mind for the last question.
+#
+# ## 7 · What do skips bring?
+#
+# Train two networks on the same pictures, in the same order, for the same number of steps: your U-Net, and your U-Net with all skips closed. Both have just as many weights, so weights cannot be the reason for a difference. There are two classes: background, and animal. Where your `build_unet` does not pass yet, the library's network stands in.
+
+# %% tags=["demo", "experiment"]
+def library_unet(classes, base, depth, closed=()):
+    """What build_unet is to return, made of the library's U-Net."""
+    net = models.UNet(classes=classes, base=base, depth=depth)
+    for level in closed:
+        net.decoder[depth - 1 - level].skip = "zero"
+    return net
+
+
+build = build_unet if check.build_unet(build_unet).outcome == "passed" else library_unet
+size, steps = train.scale(cpu=(64, 200), gpu=(128, 2000))
+scenes = list(data.scenes("train", size, target="instance", length=1600))
+nets = {}
+for name, closed in (("skips", ()), ("closed skips", (0, 1, 2))):
+    torch.manual_seed(0)
+    nets[name] = build(2, 8, 3, closed)
+    train.fit(nets[name], scenes, steps=steps, title=name)
+    print(f"{name}: {models.count_parameters(nets[name]):,} parameters")
+
+# %% [markdown]
+# A network that shouts "animal" everywhere would find all of it. So set each one's threshold to the same share of false alarms: one background pixel in twenty. Then look at four things: how much is found of thin parts (lesson 02: no 5 × 5 square of animal fits) and of what lies deep inside an animal; and how many pixels are wrong within 2 px of an outline, and farther than 4 px from any.
+
+# %% tags=["demo", "experiment"]
+def compare(nets, images, truth):
+    """Print a row for each network; {name: where it finds animal}, at 5 % false alarms each."""
+    animal, band, found = truth == 1, images.shape[-1] // 32, {}
+    near, far = metrics.near_boundary(truth, band), ~metrics.near_boundary(truth, 2 * band)
+    print(f"{'':22}thin: found   inside: found   near: wrong   far: wrong")
+    for name, net in nets.items():
+        with torch.no_grad():
+            score = torch.cat([net.eval()(x.to(train.device())).softmax(1)[:, 1].cpu() for x in images.split(50)])
+        found[name] = score > score[~animal].quantile(0.95)
+        wrong = found[name] != animal
+        shares = [found[name][metrics.thin(animal)], found[name][animal & far], wrong[near], wrong[far]]
+        print(f"{name:20}" + "".join(f"{share.float().mean():>13.1%}" for share in shares))
+    return found
+
+
+unseen = data.stack(data.scenes("val", size, target="instance"), 200)
+found = compare(nets, *unseen)
+
+# %% [markdown]
+# Along outlines the skips pay at once, and so they did with other seeds. The column "inside" depends on the seed: 200 steps are few.
+#
+# So the course brings the weights of two networks of this kind that learned twelve times as long, from 12,000 pictures of 64 × 64. (`tools/train_checkpoints.py` made them, in about two minutes each.) The third line is for later.
+
+# %% tags=["demo", "experiment"]
+images, truth = data.stack(data.scenes("val", 64, target="instance"), 200)
+
+
+def long_trained(name, closed=()):
+    net = library_unet(2, 8, 3, closed)
+    net.load_state_dict(trained.weights(name))
+    return net.to(train.device())
+
+
+found = compare({"skips": long_trained("unet_skips"),
+                 "closed skips": long_trained("unet_closed", (0, 1, 2)),
+                 "closed afterwards": long_trained("unet_skips", (0, 1, 2))}, images, truth)
+two = {name: found[name] for name in ("skips", "closed skips")}
+plot.error_density({name: metrics.errors_by_distance(f.long(), truth) for name, f in two.items()},
+                   title="At equal false alarms: wrong pixels by distance from an outline")
+
+# %% [markdown]
+# Far from outlines the two now agree, and deep inside animals as well. Not so at the rim: with skips 17 % of the pixels near an outline are wrong, without 28 %. Of thin parts the skips find twice as much. The curves show how narrow the strip is: they meet 3 px from the outline.
+#
+# Is that the luck of one seed? Two more pairs were trained from other seeds, half as long. Near outlines the skips were ahead each time, by 12 and by 5 points, and in thin parts by 32 and by 10. Deep inside animals they were 6 points ahead in one pair and 9 behind in the other: no clear gain.
+#
+# Both networks know *that* there is an animal, and roughly where. What the bottleneck could not keep is the place to the pixel.
+
+# %% tags=["demo", "experiment"]
+which = [0, 37, 194]
+plot.closeup(images[which], truth[which], {name: f[which] for name, f in two.items()},
+             title="At equal false alarms: with skips, and trained with closed skips")
+
+# %% [markdown]
+# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything. In the third picture both networks miss the antlers, thin and dark before a pale sky. And look at the false alarms: with skips they are fine grained, blades of grass and rims of leaves; without, they are blobs.
+#
+# Now take the network that was trained with its skips *open*, and close some.
+
+# %% tags=["demo", "experiment"]
+def prediction(scene, **switches):
+    closed = [k for k in range(3) if not switches[f"level_{k}"]]
+    with torch.no_grad():
+        score = long_trained("unet_skips", closed).eval()(images[[scene]].to(train.device())).softmax(1)[:, 1].cpu()
+    name = "all skips open" if not closed else "closed: " + ", ".join(map(str, closed))
+    return plot.closeup(images[[scene]], truth[[scene]], {name: score > 0.5}, title="One trained network, some of its skips closed")
+
+
+switches = {f"level_{k}": widgets.Switch(f"level {k}", True) for k in range(3)}
+widgets.Live(prediction, {"scene": widgets.Choice("scene", 0, (0, 19, 37, 194)), **switches})
+
+# %% [markdown]
+# With all three closed, every animal becomes an egg. What comes up from the bottleneck says where it is and how large; the outline was the skips' work. That is the table's third line, "closed afterwards": 40 % wrong near outlines. Trained with closed skips it was 28 %. The weights are the same in number, and zeros stand in the same places. The difference: these weights had learned to rely on the skips. So closing a skip afterwards shows what *this* network leans on. What a network can do without it, only training without it shows.
+
+# %% [markdown]
+# ## 8 · Thirty pictures were enough
+#
+# The U-Net of 2015 learned from thirty pictures of cell tissue under an electron microscope. Two things helped. Each picture is 512 × 512, so that thirty hold almost eight million labelled pixels and thousands of outlines. And tissue is soft: bend a picture a little, and what you get could be another slice. So the authors bent picture and labels anew, at random, each time.
+#
+# This is an **elastic deformation**: every pixel is fetched from a place nearby, and places nearby move alike. The image is blended between pixels (bilinear), the mask is not (nearest): half a pet and half a background are no class. Turn the strength. The white lines were straight. Then change what fills the places that come from outside.
+
+# %% tags=["demo"]
+from torchvision import tv_tensors
+from torchvision.transforms import v2
+
+photo, trimap = data.scenes("val", 128)[63]
+ruled = photo.clone()
+ruled[:, ::16], ruled[:, :, ::16] = 1, 1
+
+
+def bent(strength, fill):
+    torch.manual_seed(2)
+    bend = v2.ElasticTransform(float(strength), 8.0, fill={tv_tensors.Mask: fill, "others": 0})
+    image, mask = bend(tv_tensors.Image(ruled), tv_tensors.Mask(trimap))
+    pets = f"{int((mask == 0).sum())} pixels of class 0, pet"
+    return plot.grid([ruled, trimap, image, mask], ["picture", "its trimap", f"bent, strength {strength}", pets],
+                     classes=data.TRIMAP, title="One deformation, on the picture and on its mask")
+
+
+widgets.Live(bent, {"strength": widgets.Slider("strength", 150, 0, 400, 25),
+                    "fill": widgets.Choice("mask filled with", 255, (255, 0))})
+
+# %% [markdown] quiz="channels" answer="b"
+# With 0, torchvision's default, the outside becomes class 0, and here class 0 is *pet*: pet appears along the rim where no animal is. So give the mask 255, "not labelled", and let the loss leave it out. `data.augment(size, elastic=…)` does that.
+#
+# When does bending help? When the bent picture could have been real. A cell may take any such form; a stop sign may not, and an animal with bent legs hardly.
+#
+# ## Checkpoint
+#
+# **Question 1.** A decoder level gets 128 channels from below, doubles the map by bilinear resizing, and concatenates a skip of 64 channels. How many channels does its first 3 × 3 convolution see?
+#
+# - a) 128
+#   > That would be right if the upsampling had halved the channels first, to 64. Resizing leaves them as they are.
+# - b) 192
+#   > Yes: 128 + 64. Resizing changes height and width, not channels. A transposed convolution to 64 channels would have made it 128.
+# - c) 256
+#   > Concatenation puts channels side by side, and here they are not equally many: 128 and 64.
+# - d) 64
+#   > That is what addition would give, if both had 64. Concatenation adds up the channels.
+
+# %% [markdown] quiz="switch" answer="d"
+# **Question 2.** In a trained U-Net you close the skip of level 1 only. Of thin parts it now finds 41 %, where it found 62 %. What does this show?
+#
+# - a) A U-Net that is trained without that skip finds 41 %.
+#   > Such a network was not trained. Its other skips could learn to carry part of it. In section 7, training made good much of what closing all skips had done.
+# - b) The skips of levels 0 and 2 carry little about thin parts.
+#   > They may carry much, and still be of little use to weights that expect level 1 beside them.
+# - c) Thin parts can be seen at level 1 only.
+#   > That would fit no number here: with the skip closed, 41 % are still found.
+# - d) These weights rely on it for thin parts. How well others could do without it is open.
+#   > Yes. Switching off a part of a trained network shows what its weights lean on, not what is needed.
+
+# %% [markdown] quiz="tiny" answer="a"
+# **Question 3.** A U-Net with four halvings and batch normalisation is in training. Which batch stops it?
+#
+# - a) One picture of 20 × 28.
+#   > Yes. 20 and 28 both end at 1 after four halvings. One picture, one place: a single number for each channel.
+# - b) Two pictures of 16 × 16.
+#   > The bottleneck is 1 × 1, but there are two pictures, so two numbers for each channel. That is little, and it runs.
+# - c) One picture of 16 × 32.
+#   > The bottleneck is 1 × 2: two numbers for each channel.
+# - d) One picture of 47 × 33.
+#   > Odd sizes are no trouble to `join`, and the bottleneck is 2 × 2.
+
+# %% [markdown]
+# **An interviewer asks:** "We want to drop the decoder and all its skips. One transposed convolution with stride 16 will take the bottleneck straight to logits at full size. It is learned, so it can learn to be as sharp as we like. What does this cost, and where in our pictures will we see it?"
+#
+# Answer in four to eight sentences, with at least two numbers. *Graded by hand, 2 points:* one for the cost and why learning does not remove it; one for where it shows, and a test on which you and the colleague would expect different results.
+
+# %% [markdown] written="giant" points=2
+# With 1,024 channels and 19 classes the one layer has about 20 million weights, more than the whole decoder that it replaces, and with one halving more it would have eight times as many. Each score is computed from four places of the bottleneck, 4,096 numbers, and from nothing else: no map finer than 1/16 of the picture ever reaches it. Within a block of 16 × 16 pixels it lays down 32 × 32 stamps, the same for every block, mixed by the channels. It can be sharp only where the bottleneck's channels say exactly where in the block the edge runs, and training would have to press that into them; a linear layer without any ReLU after it cannot sharpen further.
+#
+# I would expect large areas to be as good as before, and losses along outlines, more so in parts thinner than a block: antlers, poles, spokes; with a faint grid of period 16 in some places. A test: set both networks to equal false alarms and count what is found of thin parts and of the inside of objects, apart. If the colleague is right, both stay as they were, if need be after longer training. If I am right, the inside stays and the thin parts fall. As a control I would train the U-Net with its skips closed, so that the number of weights cannot be the reason.
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 05 asks what happens if the map is not made small in the first place.
+#
+# *To read on:* O. Ronneberger, P. Fischer and T. Brox, "U-Net: convolutional networks for biomedical image segmentation" (2015); P. Simard, D. Steinkraus and J. Platt, "Best practices for convolutional neural networks applied to visual document analysis" (2003), where elastic deformation comes from; M. Drozdzal and others, "The importance of skip connections in biomedical image segmentation" (2016); F. Isensee and others, "nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation" (2021).
