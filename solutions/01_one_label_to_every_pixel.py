@@ -484,8 +484,8 @@ size, steps = train.scale(cpu=(64, 300), gpu=(64, 2000))
 images, masks = data.stack(data.scenes("train", size=2 * size, animals=(1, 3), target="semantic"), 400)
 torch.manual_seed(0)
 layers, channels = [], [3, 16, 32, 64, 128]
-for c_in, c_out in zip(channels, channels[1:]):  # each halves the map; no padding
-    layers += [nn.Conv2d(c_in, c_out, 3, stride=2, bias=False), nn.BatchNorm2d(c_out), nn.ReLU()]
+for before, after in zip(channels, channels[1:]):  # each halves the map; no padding
+    layers += [nn.Conv2d(before, after, 3, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
 features = nn.Sequential(*layers)
 last = features.eval()(torch.zeros(1, 3, size, size))[0]
 head = nn.Sequential(nn.Flatten(), nn.Linear(last.numel(), 64), nn.ReLU(), nn.Linear(64, 2))

@@ -355,7 +355,7 @@ def disagree(size):
 # %% check="disagree"
 check.disagree(disagree)
 ### BEGIN HIDDEN TESTS
-check.disagree(disagree) & check.disagree(disagree, seed=613)
+check.disagree(disagree) & check.disagree(disagree, seed=61343)
 ### END HIDDEN TESTS
 
 # %% [markdown]

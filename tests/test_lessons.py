@@ -139,6 +139,7 @@ def test_cells_that_train_are_tagged(lesson):
 
 def test_the_table_of_lessons_in_the_readme_is_complete():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[.*\]\(lessons/(\w+)/", readme, flags=re.M) == LESSONS
     for lesson in LESSONS:
         assert f"lessons/{lesson}/{lesson}.ipynb" in readme
         minutes = re.search(r"\*\*Time:\*\* (\d+) minutes", notebook("lessons", lesson).cells[0].source)[1]
@@ -152,7 +153,7 @@ def test_the_table_of_lessons_in_the_readme_is_complete():
 def seen(run, pattern):
     """A number that the lesson's run printed."""
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
-    return [float(v) for v in re.search(pattern, text).groups()]
+    return [float(v.replace(",", "")) for v in re.search(pattern, text).groups()]
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +250,55 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
     pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
     pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
     assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2
+
+
+# --- lesson 06's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
+    run = run_notebook("solutions", "06_losses")
+    share = {name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
+             for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")}
+    assert all(ignored == 0 for _, _, _, ignored in share.values())
+    assert share["weighted"][0] > 85 and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2]
+    assert share["Dice"][0] > share["cross-entropy"][0] + 5
+    row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
+    plain = table["cross-entropy"]
+    assert table["weighted"][1] > plain[1] + 30 and table["weighted"][2] < plain[2] / 2 and table["weighted"][4] < plain[4] - 0.03
+    assert table["Dice"][1] > plain[1] + 5 and table["Dice"][3] > plain[3] + 0.02
+    assert all(abs(iou - at_equal_calls) <= 0.06 for *_, iou, _, _, _, at_equal_calls in table.values())
+    lies = seen(run, r"mean of all 19 classes +margin 5: ([\d.]+) +margin 10: ([\d.]+)")
+    assert lies == [0.85, 0.5] and seen(run, r"those that occur +margin 5: [\d.]+ +margin 10: ([\d.]+)") == [0.0]
+
+
+# --- lesson 05's experiments --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    right, foretold = {}, {}
+    for rates in ("1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"):
+        right[rates], foretold[rates] = seen(run, rf"\[{rates}\]: ([\d.]+) of the discs' pixels are right, ([\d.]+) foretold")
+        assert abs(right[rates] - foretold[rates]) < 0.06
+    plain, wider, full, holes = right.values()
+    assert plain < 0.56 and wider > plain + 0.2 and full > max(wider + 0.1, 0.97) and holes < full - 0.2
+    table = {r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
+             for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")}
+    weights, sides, fields, shares = zip(*table.values())
+    assert len(set(weights)) == 1 and set(sides) == {48} and list(fields) == [9, 13, 23, 31, 31]
+    assert shares[:4] == (100,) * 4 and shares[4] < 13
+
+
+@pytest.mark.slow
+def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    assert seen(run, r"the three maps differ by at most ([\d.e+-]+)")[0] < 1e-5
+    score = r"mIoU ([\d.]+), within 3 px of an outline ([\d.]+)"
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, same weights +{score}") for s in (32, 8))
+    assert abs(a - c) < 0.03 and abs(b - d) < 0.03
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
+    assert c > a and d > b + 0.02

@@ -160,7 +160,7 @@ class Trial:
         elif isinstance(want, torch.Tensor) and want.numel() > 24:
             gap = (got.detach().double() - want.detach().double()).abs()
             where = tuple(int(i) for i in torch.unravel_index(gap.nan_to_num(float("inf")).argmax(), gap.shape))
-            lines = (f"{_given(given)}the shape is right, but {int((gap > tolerance).sum())} of {gap.numel()} values differ; "
+            lines = (f"{_given(given)}the shape is right, but {int((~(gap <= tolerance)).sum())} of {gap.numel()} values differ; "
                      f"at {where} expected {show(want[where].item())}, got {show(got[where].item())}.")
         elif got is None:
             lines = f"{_given(given)}expected {show(want)}, got {kind(got)}"

@@ -1,0 +1,673 @@
+# %% [markdown]
+# # 05 · DeepLab: context without shrinking
+#
+# FCN and U-Net shrink the picture to gain context, and then work to get the detail back. DeepLab asks why one should shrink so far at all. Spread the kernel's taps instead, and a pixel sees far on a map that stays large.
+#
+# By the end you will have built the parts of DeepLabv3+, and you will be able to draw, and explain, the picture below.
+#
+# **You will be able to**
+#
+# - write a dilated convolution, and say how far it reaches;
+# - grow the field of a stack while its maps and weights stay the same, and measure it;
+# - tell whether a stack leaves holes, and design one that does not;
+# - trade a network's strides for dilation without touching a weight;
+# - build DeepLab's pyramid and decoder, and say what a rate means in pixels.
+#
+# **You need** lessons 02 (receptive field, poking a pixel), 03 and 04 (skips), and to have used `nn.Module` and batch normalisation. **Time:** 90 minutes. **Points:** 20.
+
+# %% given="setup"
+import copy
+from itertools import combinations_with_replacement
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_lib import data, dilation, markers, metrics, models, plot, train, widgets
+from course_lib.checks.lesson_05 import check
+
+print(f"torch {torch.__version__}, device: {train.device()}")
+
+# %% tags=["demo"]
+plot.coverage([[1], [1, 2], [1, 2, 4], [1, 2, 4, 8], [3], [3, 3], [3, 3, 3], [3, 3, 3, 6]],
+              title="Two stacks of four 3 × 3 layers, after one, two, three and four layers")
+
+# %% [markdown]
+# Each cross is one output pixel. Blue are the input pixels that it can see, the frame is its receptive field. Both rows end with the same field, 31 pixels wide. Both have the same number of weights, and neither has shrunk the map. But the upper one sees everything in its field, and the lower one about one pixel in eight. This lesson is about the numbers in the titles.
+#
+# ## 1 · The same nine weights, further apart
+#
+# Here is one 3 × 3 layer at four rates. The **rate**, or dilation, is the distance between neighbouring taps.
+
+# %% tags=["demo"]
+plot.coverage([[1], [2], [4], [8]], title="One 3 × 3 layer: nine taps at four rates")
+
+# %% [markdown] statement="dilated_conv" minutes=11 level=2
+# Between the first and the last of *k* taps there are *k* − 1 gaps of *r* pixels. So the kernel spans *r*(*k* − 1) + 1 pixels: 3, 5, 9, 17. It still has nine weights and nine multiplications a pixel. DeepLab's papers call it **atrous** convolution, from the French *à trous*, "with holes".
+#
+# ### A dilated convolution from slices
+#
+# Write `dilated_conv(x, weight, rate)` from slices, without any of torch's convolutions.
+#
+# - `x`: float tensor `(B, C_in, H, W)`;
+# - `weight`: float tensor `(C_out, C_in, k, k)`, with `k` odd;
+# - `rate`: `int`, at least 1.
+#
+# Return a float tensor `(B, C_out, H, W)`. The middle tap lies on the output pixel. Outside the picture everything is 0. As in `nn.Conv2d`, the kernel is not flipped and the sum runs over the input channels; there is no bias. Leave the arguments as they were, and let gradients flow back to `x` and `weight`.
+#
+# For example, in one dimension, the row `[1, 2, 3, 4, 5]` under the taps `[1, 10, 100]` at rate 2 gives `[310, 420, 531, 42, 53]`. The one in the middle is 1·1 + 10·3 + 100·5. The first has nothing two pixels to its left: 10·1 + 100·3.
+
+# %% answer="dilated_conv"
+def dilated_conv(x, weight, rate):
+    """Convolution of x (B, C_in, H, W) with weight (C_out, C_in, k, k), its taps `rate` pixels apart; same size."""
+    ### BEGIN SOLUTION
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, rate * i : rate * i + h, rate * j : rate * j + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+    ### END SOLUTION
+
+# %% check="dilated_conv"
+check.dilated_conv(dilated_conv)
+### BEGIN HIDDEN TESTS
+check.dilated_conv(dilated_conv) & check.dilated_conv(dilated_conv, seed=71263)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# If you are stuck: `check.dilated_conv.hint()` in a cell of your own. There are three.
+#
+# Put your function to work. (Where one of yours does not pass its check yet, here and below, a ready-made one stands in.) One kernel, left minus right, at three rates:
+
+# %% tags=["demo"]
+picture = data.scenes("val", size=96)[3][0].mean(0)
+left_minus_right = torch.tensor([[[[1.0, 0, -1]] * 3]])[0] / 3
+
+
+def by_torch(x, weight, rate):
+    return F.conv2d(x, weight, padding=rate, dilation=rate)
+
+
+conv = dilated_conv if check.dilated_conv(dilated_conv).outcome == "passed" else by_torch
+edges = [conv(picture[None, None], left_minus_right[None], rate)[0, 0] for rate in (1, 4, 8)]
+plot.grid([picture, *edges], ["the picture", "rate 1", "rate 4", "rate 8"], title="Left minus right, at three rates")
+
+# %% [markdown] statement="field_and_coverage" minutes=7 level=2
+# At rate 1 the kernel answers to fine edges. At rate 8 it compares places 16 pixels apart, and still gives a map of full size. But look at the drops of water: each comes back six times, once for every tap that is not 0. Between its taps the kernel sees nothing. (The bands at the sides come from the zeros outside.)
+#
+# ## 2 · The dilation sweep
+#
+# Stack such layers. By lesson 02 each adds *r*(*k* − 1) to the field, here 2*r*. Four layers at rates 1, 2, 4, 8 add 2 + 4 + 8 + 16 to the pixel itself. But a field is only a frame. Measure what is seen inside it.
+#
+# ### The field, and the share of it that is seen
+#
+# Write `field_and_coverage(rates)`. `rates` is a list of `int`: the dilations of 3 × 3 layers with stride 1, one after another. Return two numbers, `(field, share)`:
+#
+# - `field`, an `int`: how many pixels lie from the first to the last, in one direction, that one output pixel depends on, holes included;
+# - `share`, a `float` from 0 to 1: of the `field` × `field` pixels, the part that it really depends on.
+#
+# Poke the stack, as in lesson 02, or count in any other way. No layers are a field of 1, all of it seen. Leave `rates` as it was.
+#
+# For example, `field_and_coverage([2])` is `(5, 0.36)`: nine of 25 pixels.
+
+# %% answer="field_and_coverage"
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    ### BEGIN SOLUTION
+    side = 1 + 2 * sum(rates)
+    picture = torch.ones(1, 1, side, side, requires_grad=True)
+    out = picture
+    for rate in rates:
+        out = F.conv2d(out, torch.ones(1, 1, 3, 3) / 9, padding=rate, dilation=rate)
+    out[0, 0, side // 2, side // 2].backward()
+    touched = picture.grad[0, 0] != 0
+    return side, touched.float().mean().item()
+    ### END SOLUTION
+
+# %% check="field_and_coverage"
+check.field_and_coverage(field_and_coverage)
+### BEGIN HIDDEN TESTS
+check.field_and_coverage(field_and_coverage) & check.field_and_coverage(field_and_coverage, seed=36919)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now the sweep. Each row is a stack of four 3 × 3 layers of 16 channels, run on a map of 48 × 48. Your function measures the fields.
+
+# %%
+def layers(rates, stride=1, channels=16):
+    """3 × 3 convolutions, each with batch normalisation and ReLU, from a colour picture on."""
+    widths = [3] + [channels] * len(rates)
+    convs = [nn.Conv2d(i, o, 3, stride, padding=r, dilation=r) for i, o, r in zip(widths, widths[1:], rates)]
+    norms = [nn.BatchNorm2d(channels, track_running_stats=False) for _ in convs]
+    return nn.Sequential(*(layer for c, n in zip(convs, norms) for layer in (c, n, nn.ReLU())))
+
+
+def counted(rates):
+    ways = dilation.paths(rates)  # to each pixel along a row
+    return len(ways), (ways > 0).mean() ** 2
+
+
+measure = field_and_coverage if check.field_and_coverage(field_and_coverage).outcome == "passed" else counted
+print(f"{'rates':12}{'weights':>9}{'map':>10}{'field':>7}{'seen':>8}")
+for rates in ([1, 1, 1, 1], [1, 1, 2, 2], [1, 2, 4, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
+    field, share = measure(rates)
+    net = layers(rates)
+    h, w = net(torch.rand(1, 3, 48, 48)).shape[2:]
+    print(f"{str(rates):12}{models.count_parameters(net):9,}{f'{h} × {w}':>10}{field:7}{share:8.1%}")
+h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
+print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
+
+# %% [markdown]
+# Same weights, same map; the field grows from 9 to 31. Only the strided stack gets as far with as few layers, and it keeps 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
+#
+# ## 3 · Holes
+#
+# Look at the last row of the table. Move the sliders. Try to find the largest field of four layers that has no hole, and the smallest that has one.
+
+# %% tags=["demo"]
+def growing(r1, r2, r3, r4):
+    rates = [r1, r2, r3, r4]
+    return plot.coverage([rates[:n] for n in (1, 2, 3, 4)], "The field after one, two, three and four layers")
+
+
+widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i, value in enumerate((1, 2, 5, 9), 1)})
+
+# %% [markdown]
+# Holes have a name, **gridding**. At rates 2, 2, 2, 2 an output pixel sees only every second row and column. Its neighbour sees only the others. The two share not one input pixel, so nothing makes their labels agree, and predictions come out in a grid.
+
+# %% [markdown] statement="find_lies" minutes=7 level=2
+# How should one choose rates? A rule of thumb is copied from page to page: **the rates must not share a factor**. You find it as a function in the cell below. It rightly rejects 2, 4, 8. But it is wrong both ways: it lets stacks with holes pass, and it rejects stacks that have none.
+#
+# ### Find the lies
+#
+# Write `find_lies(stacks)`. `stacks` is a list of stacks, each a list of rates (`int`, at least one) of 3 × 3 layers. Return two lists of stacks, `(missed, alarms)`:
+#
+# - `missed`: stacks that pass `no_common_factor` although they have a hole;
+# - `alarms`: stacks that it rejects although they have none.
+#
+# A **hole** is a pixel inside the field that is not seen. Keep the stacks in the order in which they came, and each stack's rates in theirs. You may call `no_common_factor` and your `field_and_coverage`.
+#
+# For example, `find_lies([[1, 1], [2, 2], [5]])` is `([[5]], [])`. The rule is right about the first two. A single rate shares a factor with no other, so `[5]` passes, and it has holes.
+
+# %% answer="find_lies"
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    """The rule of thumb: a stack has no holes if no two of its rates share a factor. (It is wrong.)"""
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    """(missed, alarms): the stacks about which `no_common_factor` is wrong, with holes and without."""
+    ### BEGIN SOLUTION
+    missed, alarms = [], []
+    for rates in stacks:
+        offsets = {0}
+        for rate in rates:
+            offsets = {o + side * rate for o in offsets for side in (-1, 0, 1)}
+        whole = len(offsets) == 1 + 2 * sum(rates)
+        if whole != no_common_factor(rates):
+            (alarms if whole else missed).append(rates)
+    return missed, alarms
+    ### END SOLUTION
+
+# %% check="find_lies"
+check.find_lies(find_lies)
+### BEGIN HIDDEN TESTS
+check.find_lies(find_lies) & check.find_lies(find_lies, seed=82007)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# How bad is it? Ask your function about every stack of three or four rates up to 6.
+
+# %%
+stacks = [list(s) for n in (3, 4) for s in combinations_with_replacement(range(1, 7), n)]
+whole = [s for s in stacks if dilation.paths(s).all()]
+if check.find_lies(find_lies).outcome == "passed":
+    missed, alarms = find_lies(stacks)
+else:
+    missed = [s for s in stacks if no_common_factor(s) and s not in whole]
+    alarms = [s for s in whole if not no_common_factor(s)]
+print(f"{len(stacks)} stacks, {len(whole)} of them without a hole")
+print(f"the rule passes {sum(map(no_common_factor, stacks))} stacks; {len(missed)} of them have holes: {missed[:3]} …")
+print(f"and it rejects {len(alarms)} of the {len(whole)} without a hole: {alarms[:3]} …")
+
+# %% [markdown]
+# Even 1, 2, 4, 8 is rejected. (Some read the rule as "no factor that *all* of them share". Then it rejects no good stack, since a stack without holes must hold a 1. But it still passes 2, 3.)
+#
+# The exact rule is a riddle about **scales**. A layer of rate *r* moves you *r* pixels back, not at all, or *r* pixels on. So think of it as a weight of *r* grams that you may put in the left pan, leave out, or put in the right pan. The offsets that a stack sees are the loads that its weights can balance.
+#
+# The weights 1 and 3 balance every load up to 4: 1, 3 − 1, 3, 3 + 1. Which third weight leaves no gap? With it in the other pan, it must take over where the first two end, at 5. So *r* − 4 may be at most 5, and *r* at most 9. In general: **sort the rates; each may be at most twice the sum of the smaller ones, plus 1.** The order of the layers does not matter. One heavier weight, and there is a gap that no further weight mends at the far end of the field.
+
+# %%
+def exact_rule(rates):
+    rates = sorted(rates)
+    return all(r <= 2 * sum(rates[:i]) + 1 for i, r in enumerate(rates))
+
+
+print("right about", sum(exact_rule(s) == (s in whole) for s in stacks), "of", len(stacks), "stacks")
+for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8], [4, 4], [3, 3, 3, 6]):
+    seen = (dilation.paths(rates) > 0).mean() ** 2
+    print(f"{str(rates):14} field {len(dilation.paths(rates)):2}, {seen:4.0%} seen, passes: {exact_rule(rates)}")
+
+# %% [markdown] statement="schedule" minutes=8 level=2
+# ### A schedule without holes
+#
+# Write `schedule(layers, field)`. Return a list of `layers` rates (`int`, at least 1), for a stack of 3 × 3 layers whose field is exactly `field` and that has no hole.
+#
+# `layers` is at most 6; trying all lists would take hours. `field` is odd, at least 2·`layers` + 1 and at most 3 to the power of `layers`. There is always an answer, often several. Any of them passes, in any order.
+#
+# For example, `schedule(2, 7)` is `[1, 2]` or `[2, 1]`, and `schedule(2, 9)` can only be 1 and 3. In `schedule(3, 13)` the rates add up to 6: `[1, 2, 3]` will do, and `[1, 1, 4]`, but not `[2, 2, 2]`.
+
+# %% answer="schedule"
+def schedule(layers, field):
+    """A list of `layers` rates whose stack has exactly this field and no hole."""
+    ### BEGIN SOLUTION
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):
+        rates.append(min(2 * sum(rates) + 1, left - later))
+        left -= rates[-1]
+    return rates
+    ### END SOLUTION
+
+# %% check="schedule"
+check.schedule(schedule)
+### BEGIN HIDDEN TESTS
+check.schedule(schedule) & check.schedule(schedule, seed=50329)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Do holes hurt, or are they a puzzle for mathematicians? Here is a task in which only context can tell. Every scene has one pale disc. Its class is the colour of a small marker, 10 pixels away in some direction. Below is one scene, as the pixel in the middle of the disc sees it through four stacks. What it can't see is black.
+
+# %% tags=["demo"]
+scene, mask = markers.Markers(length=40)[20]
+row, column = (mask != 255).nonzero().float().mean(0).int().tolist()
+views = [scene]
+for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
+    views.append(torch.where(dilation.seen(rates, mask.shape, row, column), scene, torch.zeros(())))
+plot.grid(views, ["the scene", "1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"], columns=5,
+          title="What the middle of the disc sees through four stacks")
+
+# %% [markdown]
+# A pixel that does not see the marker can only guess, and is right half the time. So before any training you can say how well each stack may do: the share of the disc's pixels from which the marker is seen, and half of the rest. Then train these four, with the same size, number of weights and steps. (Batch normalisation uses the batch at hand, in testing too: in so short a run its running means would lag behind.)
+
+# %% tags=["demo", "experiment"]
+size, steps = train.scale(cpu=(48, 200), gpu=(48, 1000))
+scenes, unseen = markers.Markers(length=2000, size=size), markers.Markers(200, size, 10, 1)
+images, truth = data.stack(unseen, 200)
+disc = truth != 255
+marker = ((images[:, :1] - images[:, 2:]).abs() > 0.4).float()  # the only thing that is not grey
+for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
+    view = marker
+    for r in rates:
+        view = F.conv2d(view, torch.ones(1, 1, 3, 3), padding=r, dilation=r)
+    best = 0.5 + 0.5 * (view[:, 0] > 0)[disc].float().mean()
+    torch.manual_seed(0)
+    net = nn.Sequential(layers(rates), nn.Conv2d(16, 2, 1))
+    train.fit(net, scenes, steps=steps, curve=False, title=str(rates))
+    right = (train.predict(net, images) == truth)[disc].float().mean()
+    print(f"{rates}: {right:.2f} of the discs' pixels are right, {best:.2f} foretold")
+
+# %% [markdown]
+# Accuracy climbs with the field, from chance at 1, 1, 1, 1 to every pixel at 1, 2, 4, 8, and stays close to what was foretold. With a field just as wide, 3, 3, 3, 6 falls into its own holes. The marker is 2 × 2 pixels, and a comb of every third pixel hits it from four places in nine. Longer training can't mend that: the pixel has not seen it.
+#
+# ## 4 · Trade a stride for a rate
+#
+# You seldom build from nothing. You have a trained classifier, which halves its map five times, and you want its weights on a larger map. Take one stride of 2 away. The map comes out twice as large, and a later kernel, its taps side by side, now looks at a window half as wide as it learned on. So move its taps two apart. In one dimension:
+
+# %%
+row = torch.tensor([[[3.0, 1, 4, 1, 5, 9, 2, 6]]])
+first, second = torch.tensor([[[1.0, 1, 1]]]), torch.tensor([[[1.0, 0, -1]]])
+strided = F.conv1d(F.conv1d(row, first, stride=2, padding=1), second, padding=1)
+traded = F.conv1d(F.conv1d(row, first, stride=1, padding=1), second, padding=2, dilation=2)
+print("with the stride:   ", "      ".join(f"{v:4.0f}" for v in strided[0, 0]))
+print("traded for rate 2: ", " ".join(f"{v:4.0f}" for v in traded[0, 0]))
+
+# %% [markdown] statement="trade_stride" minutes=13 level=3
+# The four old values are all there, exactly, and between them four new ones. Note *which* layer was dilated. The one that lost its stride reads the same row as before, so it keeps its taps. The one after it reads a row twice as fine.
+#
+# ### Strides into dilation
+#
+# Write `trade_stride(net, output_stride)`.
+#
+# - `net` is an `nn.Sequential` of `nn.Conv2d`, `nn.BatchNorm2d` and `nn.ReLU`. Each convolution has an odd kernel k × k, padding (k − 1)/2, dilation 1, and stride 1 or 2.
+# - `output_stride` is 1, 2, 4, …, at most the product of the strides of `net`.
+#
+# Return a new `nn.Module` with the same layers and weights. Its first strides stay, until their product is `output_stride`; every later one becomes 1. Its later layers are dilated so that all old values are kept: with *f* the product of the strides taken away, the new map at every *f*-th row and column, from 0 on, is the map of `net`. (In evaluation mode. With the right padding it holds at the rim too.) Leave `net` itself as it was.
+#
+# For example, from strides 2, 2, 1, 2, 1, `trade_stride(net, 2)` makes strides 2, 1, 1, 1, 1 and dilations 1, 1, 2, 2, 4.
+
+# %% answer="trade_stride"
+def trade_stride(net, output_stride):
+    """A copy of an nn.Sequential whose strides beyond output_stride have become dilation; same weights."""
+    ### BEGIN SOLUTION
+    import copy
+
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1
+    for module in net:
+        if isinstance(module, nn.Conv2d):
+            stride = module.stride[0]
+            module.dilation = (finer, finer)
+            module.padding = tuple(finer * (k - 1) // 2 for k in module.kernel_size)
+            if reached == output_stride:
+                module.stride = (1, 1)
+                finer *= stride
+            else:
+                reached *= stride
+    return net
+    ### END SOLUTION
+
+# %% check="trade_stride"
+check.trade_stride(trade_stride)
+### BEGIN HIDDEN TESTS
+check.trade_stride(trade_stride) & check.trade_stride(trade_stride, seed=61417)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Now on photographs. A backbone of five halvings and a 1 × 1 convolution learn to tell animal from background, at output stride 32. Then its strides are traded, with the same weights. (The pictures are 97 = 3·32 + 1 pixels wide, and scores are enlarged with corners aligned, so that cell *i* of a map lies at pixel 32·*i*, 16·*i* or 8·*i*.)
+
+# %% tags=["demo", "experiment"]
+class Scorer(nn.Module):
+    """A body and a 1 × 1 head; the scores are enlarged to the picture's size."""
+
+    def __init__(self, body, head):
+        super().__init__()
+        self.body, self.head = body, head
+
+    def forward(self, x):
+        return F.interpolate(self.head(self.body(x)), x.shape[2:], mode="bilinear", align_corners=True)
+
+
+def flat(backbone):
+    return nn.Sequential(*(layer for stage in backbone.encoder for layer in stage))
+
+
+def two_classes(image, mask):
+    return image, torch.where(mask == 2, 0, mask)  # the border counts as animal
+
+
+size, steps = train.scale(cpu=(97, 250), gpu=(193, 1500))
+photos = data.scenes("train", size=size, length=4000, transform=two_classes)
+torch.manual_seed(0)
+backbone = models.Backbone(base=8)
+coarse = Scorer(flat(backbone), nn.Conv2d(64, 2, 1))
+print(train.fit(coarse, photos, steps=steps, curve=False, title="output stride 32"))
+
+# %% tags=["demo", "experiment"]
+def traded(stride):
+    """A copy of the trained net at another output stride: by your function, or else the library's."""
+    yours = check.trade_stride(trade_stride).outcome == "passed"
+    body = trade_stride(flat(backbone).eval(), stride) if yours else flat(models.dilate(backbone, stride))
+    return copy.deepcopy(Scorer(body, coarse.head).eval())
+
+
+unseen = data.scenes("val", size=size, length=150, transform=two_classes)
+images, truth = data.stack(unseen, 150)
+nets, maps = {stride: traded(stride) for stride in (32, 16, 8)}, {}
+with torch.no_grad():
+    for stride, net in nets.items():
+        maps[stride] = net.head(net.body(images[2:3].to(train.device()))).softmax(1)[0, 0].cpu()
+gap = max((maps[s][:: 32 // s, :: 32 // s] - maps[32]).abs().max().item() for s in (16, 8))
+print(f"at the places that they share, the three maps differ by at most {gap:.0e}")
+shown = [m.round(decimals=2) for m in maps.values()]
+plot.grid([images[2], *shown], ["the picture", *(f"output stride {s}: {len(m)} × {len(m)}" for s, m in maps.items())],
+          title="How sure of an animal? One set of weights, three maps")
+
+# %% [markdown]
+# No weight has changed. The old map is in the new ones, cell by cell, and there are ten times as many cells. Is the segmentation better for it? Measure before you believe. Then give both a short further training, of 60 steps, and measure again.
+
+# %% tags=["demo", "experiment"]
+_, more = train.scale(cpu=(97, 60), gpu=(193, 400))
+
+
+def report(name, net):
+    guess = train.predict(net, images)
+    near = metrics.band_iou(guess, truth, 2, width=3).mean()
+    print(f"{name:32} mIoU {metrics.Confusion(2).update(guess, truth).miou:.3f}, within 3 px of an outline {near:.3f}")
+
+
+for stride in (32, 16, 8):
+    report(f"output stride {stride}, same weights", nets[stride])
+for stride in (32, 8):
+    train.fit(nets[stride], photos, steps=more, lr=1e-3, curve=False, title=f"output stride {stride}, further")
+    report(f"output stride {stride}, {more} steps more", nets[stride])
+
+# %% [markdown]
+# The denser map alone does not score better: nobody has ever asked these weights about the cells between. But a short further training at both strides sets them apart, and most along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's ResNets have a switch for it, `replace_stride_with_dilation`.)
+#
+# ## 5 · Several rates at once
+#
+# One rate suits one size of thing. **ASPP**, atrous spatial pyramid pooling, reads the same map in five ways, side by side: a 1 × 1 convolution, three dilated ones, and the average of the whole map. Before you build it, three facts.
+#
+# **A rate counts cells, not pixels.** On a map of output stride 8 a cell is 8 pixels wide. So who goes from output stride 16 to 8 and wants to see as far must double the rates, as the paper does.
+#
+# **A tap that lies outside reads zeros.** On a small map, that happens to most taps.
+
+# %%
+for stride, rates in ((16, (6, 12, 18)), (8, (6, 12, 18)), (8, (12, 24, 36))):
+    spans = ", ".join(f"{2 * r + 1} cells or {stride * (2 * r + 1)} px" for r in rates)
+    print(f"output stride {stride:2}, rates {rates}: taps span {spans}")
+torch.manual_seed(0)
+for n in (65, 33, 16):
+    x, conv = torch.randn(1, 8, n, n), nn.Conv2d(8, 8, 3, padding=18, dilation=18, bias=False)
+    inside = F.conv2d(torch.ones(1, 1, n, n), torch.ones(1, 1, 3, 3), padding=18, dilation=18).mean()
+    gap = (conv(x) - F.conv2d(x, conv.weight[:, :, 1:2, 1:2])).abs().max().item()
+    print(f"rate 18 on {n} × {n}: {inside:.1f} of 9 taps inside, off a 1 × 1 layer by {gap:.1e}")
+
+# %% [markdown]
+# On 16 × 16 only the middle tap is inside, wherever you stand. The layer *is* a 1 × 1 convolution, and its eight other taps never learn. The average of the whole map is there to give, at any size, what the widest rate was meant to give.
+#
+# **Without something that bends between, five branches are one.** Sums of convolutions are a convolution, and a 1 × 1 mix of them is too.
+
+# %%
+x, y = torch.randn(2, 1, 8, 20, 20)
+branches = nn.ModuleList([nn.Conv2d(8, 4, 1), *(nn.Conv2d(8, 4, 3, padding=r, dilation=r) for r in (2, 4, 6))])
+mix = nn.Conv2d(16, 4, 1)
+
+
+def pyramid(x, bend):
+    return mix(torch.cat([bend(branch(x)) for branch in branches], dim=1))
+
+
+for name, bend in (("without ReLU", nn.Identity()), ("with ReLU", nn.ReLU())):
+    gap = (pyramid(x, bend) + pyramid(y, bend) - 2 * pyramid((x + y) / 2, bend)).abs().max().item()
+    print(f"{name}: f(x) + f(y) and 2·f((x + y)/2) differ by {gap:.1e}")
+
+# %% [markdown] statement="build_aspp" minutes=12 level=3
+# Without ReLU the pyramid is a straight line: one big convolution with a great many zeros, written in a costly way.
+#
+# ### The pyramid
+#
+# Write `build_aspp(channels, width, reaches, stride)`. It returns an `nn.Module` from maps `(B, channels, H, W)` to `(B, width, H, W)`, for any `H` and `W`, made of six `nn.Conv2d`:
+#
+# - branch 1: a 1 × 1 convolution to `width` channels;
+# - branches 2, 3, 4: for each of the three `reaches`, a 3 × 3 convolution to `width` channels;
+# - branch 5: the average of the map over all places, a 1 × 1 convolution to `width` channels, and the result spread over every place;
+# - the five concatenated, in this order, and mixed by a 1 × 1 convolution from 5·`width` to `width`. Nothing follows it.
+#
+# A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches. Each of branches 1 to 4 ends in a batch normalisation of its own, and then ReLU. Branch 5 has ReLU alone after its convolution: a single picture leaves one value a channel, and nothing to normalise, yet training must take a batch of one. Bias or none, as you like.
+#
+# For example, `build_aspp(64, 32, [96, 192, 288], 16)` has rates 6, 12 and 18, and turns a map `(2, 64, 9, 13)` into `(2, 32, 9, 13)`.
+
+# %% answer="build_aspp"
+class Pyramid(nn.Module):
+    """Five readings of one map, mixed: (B, channels, H, W) → (B, width, H, W)."""
+
+    def __init__(self, channels, width, rates):
+        super().__init__()
+        ### BEGIN SOLUTION
+        convs = [nn.Conv2d(channels, width, 1)]
+        convs += [nn.Conv2d(channels, width, 3, padding=rate, dilation=rate) for rate in rates]
+        self.near_and_far = nn.ModuleList(nn.Sequential(c, nn.BatchNorm2d(width), nn.ReLU()) for c in convs)
+        self.overall = nn.Conv2d(channels, width, 1)
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        answers = [read(x) for read in self.near_and_far]
+        overall = F.relu(self.overall(x.mean((2, 3), keepdim=True)))
+        answers.append(overall.expand_as(answers[0]))
+        return self.mix(torch.cat(answers, dim=1))
+        ### END SOLUTION
+
+
+def build_aspp(channels, width, reaches, stride):
+    """ASPP whose taps stand `reaches` pixels apart; nn.Module: (B, channels, H, W) → (B, width, H, W)."""
+    ### BEGIN SOLUTION
+    return Pyramid(channels, width, [reach // stride for reach in reaches])
+    ### END SOLUTION
+
+# %% check="build_aspp"
+check.build_aspp(build_aspp)
+### BEGIN HIDDEN TESTS
+check.build_aspp(build_aspp) & check.build_aspp(build_aspp, seed=14951)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ASPP has a sibling, the **pyramid pooling** of PSPNet, which gets its context without any dilation in the pyramid. It averages the map over 1 × 1, 2 × 2, 3 × 3 and 6 × 6 parts, convolves each by 1 × 1, enlarges them, and concatenates all with the map. Here is what such averages keep, of a picture instead of a feature map:
+
+# %% tags=["demo"]
+photo = data.scenes("val", size=96)[3][0]
+plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))], columns=5,
+          titles=["the picture", "1 × 1", "2 × 2", "3 × 3", "6 × 6"], title="Pyramid pooling: averages over parts")
+
+# %% [markdown] statement="build_decoder" minutes=8 level=2
+# ## 6 · A small decoder
+#
+# At output stride 8 a cell is still 8 pixels wide, and spokes are not. DeepLabv3 enlarged its scores and left it at that. **v3+** adds one skip, where U-Net has one at every level. It takes the backbone's map at stride 4, thins it to few channels, so that it does not drown the map that knows what things are, and joins the two.
+#
+# ### The decoder of v3+
+#
+# Write `build_decoder(fine, coarse, reduced, classes)`. It returns an `nn.Module` whose `forward(maps)` takes a list of two maps, `[(B, fine, H, W), (B, coarse, h, w)]`, and returns logits `(B, classes, H, W)`:
+#
+# 1. a 1 × 1 convolution thins the first map to `reduced` channels; batch normalisation, ReLU;
+# 2. the second map is enlarged to H × W, bilinear (`align_corners=False`, the default). Any sizes must do;
+# 3. both are concatenated, the thinned one first; a 3 × 3 convolution with padding 1 to `coarse` channels; batch normalisation, ReLU;
+# 4. a 1 × 1 convolution to `classes`.
+#
+# (The paper has two or more 3 × 3 convolutions; here one will do.) Bias or none, as you like. Gradients flow back to both maps.
+#
+# For example, `build_decoder(16, 32, 8, 3)` turns maps of shapes `(2, 16, 24, 33)` and `(2, 32, 6, 9)` into logits `(2, 3, 24, 33)`.
+
+# %% answer="build_decoder"
+class Sharpen(nn.Module):
+    """A coarse map and a thinned fine one, to logits of the fine one's size."""
+
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        self.join = nn.Sequential(nn.Conv2d(reduced + coarse, coarse, 3, padding=1), nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+        ### END SOLUTION
+
+    def forward(self, maps):
+        ### BEGIN SOLUTION
+        thin = self.thin(maps[0])
+        grown = F.interpolate(maps[1], size=thin.shape[2:], mode="bilinear", align_corners=False)
+        return self.classify(self.join(torch.cat([thin, grown], dim=1)))
+        ### END SOLUTION
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% check="build_decoder"
+check.build_decoder(build_decoder)
+### BEGIN HIDDEN TESTS
+check.build_decoder(build_decoder) & check.build_decoder(build_decoder, seed=27109)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Three of your functions make a DeepLabv3+. Here they are put together on the library's backbone.
+
+# %%
+class Mine(nn.Module):
+    """DeepLabv3+ at output stride 8, from your parts."""
+
+    def __init__(self, classes, base=8):
+        super().__init__()
+        stages = models.Backbone(base=base).encoder
+        self.early = nn.Sequential(*stages[:2])  # to stride 4
+        self.late = trade_stride(nn.Sequential(*(layer for stage in stages[2:] for layer in stage)), 2)
+        self.aspp = build_aspp(8 * base, 4 * base, [48, 96, 144], 8)
+        self.decoder = build_decoder(2 * base, 4 * base, base, classes)
+
+    def forward(self, x):
+        fine = self.early(x)
+        logits = self.decoder([fine, self.aspp(self.late(fine))])
+        return F.interpolate(logits, x.shape[2:], mode="bilinear")
+
+
+parts = check.trade_stride(trade_stride), check.build_aspp(build_aspp), check.build_decoder(build_decoder)
+yours = all(part.outcome == "passed" for part in parts)
+net = Mine(classes=3) if yours else models.DeepLab(classes=3, base=8, output_stride=8)
+for h, w in ((128, 128), (97, 130)):
+    print(f"picture {h} × {w} → logits {tuple(net(torch.rand(2, 3, h, w)).shape)}")
+print(f"{models.count_parameters(net):,} parameters")
+
+# %% [markdown] quiz="rates" answer="d"
+# Published numbers need their small print. DeepLab's first two versions sharpened their scores with a CRF (lesson 09); v3 dropped it. The 82.1 % that v3+ is known for is its mIoU on the *test* set of Cityscapes, trained with the coarsely labelled pictures too.
+#
+# ## Checkpoint
+#
+# **Question 1.** Which of these stacks of 3 × 3 layers has the widest field without a hole?
+#
+# - a) 3, 5, 7
+#   > No two share a factor, and still there are holes: the smallest step is 3, so that the pixel one in from the rim of the field is out of reach.
+# - b) 1, 2, 8
+#   > 1 and 2 reach 3 pixels to each side. 8 is more than 2 · 3 + 1 = 7, by one, and so there are holes.
+# - c) 4, 1, 2
+#   > No holes, in any order, and a field of 15. Another stack gets further.
+# - d) 7, 1, 2
+#   > Yes. 7 = 2 · (1 + 2) + 1 is just allowed, and the field is 21.
+
+# %% [markdown] quiz="trade" answer="a"
+# **Question 2.** A backbone of output stride 32 is converted to output stride 8. Which layers end up with dilation 4?
+#
+# - a) Those after the last stride, not counting the layer that had it.
+#   > Yes. Two strides are gone. The layer that had the last one reads a map that is only twice as fine as it was; those after it read one four times as fine.
+# - b) The two layers that have lost their strides.
+#   > A layer that loses its stride reads the map that it read before, if no stride before it has gone. Its taps are moved by the strides lost before it, not by its own.
+# - c) All layers after the first stride that was taken away.
+#   > Between the two strides that are lost the map is only twice as fine as it was, so those layers get dilation 2.
+# - d) None. The dilation is 2 everywhere, as each stride was 2.
+#   > Each stride that is lost makes the map twice as fine once more: 2, then 4.
+
+# %% [markdown] quiz="small" answer="b"
+# **Question 3.** You train a DeepLab of output stride 8 with rates 12, 24, 36 on crops of 256 × 256 pixels, and use it on pictures of 1024 × 1024. What about the branch of rate 36?
+#
+# - a) Nothing special: the branch sees 73 cells in both.
+#   > Its taps span 73 cells, but a crop's map has only 32. What lies outside is zero.
+# - b) In training its outer taps always read zeros, so they never learned anything; on the large picture they read real values.
+#   > Yes. On 32 × 32 cells only the middle tap is ever inside, so the other eight keep their random start, and on 128 × 128 cells they join in.
+# - c) It raises an error in training, since the kernel does not fit the map.
+#   > With a padding of 36 it always fits, and that is the trap: no error, only zeros.
+# - d) In training it sees the whole crop, which is what one wants.
+#   > It has only one tap inside the crop's map at a time. To see the whole crop is the average's task.
+
+# %% [markdown]
+# **An interviewer asks:** "Our net for satellite pictures ends in three 3 × 3 layers of rates 2, 4, 8, on a map of full size. Roofs come out speckled: pixels side by side disagree, in a regular pattern. One colleague wants a CRF, another rates 5, 7, 9, 'because they share no factor'. What do you do, and how do you show that it was the rates?"
+#
+# Answer in four to eight sentences. *Graded by hand, 2 points:* one for the mechanism, with a verdict on both colleagues; one for a change and a measurement that would tell the rates from another cause.
+
+# %% [markdown] written="speckle" points=2
+# All rates are even, so through these layers a pixel sees only pixels at even distances: 27 % of its field. Four interleaved sets of pixels are computed without knowing of each other, and nothing in these layers makes neighbours agree. A CRF would smooth the speckles afterwards, at a cost, and leave the cause. Rates 5, 7, 9 pass the rule of thumb and see 29 %, hardly more; not even the next pixel is among them.
+#
+# I would take 1, 3, 9: nearly the same field, 27 for 29, and every pixel of it is seen, since each rate is at most twice the sum of the smaller ones plus 1. To show it, I poke one output pixel of each stack. Then I train the old and the new net, with the same seeds, data and steps, and count how often two pixels of one roof disagree, at distance 1 and at distance 2. If the rates were to blame, the old net disagrees more at distance 1 than at 2, and the new one does not. If the cause were noisy labels, or a transposed convolution further on, the pattern would stay as it was.
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 06 leaves the network as it is and asks what it should be punished for.
+#
+# *To read on:* F. Yu and V. Koltun, "Multi-scale context aggregation by dilated convolutions" (2016); L.-C. Chen and others, "Rethinking atrous convolution for semantic image segmentation" (2017) and "Encoder-decoder with atrous separable convolution for semantic image segmentation" (2018); P. Wang and others, "Understanding convolution for semantic segmentation" (2018); H. Zhao and others, "Pyramid scene parsing network" (2017).
