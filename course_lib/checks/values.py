@@ -156,15 +156,19 @@ def names_in_source(source):
 
     The same rule as `names_used`, read from the text: helpers of the same source count as part of an answer.
     """
-    direct = {}
+    direct, own = {}, set()
     for statement in ast.parse(source).body:
-        made = [statement.name] if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) else []
-        made += [n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and not made]
-        made += [(a.asname or a.name).split(".")[0] for n in ast.walk(statement) if isinstance(n, (ast.Import, ast.ImportFrom)) and
-                 not made for a in n.names]
-        used = {n.attr for n in ast.walk(statement) if isinstance(n, ast.Attribute)}
-        used |= {n.id for n in ast.walk(statement) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-        used |= {a.name.split(".")[-1] for n in ast.walk(statement) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+        own |= {statement.name} if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) else set()
+        whole = compile(ast.Module([statement], []), "<answer>", "exec")
+        made, used, ahead = set(), set(), [whole]
+        while ahead:
+            code = ahead.pop()
+            for step in dis.get_instructions(code):
+                if step.opname == "STORE_NAME" and code is whole:
+                    made.add(step.argval)
+                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
+                    used |= {step.argval, step.argval.split(".")[-1]}
+            ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
         for name in made:
             direct[name] = direct.get(name, set()) | used
     reached = {}
@@ -175,5 +179,5 @@ def names_in_source(source):
             new = direct.get(here, set()) - found
             found |= new
             ahead += [n for n in new if n in direct]
-        reached[name] = found - direct.keys()
+        reached[name] = found - own
     return reached

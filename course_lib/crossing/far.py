@@ -1,7 +1,7 @@
 """The side of the answer: it holds the student's names, does what the other side asks for, and replies in plain values.
 
 One request, one reply, both in `codec`'s format, over a `multiprocessing.connection.Connection` (its bytes, not its
-pickles). A request is a tuple, its name first; a reply is `("done", value)` or `("raised", type, message, is_stub)`.
+pickles). A request is a tuple, its name first; a reply is `("done", value)` or `("raised", names of its class and bases, message, is_stub)`.
 """
 
 import contextlib
@@ -24,6 +24,7 @@ class Far:
 
     def __init__(self, scope):
         self.scope, self.modules, self.numbers, self.tensors, self.calls = scope, [], {}, {}, {}
+        self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
     def serve(self, connection):
         """Answer requests until the other side hangs up."""
@@ -39,7 +40,8 @@ class Far:
         try:
             return pack(("done", getattr(self, f"do_{name}")(*rest)))
         except Exception as error:  # the student's, or a value that can't be sent
-            return pack(("raised", type(error).__name__, str(error)[:MOST_PRINTED], isinstance(error, NotImplementedError)))
+            kinds = [kind.__name__ for kind in type(error).__mro__]
+            return pack(("raised", kinds, str(error)[:MOST_PRINTED], isinstance(error, NotImplementedError) and not error.args))
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -74,6 +76,7 @@ class Far:
         built = []
         args, kwargs = self.inward(args, built), self.inward(kwargs, built)
         before = self.outward_state(built), [v.detach().clone() for v in tensors_in((args, kwargs))], pack_shapes(args)
+        sent = [[self.tensor_of(t)[0] for t in (*m.parameters(), *m.buffers())] for m in built]
         leaves = [v for v in tensors_in((args, kwargs)) if v.requires_grad]
         buffers = {number: t.detach().clone() for t, number in self._buffers(net)}  # batch norm's means keep their _version
         out = io.StringIO()
@@ -91,6 +94,7 @@ class Far:
         reply["args"] = self.outward(args) if unlike else None
         reply["modules"] = [None if old == new else self.describe(m)
                             for m, old, new in zip(built, before[0], self.outward_state(built))]
+        reply["sent"] = sent
         reply["buffers"] = {number: t for t, number in self._buffers(net) if number not in buffers or not alike(t, buffers[number])}
         return reply
 
@@ -120,6 +124,13 @@ class Far:
             self.tensors[self.numbers[id(thing)]] = thing
         return self.numbers[id(thing)]
 
+    def tensor_of(self, tensor):
+        """(number, tensor, twin): what describes a parameter or buffer. The twin is another's number, with the same memory."""
+        number, whole = self.number_of(tensor), tensor.as_subclass(torch.Tensor)
+        first = self.first.setdefault(whole.untyped_storage().data_ptr(), number) if whole.numel() else number
+        alike = first != number and self.tensors[first].numel() == whole.numel() and whole.is_contiguous()
+        return (number, whole, first if alike else None)
+
     def outward(self, value, outputs=None):
         """`value` as it can be sent. Tensors that want gradients are listed in `outputs`, in order."""
         if value is None or type(value) in (bool, int, float, complex, str):
@@ -144,7 +155,7 @@ class Far:
         return Thing("odd", {"type": type(value).__name__, "module": type(value).__module__})
 
     def describe(self, module):
-        return describe(module, self.number_of)
+        return describe(module, self.number_of, self.tensor_of)
 
     def outward_state(self, built):
         """Something that differs when a module that came as an argument was changed."""
@@ -205,7 +216,7 @@ def _is_plain(value):
     return value is None or type(value) in (bool, int, float, str)
 
 
-def describe(module, number_of):
+def describe(module, number_of, tensor_of):
     """A module as a `Thing`: its class, its settings, its tensors, its children."""
     path = f"{type(module).__module__}.{type(module).__qualname__}"
     unsaved = getattr(module, "_non_persistent_buffers_set", set())
@@ -215,10 +226,9 @@ def describe(module, number_of):
         "path": path,
         "training": module.training,
         "settings": settings(module),
-        "parameters": {k: None if p is None else (number_of(p), p.as_subclass(torch.Tensor))
-                       for k, p in module._parameters.items()},
-        "buffers": {k: None if b is None else (number_of(b), b.as_subclass(torch.Tensor), k not in unsaved) for k, b in module._buffers.items()},
-        "children": {k: None if c is None else describe(c, number_of) for k, c in module._modules.items()},
+        "parameters": {k: None if p is None else tensor_of(p) for k, p in module._parameters.items()},
+        "buffers": {k: None if b is None else (*tensor_of(b), k not in unsaved) for k, b in module._buffers.items()},
+        "children": {k: None if c is None else describe(c, number_of, tensor_of) for k, c in module._modules.items()},
     })
 
 
@@ -239,7 +249,7 @@ def build(facts, made=None):
             made["tensor", p[0]] = torch.nn.Parameter(p[1].detach().clone(), requires_grad=p[1].requires_grad)
         module.register_parameter(k, None if p is None else made["tensor", p[0]])
     for k, b in facts["buffers"].items():
-        module.register_buffer(k, None if b is None else b[1].detach().clone(), persistent=b is None or b[2])
+        module.register_buffer(k, None if b is None else b[1].detach().clone(), persistent=b is None or b[3])
     for k, child in facts["children"].items():
         module.add_module(k, None if child is None else build(child.facts, made))
     module.training = facts["training"]

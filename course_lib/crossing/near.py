@@ -43,8 +43,8 @@ class Session:
         match reply:
             case ("done", value):
                 return value
-            case ("raised", str(kind), str(text), bool(stub)):
-                raise NotImplementedError(text) if stub else _error(kind)(text)
+            case ("raised", list(kinds), str(text), bool(stub)):
+                raise NotImplementedError if stub else _error(kinds)(text)
         raise Lost("a garbled answer")
 
     def look(self, name):
@@ -82,6 +82,9 @@ class Session:
         for module, changed in zip(built, reply["modules"]):
             if changed is not None:
                 self._refresh(module, changed)
+        for module, numbers in zip(built, reply["sent"]):  # what comes back may hold the very tensors that went
+            for tensor, number in zip((*module.parameters(), *module.buffers()), numbers):
+                self.synced[number] = (tensor, tensor._version, tensor.requires_grad)
         for number, value in reply["buffers"].items():
             if number in self.synced:
                 held = self.synced[number][0]
@@ -115,7 +118,7 @@ class Session:
             return Thing("held", {"number": value._number})
         if isinstance(value, torch.nn.Module):
             built.append(value)
-            return describe(value, id)
+            return describe(value, id, lambda tensor: (id(tensor), tensor, None))
         if isinstance(value, (list, tuple)):
             return type(value)(self.outward(v, built) for v in value)
         if isinstance(value, dict):
@@ -157,12 +160,18 @@ class Session:
             if found is None:
                 made.register_parameter(key, None)
                 continue
-            tensor = self.synced[found[0]][0] if found[0] in self.synced else torch.nn.Parameter(found[1].detach(), found[1].requires_grad)
+            number, value, twin = found
+            if number in self.synced:
+                tensor = self.synced[number][0]
+            elif twin in self.synced:
+                tensor = torch.nn.Parameter(self.synced[twin][0].detach().view(value.shape), value.requires_grad)
+            else:
+                tensor = torch.nn.Parameter(value.detach(), value.requires_grad)
             made.register_parameter(key, tensor)
             made._numbers[key] = found[0]
             self.synced[found[0]] = (tensor, tensor._version, tensor.requires_grad)
         for key, found in facts["buffers"].items():
-            made.register_buffer(key, None if found is None else found[1], persistent=found is None or found[2])
+            made.register_buffer(key, None if found is None else found[1], persistent=found is None or found[3])
             if found is not None:
                 made._numbers[key] = found[0]
                 self.synced[found[0]] = (found[1], found[1]._version, found[1].requires_grad)
@@ -249,9 +258,9 @@ class _Across(torch.autograd.Function):
         found = ctx.session.ask("backward", ctx.call, list(gradients))
         if type(found) is not list or len(found) != len(ctx.shapes):
             raise Lost("gradients of another number")
-        for gradient, shape in zip(found, ctx.shapes):
-            if gradient is not None and (not isinstance(gradient, torch.Tensor) or gradient.shape != shape):
-                raise Lost("a gradient of another shape")
+        for i, shape in enumerate(ctx.shapes):
+            if found[i] is not None and (not isinstance(found[i], torch.Tensor) or found[i].shape != shape):
+                found[i] = torch.full(shape, torch.nan)  # of an argument that was resized in place, or a lie
         return (None, None, None, None, *found)
 
 
@@ -297,5 +306,10 @@ def _name(text):
     return text if type(text) is str and text.isidentifier() and not keyword.iskeyword(text) and len(text) < 80 else "Thing"
 
 
-def _error(kind):
-    return type(_name(kind), (Exception,), {})
+def _error(kinds):
+    """An exception class of that name, with bases of the other names."""
+    made = Exception
+    for kind in reversed(kinds[:20]):
+        if kind not in ("object", "BaseException", "Exception"):
+            made = type(_name(kind), (made,), {})
+    return made
