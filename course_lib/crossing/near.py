@@ -26,7 +26,8 @@ class Session:
 
     def __init__(self, connection, names_used=None):
         self.connection, self.names_used = connection, names_used or {}
-        self.mirrors, self.synced, self.modes = {}, {}, {}
+        self.mirrors = {}  # number -> Mirror
+        self.synced = {}  # number -> (our tensor, its version, whether it wants a gradient) when both sides agreed last
 
     def ask(self, *request):
         """The reply's value. What the student's code raised is raised here, as an exception of the same name."""
@@ -63,19 +64,19 @@ class Session:
     def call(self, name, args, kwargs):
         built = []
         request = ("call", name, self.outward(args, built), self.outward(kwargs, built))
-        return self._finish(self.ask(*request), args, kwargs, built, [])
+        return self._finish(self.ask(*request), args, kwargs, built)
 
     def run(self, mirror, args, kwargs):
         built = []
         request = (mirror._number, self.outward(args, built), self.outward(kwargs, built))
-        return self._finish(self.ask("run", *request, *self.news(mirror)), args, kwargs, built, list(mirror.parameters()))
+        return self._finish(self.ask("run", *request, *self.news(mirror)), args, kwargs, built, mirror)
 
     def layers(self, mirror, x):
         """What `Trial.layers` says, asked where the module is."""
         found = self.ask("layers", mirror._number, x, *self.news(mirror))
         return [dict(layer) for layer in found]
 
-    def _finish(self, reply, args, kwargs, built, weights):
+    def _finish(self, reply, args, kwargs, built, mirror=None):
         print(reply["printed"], end="")
         if reply["args"] is not None:
             _write_back(args, reply["args"])
@@ -85,11 +86,11 @@ class Session:
         for module, numbers in zip(built, reply["sent"]):  # what comes back may hold the very tensors that went
             for tensor, number in zip((*module.parameters(), *module.buffers()), numbers):
                 self.synced[number] = (tensor, tensor._version, tensor.requires_grad)
-        for number, value in reply["buffers"].items():
-            if number in self.synced:
-                held = self.synced[number][0]
-                held.data = value.detach()
+        for number, held in [] if mirror is None else mirror.numbered_tensors():
+            if number in reply["buffers"] and not isinstance(held, torch.nn.Parameter):
+                held.data = reply["buffers"][number].detach()
                 self.synced[number] = (held, held._version, held.requires_grad)
+        weights = () if mirror is None else mirror.parameters()
         call, wanted = reply["call"], [v for v in (*tensors_in((args, kwargs)), *weights) if v.requires_grad]
         value = reply["value"]
         outputs = [t for t in tensors_in(value) if t.requires_grad]
@@ -153,7 +154,7 @@ class Session:
         torch.nn.Module.__init__(made)
         made._session, made._number, made.described, made._numbers = self, number, facts_of(facts), {}
         for key, value in facts["settings"].items():
-            if _name(key) == key and not hasattr(torch.nn.Module, key) and key not in vars(made) and key not in ("numbered_tensors", "forward"):
+            if _name(key) == key and not hasattr(Mirror, key) and key not in vars(made):
                 vars(made)[key] = value
         self.mirrors[number] = made
         for key, found in facts["parameters"].items():
@@ -168,17 +169,19 @@ class Session:
             else:
                 tensor = torch.nn.Parameter(value.detach(), value.requires_grad)
             made.register_parameter(key, tensor)
-            made._numbers[key] = found[0]
-            self.synced[found[0]] = (tensor, tensor._version, tensor.requires_grad)
+            self._agree(made, key, number, tensor)
         for key, found in facts["buffers"].items():
             made.register_buffer(key, None if found is None else found[1], persistent=found is None or found[3])
             if found is not None:
-                made._numbers[key] = found[0]
-                self.synced[found[0]] = (found[1], found[1]._version, found[1].requires_grad)
+                self._agree(made, key, found[0], found[1])
         for key, child in facts["children"].items():
             made.add_module(key, None if child is None else self.mirror(child.facts))
         made.training = facts["training"]
         return made
+
+    def _agree(self, mirror, key, number, tensor):
+        mirror._numbers[key] = number
+        self.synced[number] = (tensor, tensor._version, tensor.requires_grad)
 
     def _values(self, known, facts):
         """Bring a mirror that exists up to the other side's values."""
