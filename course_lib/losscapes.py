@@ -196,7 +196,7 @@ def focus(logits, truth, gamma=2.0, weight=1.0, rare=None, name="rare class"):
 # ---- lines, and what a loss buys ---------------------------------------------------------------------------------
 
 @picture
-def curves(x, series, xlabel="", ylabel="", title="", marks=()):
+def loss_lines(x, series, xlabel="", ylabel="", title="", marks=()):
     """Lines over one x: series is {name: values}; at each x in `marks` a thin upright line."""
     figure = sheet(7.5, 3.7, title)
     ax = axes_at(figure, 0.75, 0.6, 4.2, 2.6, xlabel=xlabel, ylabel=ylabel)

@@ -7,19 +7,20 @@ A wrong shape or value raises ValueError with one sentence that says what to do.
 import numpy as np
 from matplotlib.patches import Patch
 
+from .coarse import coarse_scores, rungs, strides, tents
 from .diagrams import field, overlap, shape_flow, taps
+from .dilation import coverage
 from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, UNLABELLED, WRONG, as_image, as_mask, axes_at,
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
-from .dilation import coverage
 from .labelling import five_tasks, panoptic, resized, slid
-from .losscapes import curves, focus, landscapes, pulls, trade_off
+from .losscapes import focus, landscapes, loss_lines, pulls, trade_off
 from .scorecards import class_bars, confusion, curves, hits, pairs, ranking, rivals
 from .skips import channels, closeup
 
-__all__ = ["IGNORE", "PALETTE", "channels", "class_bars", "closeup", "colours", "comparison", "confusion", "coverage",
-           "curves", "error_density", "field", "five_tasks", "focus", "grid", "hits", "landscapes", "legend",
-           "overlap", "overlay", "pairs", "palette", "panoptic", "pulls", "ranking", "resized", "rivals",
-           "shape_flow", "slid", "taps", "trade_off"]
+__all__ = ["IGNORE", "PALETTE", "channels", "class_bars", "closeup", "coarse_scores", "colours", "comparison",
+           "confusion", "coverage", "curves", "error_density", "field", "five_tasks", "focus", "grid", "hits",
+           "landscapes", "legend", "loss_lines", "overlap", "overlay", "pairs", "palette", "panoptic", "pulls",
+           "ranking", "resized", "rivals", "rungs", "shape_flow", "slid", "strides", "taps", "tents", "trade_off"]
 
 
 @picture

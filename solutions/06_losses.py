@@ -449,8 +449,8 @@ print(f"cross-entropy, margin 5: {losses.cross_entropy(5 * lead, mask):.4f}, "
 series = {name: [loss(margin * lead) for margin in margins] for name, loss in absent.items()}
 for name, values in series.items():
     print(f"{name:32} margin 5: {values[5]:.2f}   margin 10: {values[10]:.2f}")
-plot.curves(margins, {n: torch.stack(v) for n, v in series.items()}, "margin of the true class's logit", "loss",
-            "Right answers, while 16 of 19 classes are absent", marks=(5, 10))
+plot.loss_lines(margins, {n: torch.stack(v) for n, v in series.items()}, "margin of the true class's logit", "loss",
+                "Right answers, while 16 of 19 classes are absent", marks=(5, 10))
 
 # %% [markdown]
 # Cross-entropy and focal loss have no term for an absent class: it is one more wrong answer, pushed down by its own small probability. A class weight does not touch it either, since no pixel has that class. Dice over all classes keeps pulling, long after the others are content, at crumbs. Dice over the classes that occur has no term for the absent one either. False alarms of it still cost, as their probability is missing from the true class.

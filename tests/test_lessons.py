@@ -302,3 +302,21 @@ def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_note
     assert abs(a - c) < 0.03 and abs(b - d) < 0.03
     (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
     assert c > a and d > b + 0.02
+
+
+# --- lesson 03's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_notebook, capsys):
+    run = run_notebook("solutions", "03_fcn")
+    whole, edges, thin, allowed = {}, {}, {}, {}
+    for s in (32, 16, 8):
+        whole[s], edges[s], thin[s] = seen(run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%")
+        allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
+    with capsys.disabled():
+        print(f"\nmIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin} ", end="")
+    assert edges[16] > 1.1 * edges[32] and edges[8] > 1.1 * edges[16] and thin[8] > thin[32] + 1
+    assert whole[32] < whole[16] < whole[8]
+    assert edges[8] / edges[32] - 1 > max(0.4, 3 * (whole[8] / whole[32] - 1))
+    assert all(edges[s] < allowed[s] for s in edges) and allowed[8] > 2 * edges[8]

@@ -1,0 +1,542 @@
+# %% [markdown]
+# # 03 · FCN: coarse answers, made finer
+#
+# A classifier gives one answer for a whole picture. But its last map is a grid. What if we asked the question at every cell of it? We would get an answer for each place, and a coarse one: one cell for 32 × 32 pixels. The **fully convolutional network** of 2015 did that, enlarged the answers, and added finer ones from maps that the network had computed anyway.
+#
+# By the end you will have built each part of the network drawn below, and compared three trained ones with the best that such coarse answers can be.
+#
+# **You will be able to**
+#
+# - say how right an answer on a coarse grid can be, before you train anything;
+# - turn a classifier into a network that scores every place of a picture of any size;
+# - enlarge scores without moving them, and catch code that does move them;
+# - fuse scores of stride 32, 16 and 8, and measure what each step brings.
+#
+# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 90 minutes. **Points:** 20.
+
+# %% given="setup"
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from course_lib import data, metrics, models, plot, train, widgets
+from course_lib.checks.lesson_03 import check
+
+print(f"torch {torch.__version__}, device: {train.device()}")
+
+# %% tags=["demo"]
+plot.shape_flow(models.FCN(classes=2, base=8, stride=8), size=128)
+
+# %% [markdown]
+# On the left, a classifier's maps. At the bottom, a **head** gives each of 4 × 4 cells a score for each class. On the right, two doublings. At each of them the scores of a finer map are added. The last step enlarges eight times. Look at the numbers under the shapes: nearly all weights are on the left.
+#
+# ## 1 · How right can a coarse answer be?
+#
+# Forget the network. Suppose that someone who knows the truth sets one score for each cell: above 0 for animal, below 0 for background. The scores are enlarged to the picture's size, and the sign decides. How right can that be?
+#
+# In lesson 02 you averaged the truth over blocks. That is a fair choice of scores, not the best. Better: start there, and let gradient descent move the scores until the *enlarged* map overlaps the truth as well as it can.
+
+# %% tags=["demo"]
+def best_scores(animal, stride, steps=40, mode="bilinear"):
+    """One score a cell, moved until the IoU with the truth is high; and the same enlarged. No network."""
+    target = animal[:, None].float()
+    scores = (8 * F.avg_pool2d(target, stride) - 4).requires_grad_()
+    tune = torch.optim.Adam([scores], lr=2.0)
+    for _ in range(steps):
+        enlarged = F.interpolate(scores, scale_factor=stride, mode=mode)
+        chance = enlarged.sigmoid()  # counts as so much of a pixel: yes or no would have no gradient
+        overlap = (chance * target).sum((1, 2, 3))
+        iou = overlap / ((chance + target).sum((1, 2, 3)) - overlap)
+        tune.zero_grad()
+        (-iou).sum().backward()
+        tune.step()
+    return scores.detach()[:, 0], enlarged.detach()[:, 0]
+
+
+size = train.scale(cpu=128, gpu=256)
+images, truth = data.stack(data.scenes("val", size=size, target="instance", length=100), 100)  # 1: animal
+stag = {s: best_scores(truth[:1], s)[1][0] > 0 for s in (32, 16, 8)}
+plot.strides(images[0], truth[0], {"fitted scores": stag}, title="What each grid can say at best")
+
+# %% [markdown]
+# At stride 32 there is something like a body. At stride 8 there are a head and the tops of the legs, and still no antlers.
+#
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of the animal's pixels keep only those near its outline (here within 4 px, 2 % of the diagonal), do the same with the answer's, and take the IoU of the two rims that are left. (You will write it in lesson 07.) IoU counts flesh; boundary IoU counts outline.
+#
+# Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a body and a foot, and no leg between. The switch enlarges by blocks instead.
+
+# %% tags=["demo"]
+def coarse(scene, halvings, blocks):
+    animal, mode = truth[scene : scene + 1], "nearest" if blocks else "bilinear"
+    scores, enlarged = best_scores(animal, 2**halvings, mode=mode)
+    return plot.coarse_scores(images[scene], animal[0], scores[0], enlarged[0])
+
+
+widgets.Live(coarse, {"halvings": widgets.Slider("halvings", 5, 1, 5), "scene": widgets.Slider("scene", 0, 0, 99),
+                      "blocks": widgets.Switch("blocks", False)})
+
+# %% [markdown]
+# Now all hundred scenes.
+
+# %% tags=["demo"]
+width = round(0.02 * 2**0.5 * size)  # 2 % of the diagonal: 4 px of 128
+
+
+def both(answer):
+    """mIoU of the whole pictures, and boundary IoU of the animals."""
+    whole = metrics.Confusion(2).update(answer, truth).miou
+    return whole, metrics.boundary_iou(answer, truth, 2, width)[1].item()
+
+
+fitted = {s: both((best_scores(truth, s)[1] > 0).long()) for s in (32, 16, 8)}
+for s, (whole, edges) in fitted.items():
+    print(f"stride {s:2}: mIoU {whole:.2f}, boundary IoU {edges:.2f}")
+
+# %% [markdown] statement="ceiling" minutes=10 level=2
+# From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
+#
+# Gradient descent comes close to the best, without a guarantee. There is a simpler kind of answer whose best can be found exactly. A **block** answer calls each block of s × s pixels animal or not, as a whole.
+#
+# ### The best that blocks can say
+#
+# Write `ceiling(mask, stride)`. It returns a `float`: the highest IoU of the animal that any block answer has on this mask.
+#
+# - `mask`: `int64` tensor `(H, W)`, 1 on the animal, 0 elsewhere, with at least one 1;
+# - `stride`: an `int` that divides `H` and `W`.
+#
+# Here and in every exercise of this lesson, leave the arguments as they were. A real mask has hundreds of blocks: too many to try each set of them.
+#
+# For example, take stride 2 and the mask
+#
+# ```
+# 1 1 1 0
+# 1 1 1 0
+# 1 0 0 0
+# 0 0 0 0
+# ```
+#
+# Its blocks hold 4, 2, 1 and 0 animal pixels, 7 together. Call only the first animal: IoU 4/7 = 0.571. The first two: 6 pixels of overlap, and a union of the 7 and two pixels of background, 6/9 = 0.667. The first three: 7/(7 + 5) = 0.583. So `ceiling(mask, 2)` is 0.667. Does it pay to call a block animal only if more than half of it is?
+
+# %% answer="ceiling"
+def ceiling(mask, stride):
+    """The highest IoU (float) of an answer that is constant on stride × stride blocks."""
+    ### BEGIN SOLUTION
+    h, w = mask.shape
+    counts = mask.reshape(h // stride, stride, w // stride, stride).sum((1, 3)).flatten()
+    overlap = counts.sort(descending=True).values.cumsum(0)
+    called = stride**2 * torch.arange(1, len(counts) + 1)
+    return (overlap / (mask.sum() + called - overlap)).max().item()
+    ### END SOLUTION
+
+# %% check="ceiling"
+check.ceiling(ceiling)
+### BEGIN HIDDEN TESTS
+check.ceiling(ceiling) & check.ceiling(ceiling, seed=51407)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again, at the stag: the majority of each block, the smooth answer from the figure above, and your ceiling.
+
+# %% tags=["demo"]
+passed = check.ceiling(ceiling).outcome == "passed"
+for s in (32, 16, 8):
+    share = F.avg_pool2d(truth[:1].float(), s)
+    votes = (share > 0.5).repeat_interleave(s, 1).repeat_interleave(s, 2).long()
+    smooth = metrics.Confusion(2).update(stag[s][None].long(), truth[:1]).iou[1]
+    line = f"stride {s:2}: the majority of each block {metrics.Confusion(2).update(votes, truth[:1]).iou[1]:.3f}"
+    print(line + f", smooth {smooth:.3f}" + (f", your ceiling {ceiling(truth[0], s):.3f}" if passed else ""))
+
+# %% [markdown]
+# The majority makes the fewest wrong pixels. For the IoU, one more block pays as long as its animal pixels, divided by its background pixels, are more than the IoU so far. So the best answer is more generous. And scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
+#
+# ## 2 · A classifier that looks everywhere
+#
+# Where do the scores come from? FCN began with VGG16, a finished classifier. Its last map has 512 channels of 7 × 7. It is flattened and goes through three fully connected layers, FC6, FC7 and FC8. Each of them is a convolution, as lesson 01 showed. But of what kernel?
+
+# %%
+flat = nn.Linear(512 * 7 * 7, 4096, device="meta")
+for k in (1, 7):
+    kernel = nn.Conv2d(512, 4096, k, device="meta")
+    print(f"FC6 has {flat.weight.numel():,} weights; a {k} × {k} convolution {kernel.weight.numel():,}")
+
+# %% [markdown]
+# FC6 reads the whole 7 × 7 map, so it is a **7 × 7** convolution. FC7 and FC8 read one vector: they are 1 × 1.
+#
+# Here is a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
+
+# %% tags=["demo", "experiment"]
+steps = train.scale(cpu=(128, 250), gpu=(256, 1000))[1]
+seen = data.scenes("train", size=size, target="instance", length=600)
+scenes, squares = [seen[i] for i in range(600)], []
+torch.manual_seed(0)
+for picture, mask in scenes[:400]:
+    for label in (0, 1) * 4:
+        places = torch.nonzero(mask[16:-15, 16:-15] == label)  # middles, less 16: top left corners
+        if len(places):
+            top, left = places[torch.randint(len(places), ())].tolist()
+            squares.append((picture[:, top : top + 32, left : left + 32], torch.tensor(label)))
+classifier = nn.Sequential(
+    nn.Conv2d(3, 16, 3), nn.ReLU(), nn.MaxPool2d(2),  # 32 → 30 → 15
+    nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2),  # 15 → 13 → 6
+    nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),  # 6 → 4 → 2: 64 channels of 2 × 2
+    nn.Flatten(), nn.Linear(64 * 2 * 2, 64), nn.ReLU(), nn.Linear(64, 2))
+print(train.fit(classifier, squares, steps=steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="classifier"))
+classifier = classifier.cpu().eval()
+
+# %% [markdown] statement="convolutionise" minutes=12 level=3
+# It takes squares of 32 × 32 and nothing else: the `Linear` after the `Flatten` wants exactly 64 · 2 · 2 numbers. As a convolution it would slide. If you wrote `as_convolutions` in lesson 01, you have done the harder half of this already; start from it.
+#
+# ### A classifier that slides
+#
+# Write `convolutionise(classifier, side)`. It returns an `nn.Module` that turns pictures `(B, C, H, W)` into scores `(B, classes, h, w)`: one place for each position where the first `Linear`, now a kernel, fits whole on the last map. (`Flatten` reads a channel row by row, then the next channel.)
+#
+# - `classifier`: an `nn.Sequential` like the one above. First any number of `Conv2d`, `ReLU`, `MaxPool2d`, none of which pads; then one `Flatten`; then one or more `Linear` (each with a bias) with `ReLU` between them;
+# - `side`: the `Flatten` gets a map of `side` × `side`. Above it is 2.
+#
+# On a picture of the classifier's own size, h = w = 1 and the scores are the classifier's. On a larger one, the score at each place is what the classifier would say of the square there. The new module has copies of all weights and biases, reshaped where needed, no more and no fewer, and they can be trained on. Training them does not change the classifier.
+#
+# For example, `convolutionise(classifier, 2)(torch.rand(1, 3, 48, 40))` has shape `(1, 2, 3, 2)`: the last map is 4 × 3, and a 2 × 2 kernel fits at 3 × 2 places.
+
+# %% answer="convolutionise"
+def convolutionise(classifier, side):
+    """The classifier as a convolutional net: pictures (B, C, H, W) → scores (B, classes, h, w)."""
+    ### BEGIN SOLUTION
+    import copy
+
+    layers, kernel = [], side
+    for layer in copy.deepcopy(classifier):
+        if isinstance(layer, nn.Flatten):
+            continue
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // kernel**2, layer.out_features, kernel)
+            conv.weight = nn.Parameter(layer.weight.detach().reshape(conv.weight.shape))
+            conv.bias = layer.bias
+            layer, kernel = conv, 1
+        layers.append(layer)
+    return nn.Sequential(*layers)
+    ### END SOLUTION
+
+# %% check="convolutionise"
+check.convolutionise(convolutionise)
+### BEGIN HIDDEN TESTS
+check.convolutionise(convolutionise) & check.convolutionise(convolutionise, seed=30911)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# Look again. The slow way cuts a square out at every eighth pixel and asks the classifier each time. Yours asks once.
+
+# %% tags=["demo"]
+picture = images[4]
+squares = picture.unfold(1, 32, 8).unfold(2, 32, 8).permute(1, 2, 0, 3, 4)  # rows, columns, 3, 32, 32
+with torch.no_grad():
+    slow = torch.stack([classifier(row).T for row in squares], 1)
+print(f"the slow way: {squares[:, :, 0].numel():,} pixels go in; at once: {picture[0].numel():,}")
+if check.convolutionise(convolutionise).outcome == "passed":
+    quick = convolutionise(classifier, 2)
+    with torch.no_grad():
+        print("largest difference:", (quick(picture[None])[0] - slow).abs().max().item())
+
+# %% tags=["demo", "experiment"]
+some = [2, 4, 9, 13]
+with torch.no_grad():
+    rows = [torch.stack([classifier(row) for row in images[i].unfold(1, 32, 8).unfold(2, 32, 8).permute(1, 2, 0, 3, 4)])
+            for i in some]
+maps = [row.softmax(-1)[..., 1] for row in rows]
+asked = images[some][..., 12:116, 12:116]  # 13 × 13 places, 8 px apart; the first middle is pixel 16
+plot.grid([*asked, *maps], ["picture, its rim cut off"] * 4 + ["chance of animal"] * 4,
+          title="One label a square, asked at every place")
+
+# %% [markdown]
+# The same scores, from a tenth of the pixels: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself, the whole picture would not.)
+#
+# The map is noisy and coarse, and it is a segmentation. It has a stride of 8, as there are three poolings. VGG16 has five, so 32. FCN trains on from there, with the true masks.
+#
+# ## 3 · Growing the scores
+#
+# Bilinear enlarging blends the nearest cells of a pixel. Read it the other way round: each cell *paints*. It paints a tent, highest in its middle, 0 at the middles of its neighbours.
+
+# %% tags=["demo"]
+plot.tents(4)
+
+# %% [markdown] statement="enlarger" minutes=15 level=3
+# Painting the same brush from every cell: that is a transposed convolution (lesson 02). So bilinear enlarging can be a layer, and a layer can learn to do better. FCN starts its doublings this way.
+#
+# A pixel's weight is 1 − distance/stride, where the distance is that to the cell's middle. For stride 4 the picture shows the brush: 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. The middle lies between two pixels, so the nearest pixel is half a pixel away, and its weight is 1 − 0.5/4. For stride 3 the middle is *on* a pixel: 1/3, 2/3, 1, 2/3, 1/3. In two directions, the two weights are multiplied.
+#
+# ### Tents as a layer
+#
+# Write `enlarger(classes, stride)`. It returns an `nn.ConvTranspose2d` with its weight filled.
+#
+# - It turns scores `(B, classes, h, w)` into `(B, classes, stride·h, stride·w)`.
+# - Each class is enlarged by itself, bilinearly. `stride` pixels away from the rim and further in, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
+# - `stride` is 2 or more, even or odd.
+# - No bias. The weight must still be able to learn.
+#
+# `padding=p` cuts `p` pixels off at each end of what was painted.
+#
+# For example, in one direction, `enlarger(1, 2)` paints the brush 1/4, 3/4, 3/4, 1/4 and cuts one pixel at each end: scores 0, 4, 4 become 0, 1, 3, 4, 4, 3.
+
+# %% answer="enlarger"
+def enlarger(classes, stride):
+    """A transposed convolution that enlarges (B, classes, h, w) stride times, at first bilinearly."""
+    ### BEGIN SOLUTION
+    k = 2 * stride if stride % 2 == 0 else 2 * stride - 1
+    row = torch.tensor([1 - abs(i - (k - 1) / 2) / stride for i in range(k)])
+    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=(k - stride) // 2, bias=False)
+    nn.init.zeros_(layer.weight)
+    with torch.no_grad():
+        for c in range(classes):
+            layer.weight[c, c] = row[:, None] * row
+    return layer
+    ### END SOLUTION
+
+# %% check="enlarger"
+check.enlarger(enlarger)
+### BEGIN HIDDEN TESTS
+check.enlarger(enlarger) & check.enlarger(enlarger, seed=77213)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 4 · A lie in old code
+#
+# Many FCNs on the web end with the layer below, or with `F.upsample_bilinear`, which does the same. It runs, and it looks right.
+#
+# A fully convolutional network makes a promise: what it says of a place follows from the surroundings of that place, wherever the picture ends. So here is a test. Enlarge a score map. Then enlarge its left half alone. Away from the cut, the two must agree.
+
+# %%
+copied = nn.UpsamplingBilinear2d(scale_factor=8)
+
+
+def seam(enlarge, scores):
+    """Largest difference between the left half enlarged alone and the same place in the whole."""
+    half = scores.shape[-1] // 2
+    whole, alone = enlarge(scores), enlarge(scores[..., :half])
+    stride = alone.shape[-1] // half
+    keep = alone.shape[-1] - stride  # the cell at the cut does not count
+    return (whole[..., :keep] - alone[..., :keep]).abs().max().item()
+
+
+print("seam on a flat map:", seam(copied, torch.ones(1, 1, 4, 8)))
+
+# %% [markdown] statement="catch" minutes=9 level=2
+# No seam, says this test. It is a bad test: a flat map looks the same however it is moved.
+#
+# ### Catch it, and repair it
+#
+# Write `catch(stride)`. It returns two things, `(scores, repaired)`, for a stride of 8, 16 or 32:
+#
+# - `scores`: a float tensor `(1, 1, h, w)`, values from 0 to 1, at most 16 rows and 16 columns, `w` even and at least 4. On it, `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3;
+# - `repaired`: an `nn.Module` that enlarges any score map `(1, 1, h, w)` `stride` times, bilinearly, and has no seam (at most 0.0001). At the rim, up to `stride` pixels, it may do as it likes.
+#
+# For example, `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 8))` is `0.0`: copying cells to blocks has no seam. But it is not bilinear.
+
+# %% answer="catch"
+def catch(stride):
+    """Scores on which the copied layer contradicts itself, and a module that does not."""
+    ### BEGIN SOLUTION
+    stripes = torch.tensor([0.0, 1.0]).repeat(8)[None, None, None]
+    return stripes, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+    ### END SOLUTION
+
+# %% check="catch"
+check.catch(catch)
+### BEGIN HIDDEN TESTS
+check.catch(catch) & check.catch(catch, seed=64817)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# What goes wrong? The copied layer is bilinear with `align_corners=True`. It puts the middle of the first cell on the first pixel, that of the last cell on the last pixel, and spreads the others evenly. Where do the middles land?
+
+# %%
+for cells in (4, 8):
+    true = [32 * i + 15.5 for i in range(cells)]
+    claimed = [i * (32 * cells - 1) / (cells - 1) for i in range(cells)]
+    print(f"{cells} cells of 32 px, off by (px):", [f"{c - t:+.1f}" for c, t in zip(claimed, true)])
+
+# %% [markdown]
+# Cells drift outwards, by up to 15.5 pixels at the ends, and by other amounts in a map of another size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
+#
+# ## 5 · Adding finer scores
+#
+# Stride 32 knows *what*: its cells have seen much of the picture. Stride 16 knows better *where*. FCN gives the finer map a head of its own, a 1 × 1 convolution, and **adds** its scores to the coarse ones, enlarged to twice their size. Such a way past the deeper layers is called a **skip**.
+#
+# The sizes need care. Halving rounds *up* in our backbone: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
+
+# %% [markdown] statement="fuse" minutes=6 level=2
+# ### Fuse two score maps
+#
+# Write `fuse(coarse, fine)`.
+#
+# - `coarse`: float scores `(B, C, h, w)`; `fine`: float scores `(B, C, H, W)`, with h = H/2 and w = W/2, rounded up.
+# - Enlarge `coarse` to exactly twice its size, bilinearly, as `F.interpolate` does with `align_corners=False`. Cut the surplus row at the bottom and column at the right, where there is one. Add `fine`.
+#
+# Return a new float tensor `(B, C, H, W)`. Gradients must reach both.
+#
+# For example, one row: `coarse` 0, 4 becomes 0, 1, 3, 4. With `fine` 10, 20, 30 it is cut to 0, 1, 3, and the result is 10, 21, 33.
+
+# %% answer="fuse"
+def fuse(coarse, fine):
+    """Scores (B, C, h, w), enlarged twice and cut, plus scores (B, C, H, W)."""
+    ### BEGIN SOLUTION
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    rows, columns = fine.shape[2:]
+    return fine + twice[:, :, :rows, :columns]
+    ### END SOLUTION
+
+# %% check="fuse"
+check.fuse(fuse)
+### BEGIN HIDDEN TESTS
+check.fuse(fuse) & check.fuse(fuse, seed=81649)
+### END HIDDEN TESTS
+
+# %% [markdown] statement="ladder" minutes=12 level=3
+# One fusion gives FCN-16s, two give FCN-8s, none is FCN-32s. The number is the stride of the finest scores.
+#
+# ### The ladder
+#
+# Write `ladder(maps, weights, size)`: all that FCN does after its backbone.
+#
+# - `maps`: a list of one, two or three float tensors `(B, C_i, h_i, w_i)`, the maps of stride 32, 16 and 8, **coarsest first**. Each is half as large as the next, rounded up; the first is the picture divided by 32, rounded up.
+# - `weights`: a list of as many float tensors `(classes, C_i)`: the score of a class at a place is the sum over channels of weight times value. No bias.
+# - `size`: the picture's `(H, W)`.
+#
+# Score each map. Fuse from the coarsest on, as in exercise 5; if your `fuse` passes, you may call it. Enlarge the sum by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
+#
+# For example, with maps of 2 × 3, 3 × 5 and 5 × 9 and `size=(40, 70)`: the scores of 2 × 3 become 4 × 6, cut to 3 × 5; these become 6 × 10, cut to 5 × 9; and these 40 × 72, cut to 40 × 70.
+
+# %% answer="ladder"
+def ladder(maps, weights, size):
+    """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    ### BEGIN SOLUTION
+    total, left = None, 32
+    for one, weight in zip(maps, weights):
+        score = F.conv2d(one, weight[:, :, None, None])
+        if total is None:
+            total = score
+        else:
+            twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+            total = twice[..., : score.shape[2], : score.shape[3]] + score
+            left //= 2
+    return F.interpolate(total, scale_factor=left, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
+    ### END SOLUTION
+
+# %% check="ladder"
+check.ladder(ladder)
+### BEGIN HIDDEN TESTS
+check.ladder(ladder) & check.ladder(ladder, seed=12547)
+### END HIDDEN TESTS
+
+# %% [markdown]
+# ## 6 · Three rungs, trained
+#
+# Now train. FCN's authors trained in stages, and so do we. First a 32s. Then three networks start from it: one stays a 32s, one becomes a 16s, one an 8s. The new heads start at **zero**, so that each network begins with the 32s's own predictions. All three train for the same number of further steps, on the same batches.
+
+# %% tags=["demo", "experiment"]
+import copy
+
+size, steps = train.scale(cpu=(128, 200), gpu=(256, 2000))
+torch.manual_seed(0)
+first = models.FCN(classes=2, base=8, stride=32)
+print(train.fit(first, scenes, steps=2 * steps, title="32s, to start from"))
+nets = {32: copy.deepcopy(first), 16: models.refine(first, 16), 8: models.refine(first, 8)}
+for s, net in nets.items():
+    train.fit(net, scenes, steps=steps, lr=1e-3, title=f"{s}s")
+    print(f"{s}s: {models.count_parameters(net):,} parameters")
+
+# %% [markdown]
+# An 8s has a few hundred weights more than a 32s, of 148,000. Whatever changes does not come from a larger network.
+
+# %% tags=["demo", "experiment"]
+thin = metrics.thin(truth == 1)
+chance, trained = {}, {}
+for s, net in nets.items():
+    with torch.no_grad():
+        chance[s] = torch.cat([net.eval()(part.to(train.device())).softmax(1)[:, 1].cpu() for part in images.split(20)])
+    trained[s] = both((chance[s] > 0.5).long())
+    alarm = chance[s][truth == 0].quantile(0.95)
+    print(f"{s:2}s: mIoU {trained[s][0]:.3f}, boundary IoU {trained[s][1]:.3f}", end="")
+    print(f", thin parts found at 5 % false alarms {(chance[s][thin] > alarm).float().mean():.0%}")
+plot.rungs({"fitted to the truth": fitted, "trained": trained}, "The ladder: what grids can say, what networks say")
+
+# %% tags=["demo", "experiment"]
+answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for s in nets}}
+plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
+
+# %% [markdown]
+# Read the right half of the first figure, then the left. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains too, by about a tenth. (With other seeds the edges gained 60 to 90 %, mIoU 6 to 12 %. With five times the steps and more scenes the edges went from 0.16 to 0.32, mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms: each network's threshold is set so that it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
+#
+# The dashed lines say how much room is left. The edge score of the 32s could not much more than double: its grid is in the way. That of the 8s could triple, and more. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And the longer run took the 8s past all that stride 32 could say.
+#
+# Look also at what is passed on. A head turns the 32 channels of stride 8 into two scores a cell, and these are added. Nothing after the sum can ask both maps a question such as "is this edge the animal's, or a leaf's?"
+#
+# Last, your own parts in the trained 8s: its maps and heads, your ladder. And its first doubling, beside the tent from which it began.
+
+# %% tags=["demo", "experiment"]
+net = nets[8].cpu().eval()
+heads = [net.score, *(step.score for step in net.decoder)]
+with torch.no_grad():
+    maps, logits = net.backbone(images[:20])[:1:-1], net(images[:20])  # strides 32, 16, 8
+    if check.ladder(ladder).outcome == "passed":
+        mine = ladder(maps, [head.weight[:, :, 0, 0] for head in heads], images.shape[2:])
+        mine = mine + sum(head.bias for head in heads)[:, None, None]
+        print(f"your ladder and the trained 8s agree on {(mine.argmax(1) == logits.argmax(1)).float().mean():.1%} of the pixels")
+    tent = enlarger(1, 2) if check.enlarger(enlarger).outcome == "passed" else models.FCN(classes=1).decoder[0].upsample
+    print("a row of the tent, at first:", [round(w, 3) for w in tent.weight[0, 0, 1].tolist()])
+    print("trained, animal on animal:  ", [round(w, 3) for w in net.decoder[0].upsample.weight[1, 1, 1].tolist()])
+
+# %% [markdown] quiz="kernel" answer="b"
+# Your ladder enlarges by fixed tents, the network by learned ones, and it makes little difference. Training, as short as this, has not moved them far. A good start was most of what the layer had to give.
+#
+# ## Checkpoint
+#
+# **Question 1.** A classifier's last map has 256 channels of 5 × 5. It is flattened, and one `Linear` gives 10 scores. You turn it into a convolution, without padding, and run it on a picture whose last map is 9 × 12. What comes out?
+#
+# - a) 10 × 9 × 12, from a 1 × 1 kernel
+#   > A 1 × 1 kernel has 256 weights for each class. The `Linear` has 6,400.
+# - b) 10 × 5 × 8, from a 5 × 5 kernel
+#   > Yes. The layer reads the whole 5 × 5 map, and such a kernel fits at 5 × 8 places of 9 × 12.
+# - c) 10 × 1 × 1, from a 9 × 12 kernel
+#   > The kernel's size comes from the classifier's own last map. Its weights are there already, and a larger picture brings no new ones.
+# - d) Nothing: a `Linear` fixes the size of the picture.
+#   > As a `Linear` it does. As a convolution, the same weights slide.
+
+# %% [markdown] quiz="corners" answer="d"
+# **Question 2.** A network with stride 32 ends with an enlargement of `align_corners=True`. It was trained on pictures of 256 × 256 and is now run on pictures 1,024 wide. Where do its scores land, compared with training?
+#
+# - a) Where they did. A convolutional network does the same in every place.
+#   > The convolutions do. This last layer stretches the map, and by how much depends on the map's width.
+# - b) All of them half a cell too far to the left, in every place alike.
+#   > An equal shift everywhere would be easy to put right. Here the first cells move one way and the last ones the other.
+# - c) Off by four times as much, as the picture is four times as wide.
+#   > The first and the last cell are off by half a cell, 15.5 px, in a map of any width.
+# - d) At the ends as far off as in training; elsewhere by other amounts.
+#   > Yes. The drift runs from half a cell at one end to half a cell at the other, now spread over 32 cells in place of 8.
+
+# %% [markdown] quiz="concat" answer="c"
+# **Question 3.** Someone changes an FCN-8s whose doublings are fixed, bilinear ones. Not the scores but the *maps* of stride 32 and 16 are doubled until they are as large as that of stride 8. The three are concatenated, and one 1 × 1 convolution scores the stack. What has changed?
+#
+# - a) It can say more: now the scores see all maps together.
+#   > A 1 × 1 convolution of a stack is a sum of one for each map, which is what FCN adds up. To let one map decide how another is read, a further layer with a ReLU must follow.
+# - b) It can say less: a single head stands in place of three.
+#   > The single head has as many inputs as the three together, and a weight for each.
+# - c) It can say the same, at a higher price in memory and time.
+#   > Yes. Scoring and doubling may change places, as both only add and multiply by constants. But here all channels are doubled, not two or three scores.
+# - d) Its receptive field has grown.
+#   > Each score still comes from the same cells of the same three maps.
+
+# %% [markdown]
+# **An interviewer asks:** "Our FCN-32s finds every lake on satellite pictures and draws their shores badly. We have 500 pictures with exact masks. Plan A is to train five times as long. Plan B is to learn the last enlargement, as a transposed convolution with kernel 64. Plan C is to add heads at strides 16 and 8. What would you compute before anyone trains, and what would it tell you about each plan?"
+#
+# Answer in four to eight sentences. *Graded by hand, 2 points:* one for a computation that needs no training and the two ways in which it can come out; one for saying of each plan in which case it could help, and why.
+
+# %% [markdown] written="shores" points=2
+# I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU of that: what the grid allows, whatever the network. The same for strides 16 and 8. Beside it I put the network's boundary IoU, on training pictures and on new ones.
+#
+# If the network is close to what stride 32 allows, the grid is in the way. Training longer (A) cannot help then. A learned enlargement (B) still has one score a class for 32 × 32 pixels; it paints the same brush everywhere, so it can draw a typical shore better, not this one. Heads at 16 and 8 (C) bring new numbers about where things are, and the fitted scores say how much there is to gain at most. If the network is far below, the grid is not the trouble yet. Is it low on training pictures as well, A may be right; is it low on new ones only, more pictures would do more than any of the three. C may still help, but its heads, too, have to learn from maps that see less of the picture.
+
+# %% [markdown]
+# ## Hand in
+#
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 04, U-Net, passes on not two scores a cell but all that the finer maps hold, at every size, and puts layers behind the meeting.
+#
+# *To read on:* J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation" (2015), and its longer version of 2017; P. Sermanet and others, "OverFeat" (2014), for classifiers that slide; B. Cheng and others, "Boundary IoU: improving object-centric image segmentation evaluation" (2021).

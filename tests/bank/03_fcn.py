@@ -1,0 +1,1293 @@
+"""Answers to lesson 03_fcn, right and wrong, by people who saw the student's notebook and not its checks.
+
+Read by tests/answers.py. A wrong answer names its misconception, an input on which it lies, and what it must be told.
+"""
+
+# %% right ceiling: sorts the blocks' counts and tries each number of blocks
+def ceiling(mask, stride):
+    s = stride
+    inside = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten()
+    inside = inside.sort(descending=True).values
+    overlap = inside.cumsum(0).double()
+    called = torch.arange(1, len(inside) + 1) * s * s
+    union = inside.sum() + called - overlap
+    return (overlap / union).max().item()
+
+# %% right ceiling: plain Python, stops when one more block no longer pays
+def ceiling(mask, stride):
+    height, width = mask.shape
+    counts = []
+    for top in range(0, height, stride):
+        for left in range(0, width, stride):
+            counts.append(int(mask[top : top + stride, left : left + stride].sum()))
+    counts.sort(reverse=True)
+    overlap, union, best = 0, sum(counts), 0.0
+    for count in counts:
+        overlap += count
+        union += stride * stride - count
+        if overlap / union < best:
+            break
+        best = overlap / union
+    return best
+
+# %% right ceiling: one threshold for each share that a block can have
+def ceiling(mask, stride):
+    truth = mask[None, None].float()
+    counts = (F.avg_pool2d(truth, stride) * stride**2).round()
+    best = 0.0
+    for least in range(1, stride**2 + 1):
+        answer = (counts >= least).float().repeat_interleave(stride, 2).repeat_interleave(stride, 3)
+        union = torch.maximum(answer, truth).sum()
+        best = max(best, ((answer * truth).sum() / union).item())
+    return best
+
+# %% right ceiling: a block pays if its animal to background ratio beats the IoU so far (Dinkelbach)
+def ceiling(mask, stride):
+    s = stride
+    h, w = mask.shape[0] // s, mask.shape[1] // s
+    animal = mask.reshape(h, s, w, s).permute(0, 2, 1, 3).reshape(h * w, s * s).sum(1).double()
+    ground = s * s - animal
+    iou = 0.0
+    while True:
+        keep = animal > iou * ground
+        new = (animal[keep].sum() / (animal.sum() + ground[keep].sum())).item()
+        if new <= iou + 1e-12:
+            return max(new, iou)
+        iou = new
+
+# %% right ceiling: best overlap for each number of false pixels, in a table
+def ceiling(mask, stride):
+    s2 = stride * stride
+    kernel = torch.ones(1, 1, stride, stride)
+    counts = F.conv2d(mask[None, None].float(), kernel, stride=stride).long().flatten()
+    kinds = torch.bincount(counts, minlength=s2 + 1).tolist()
+    total = sum(i * n for i, n in enumerate(kinds))
+    found = false = 0
+    seen = [0.0]
+    for i in range(s2, 0, -1):
+        found += kinds[i] * i
+        false += kinds[i] * (s2 - i)
+        seen.append(found / (total + false))
+    return max(seen)
+
+# %% wrong ceiling: the majority of each block is taken for the best
+# fails: the majority is not the best; any size and stride, a float, the mask unchanged
+# says: This is the IoU of the majority of each block.
+# differs at: the example, which has 0.571 by strict majority
+def ceiling(mask, stride):
+    share = F.avg_pool2d(mask[None].float(), stride)
+    answer = (share > 0.5).repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0]
+    animal = mask == 1
+    return ((answer & animal).sum() / (answer | animal).sum()).item()
+
+# %% wrong ceiling: a half is a majority too
+# fails: the majority is not the best; any size and stride, a float, the mask unchanged
+# says: This is the IoU of the majority of each block.
+# differs at: torch.tensor([[1, 0, 1, 0], [0, 0, 0, 0]]), stride 2: 0 instead of 0.25 (the notebook's own example it gets right)
+def ceiling(mask, stride):
+    share = F.avg_pool2d(mask[None].float(), stride)
+    answer = (share >= 0.5).repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0]
+    animal = mask == 1
+    return ((answer & animal).sum() / (answer | animal).sum()).item()
+
+# %% wrong ceiling: calls every block that touches the animal
+# fails: the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
+# says: This calls every block animal that holds any animal at all.
+# differs at: the example, 7/12
+def ceiling(mask, stride):
+    touched = F.max_pool2d(mask[None].float(), stride)
+    answer = touched.repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0] > 0
+    animal = mask == 1
+    return ((answer & animal).sum() / (answer | animal).sum()).item()
+
+# %% wrong ceiling: tries each number of blocks, the emptiest first
+# fails: blocks that are all animal or none; the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
+# says: when the emptiest blocks are called first
+# differs at: the example, 7/16
+def ceiling(mask, stride):
+    s = stride
+    counts = sorted(mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().tolist())
+    total, best, overlap = sum(counts), 0.0, 0
+    for k, count in enumerate(counts, 1):
+        overlap += count
+        best = max(best, overlap / (total + k * s * s - overlap))
+    return best
+
+# %% wrong ceiling: takes the blocks in reading order, not the fullest first
+# fails: blocks that are all animal or none; the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
+# says: when blocks are called in reading order
+# differs at: torch.tensor([[1, 0, 1, 1], [0, 0, 1, 1]]), stride 2
+def ceiling(mask, stride):
+    s = stride
+    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten()
+    overlap = counts.cumsum(0)
+    union = counts.sum() + torch.arange(1, len(counts) + 1) * s * s - overlap
+    return (overlap / union).max().item()
+
+# %% wrong ceiling: the mean of animal and background, mIoU
+# fails: the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
+# says: The animal's alone is asked for.
+# differs at: the example
+def ceiling(mask, stride):
+    s = stride
+    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().sort(descending=True).values
+    called = torch.arange(1, len(counts) + 1) * s * s
+    overlap = counts.cumsum(0)
+    union = counts.sum() + called - overlap
+    ground = (mask.numel() - union) / (mask.numel() - overlap).clamp(min=1)
+    return ((overlap / union + ground) / 2).max().item()
+
+# %% wrong ceiling: the Dice score instead of the IoU
+# fails: the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
+# says: This is the Dice score of the best answer.
+# differs at: the example, 0.8
+def ceiling(mask, stride):
+    s = stride
+    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().sort(descending=True).values
+    called = torch.arange(1, len(counts) + 1) * s * s
+    return (2 * counts.cumsum(0) / (counts.sum() + called)).max().item()
+
+# %% wrong ceiling: a tensor instead of a float
+# fails: any size and stride, a float, the mask unchanged
+# says: A `float` is asked for:
+# differs at: the type, everywhere
+def ceiling(mask, stride):
+    s = stride
+    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().sort(descending=True).values
+    called = torch.arange(1, len(counts) + 1) * s * s
+    overlap = counts.cumsum(0)
+    return (overlap / (counts.sum() + called - overlap)).max()
+
+# %% wrong ceiling: view puts pixels that follow each other in memory into one block
+# fails: blocks that are all animal or none; the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
+# says: numbers here holds pixels that follow each other in memory
+# differs at: the example, where the rows have 4 pixels and the blocks 2 × 2
+def ceiling(mask, stride):
+    counts = mask.reshape(-1, stride * stride).sum(1).sort(descending=True).values
+    called = torch.arange(1, len(counts) + 1) * stride**2
+    overlap = counts.cumsum(0)
+    return (overlap / (counts.sum() + called - overlap)).max().item()
+
+# %% wrong ceiling: nine thresholds, 0.1 to 0.9, and none between
+# fails: the majority is not the best
+# says: expected 0.491525
+# differs at: a block with share 0.95 beside many with 0.91; a stride-8 block with 2 of 64 pixels alone
+def ceiling(mask, stride):
+    animal = mask == 1
+    share = F.avg_pool2d(mask[None].float(), stride)
+    best = 0.0
+    for t in range(1, 10):
+        answer = (share > t / 10).repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0]
+        best = max(best, ((answer & animal).sum() / (answer | animal).sum()).item())
+    return best
+
+# %% wrong ceiling: right, but empties the mask block by block as it counts
+# fails: any size and stride, a float, the mask unchanged
+# says: Your function changed the mask that it was given.
+# differs at: the mask afterwards
+def ceiling(mask, stride):
+    counts = []
+    for top in range(0, mask.shape[0], stride):
+        for left in range(0, mask.shape[1], stride):
+            block = mask[top : top + stride, left : left + stride]
+            counts.append(int(block.sum()))
+            block.zero_()
+    counts.sort(reverse=True)
+    n = sum(counts)
+    return max(sum(counts[:k]) / (n + k * stride**2 - sum(counts[:k])) for k in range(1, len(counts) + 1))
+
+# %% right convolutionise: copies layer by layer, the first Linear gets a side × side kernel
+def convolutionise(classifier, side):
+    import copy
+
+    layers, kernel = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Flatten):
+            continue
+        if not isinstance(layer, nn.Linear):
+            layers.append(copy.deepcopy(layer))
+            continue
+        channels = layer.in_features // kernel**2
+        conv = nn.Conv2d(channels, layer.out_features, kernel)
+        with torch.no_grad():
+            conv.weight.copy_(layer.weight.view(layer.out_features, channels, kernel, kernel))
+            conv.bias.copy_(layer.bias)
+        layers.append(conv)
+        kernel = 1
+    return nn.Sequential(*layers)
+
+# %% right convolutionise: a deep copy, then the tail is exchanged in place, from the back
+def convolutionise(classifier, side):
+    import copy
+
+    net = copy.deepcopy(classifier)
+    flatten = next(i for i, layer in enumerate(net) if isinstance(layer, nn.Flatten))
+    for i in range(len(net) - 1, flatten, -1):
+        if isinstance(net[i], nn.Linear):
+            k = side if i == flatten + 1 else 1
+            weight = net[i].weight.detach().unflatten(1, (-1, k, k))
+            conv = nn.Conv2d(weight.shape[1], weight.shape[0], k)
+            conv.weight = nn.Parameter(weight.clone())
+            conv.bias = nn.Parameter(net[i].bias.detach().clone())
+            net[i] = conv
+    del net[flatten]
+    return net
+
+# %% right convolutionise: a class with functional convolutions and a list of parameters
+def convolutionise(classifier, side):
+    import copy
+
+    class Sliding(nn.Module):
+        def __init__(self):
+            super().__init__()
+            cut = [type(layer) for layer in classifier].index(nn.Flatten)
+            self.trunk = copy.deepcopy(classifier[:cut])
+            self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
+            for layer in classifier[cut:]:
+                if isinstance(layer, nn.Linear):
+                    k = 1 if len(self.weights) else side
+                    self.weights.append(nn.Parameter(layer.weight.detach().clone().reshape(len(layer.weight), -1, k, k)))
+                    self.biases.append(nn.Parameter(layer.bias.detach().clone()))
+
+        def forward(self, pictures):
+            x = self.trunk(pictures)
+            for i, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+                x = F.conv2d(x if i == 0 else x.relu(), weight, bias)
+            return x
+
+    return Sliding()
+
+# %% right convolutionise: cuts the last map into patches, one Conv2d of 1 × 1 for each Linear
+def convolutionise(classifier, side):
+    import copy
+
+    class Patches(nn.Module):
+        """Unfold keeps the order that Flatten has: channel, row, column."""
+
+        def forward(self, x):
+            h, w = x.shape[2] - side + 1, x.shape[3] - side + 1
+            return F.unfold(x, side).unflatten(2, (h, w))
+
+    def change(layer):
+        if isinstance(layer, nn.Flatten):
+            return Patches()
+        layer = copy.deepcopy(layer)
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features, layer.out_features, 1)
+            conv.weight.data = layer.weight.data[:, :, None, None]
+            conv.bias.data = layer.bias.data
+            return conv
+        return layer
+
+    return nn.Sequential(*map(change, classifier))
+
+# %% right convolutionise: lets load_state_dict carry the weights
+def convolutionise(classifier, side):
+    import copy
+
+    net, state, first = nn.Sequential(), {}, True
+    for name, layer in classifier.named_children():
+        if isinstance(layer, nn.Linear):
+            k = side if first else 1
+            first = False
+            net.add_module(name, nn.Conv2d(layer.in_features // (k * k), layer.out_features, (k, k)))
+        else:
+            net.add_module(name, nn.Identity() if isinstance(layer, nn.Flatten) else copy.deepcopy(layer))
+    for name, value in classifier.state_dict().items():
+        state[name] = value.reshape(net.state_dict()[name].shape)
+    net.load_state_dict(state)
+    return net
+
+# %% wrong convolutionise: all Linear become 1 × 1, as FC7 and FC8 do
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build; every weight is there and can learn, the classifier is unchanged
+# says: to have 36 channels, but got 4 channels instead
+# differs at: the first Linear, which has side² times as many inputs as the map has channels
+def convolutionise(classifier, side):
+    import copy
+
+    layers = []
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features, layer.out_features, 1)
+            conv.weight.data = layer.weight.data[:, :, None, None].clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: the right shapes with fresh, random weights
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
+# says: the shape is right, but 72 of 72 values differ
+# differs at: the scores of any picture
+def convolutionise(classifier, side):
+    import copy
+
+    layers, kernel = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            layers.append(nn.Conv2d(layer.in_features // kernel**2, layer.out_features, kernel))
+            kernel = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: reads the flattened map as row, column, channel
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
+# says: The first kernel is read in the order (rows, columns, channels);
+# differs at: the scores of any picture, side 2
+def convolutionise(classifier, side):
+    import copy
+
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(len(layer.weight), k, k, -1).permute(0, 3, 1, 2).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: rows and columns of the kernel exchanged
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
+# says: Rows and columns of the first kernel have changed places.
+# differs at: the scores of any picture, side 2
+def convolutionise(classifier, side):
+    import copy
+
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(len(layer.weight), -1, k, k).transpose(2, 3).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: convolutions without a bias
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build; every weight is there and can learn, the classifier is unchanged
+# says: each `Linear` has one, and its convolution needs it.
+# differs at: the scores of any picture, and the number of parameters
+def convolutionise(classifier, side):
+    import copy
+
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k, bias=False)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: loses the ReLU between the Linear
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
+# says: A ReLU between the former `Linear` layers is missing.
+# differs at: the scores of any picture, with two Linear
+def convolutionise(classifier, side):
+    import copy
+
+    flatten = [isinstance(layer, nn.Flatten) for layer in classifier].index(True)
+    layers, k = list(copy.deepcopy(classifier[:flatten])), side
+    for layer in classifier[flatten:]:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: a ReLU after every Linear, the last one too
+# fails: larger pictures: a map of scores; classifiers of another build
+# says: There is a ReLU too many, after the last layer:
+# differs at: any picture with a negative score
+def convolutionise(classifier, side):
+    import copy
+
+    flatten = [isinstance(layer, nn.Flatten) for layer in classifier].index(True)
+    layers, k = list(copy.deepcopy(classifier[:flatten])), side
+    for layer in classifier[flatten:]:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers += [conv, nn.ReLU()]
+            k = 1
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: pads, so that the scores are as large as the last map
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
+# says: a place counts where the whole kernel fits.
+# differs at: the shape, (1, 2, 5, 4) for a picture of 48 × 40 with side 2
+def convolutionise(classifier, side):
+    import copy
+
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k, padding=k // 2)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: the kernel steps by its own size, like tiles
+# fails: larger pictures: a map of scores; classifiers of another build
+# says: every place where it fits gets its scores.
+# differs at: the shape, (1, 2, 2, 1) for a picture of 48 × 40
+def convolutionise(classifier, side):
+    import copy
+
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k, stride=k)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: exactly two Linear, the last taken for 1 × 1
+# fails: classifiers of another build
+# says: For float32 tensor of shape (1, 1, 10, 8) your code stopped
+# differs at: a classifier with one Linear, or with three
+def convolutionise(classifier, side):
+    import copy
+
+    cut = [isinstance(layer, nn.Flatten) for layer in classifier].index(True)
+    one, two = classifier[cut + 1], classifier[-1]
+    first = nn.Conv2d(one.in_features // side**2, one.out_features, side)
+    last = nn.Conv2d(two.in_features, two.out_features, 1)
+    first.weight.data, first.bias.data = one.weight.data.reshape(first.weight.shape).clone(), one.bias.data.clone()
+    last.weight.data, last.bias.data = two.weight.data.reshape(last.weight.shape).clone(), two.bias.data.clone()
+    return nn.Sequential(*copy.deepcopy(list(classifier[:cut])), first, nn.ReLU(), last)
+
+# %% wrong convolutionise: frozen weights
+# fails: every weight is there and can learn, the classifier is unchanged
+# says: Each layer of the module must be used, and its weights be parameters that want a gradient.
+# differs at: requires_grad of the new module's parameters
+def convolutionise(classifier, side):
+    import copy
+
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(copy.deepcopy(layer))
+    return nn.Sequential(*layers).requires_grad_(False)
+
+# %% wrong convolutionise: shares the classifier's convolutions instead of copying them
+# fails: every weight is there and can learn, the classifier is unchanged
+# says: Training the new module would change the classifier:
+# differs at: the classifier after the new module was trained for a step
+def convolutionise(classifier, side):
+    layers, k = [], side
+    for layer in classifier:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            layers.append(conv)
+            k = 1
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(layer)
+    return nn.Sequential(*layers)
+
+# %% wrong convolutionise: rebuilds the given classifier in place
+# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build; every weight is there and can learn, the classifier is unchanged
+# says: Your function changed the classifier that it was given.
+# differs at: the classifier afterwards, which no longer has a Flatten
+def convolutionise(classifier, side):
+    k = side
+    for i, layer in enumerate(classifier):
+        if isinstance(layer, nn.Flatten):
+            classifier[i] = nn.Identity()
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
+            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
+            conv.bias.data = layer.bias.data.clone()
+            classifier[i] = conv
+            k = 1
+    return classifier
+
+# %% right enlarger: the brush by its formula, a loop over classes
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    middle = (size - 1) / 2
+    brush = 1 - (torch.arange(size) - middle).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride=stride, padding=(size - stride) // 2, bias=False)
+    with torch.no_grad():
+        layer.weight.zero_()
+        for c in range(classes):
+            layer.weight[c, c] = brush[:, None] * brush
+    return layer
+
+# %% right enlarger: asks F.interpolate what one lit cell of 3 × 3 paints, kernel of three strides
+def enlarger(classes, stride):
+    lit = torch.zeros(1, 1, 3, 3)
+    lit[0, 0, 1, 1] = 1
+    brush = F.interpolate(lit, scale_factor=stride, mode="bilinear", align_corners=False)[0, 0]
+    layer = nn.ConvTranspose2d(classes, classes, 3 * stride, stride, padding=stride, bias=False)
+    layer.weight = nn.Parameter(torch.eye(classes)[:, :, None, None] * brush)
+    return layer
+
+# %% right enlarger: one group a class
+def enlarger(classes, stride):
+    odd = stride % 2
+    half = [(2 * i + 1 + odd) / (2 * stride) for i in range(stride)]
+    brush = torch.tensor(half + half[::-1][odd:])
+    layer = nn.ConvTranspose2d(classes, classes, len(brush), stride, padding=(len(brush) - stride) // 2,
+                               groups=classes, bias=False)
+    nn.init.ones_(layer.weight)
+    layer.weight.data *= torch.outer(brush, brush)
+    return layer
+
+# %% right enlarger: always a kernel of two strides, and output_padding where the stride is odd
+def enlarger(classes, stride):
+    odd = stride % 2
+    x = torch.arange(2 * stride) - stride + (0 if odd else 0.5)  # for odd strides the first weight is zero
+    brush = (1 - x.abs() / stride).clamp(min=0)
+    layer = nn.ConvTranspose2d(classes, classes, 2 * stride, stride, (stride + odd) // 2, output_padding=odd, bias=False)
+    index = torch.arange(classes)
+    weight = torch.zeros_like(layer.weight)
+    weight[index, index] = torch.einsum("i,j->ij", brush, brush)
+    layer.load_state_dict({"weight": weight})
+    return layer
+
+# %% right enlarger: two boxes, one painted with the other, make a tent
+def enlarger(classes, stride):
+    box = torch.ones(1, 1, stride)
+    other = torch.ones(1, 1, stride) if stride % 2 else torch.tensor([0.5] + [1.0] * (stride - 1) + [0.5])[None, None]
+    brush = F.conv_transpose1d(box, other)[0, 0] / stride
+    k = len(brush)
+    layer = nn.ConvTranspose2d(classes, classes, k, stride, (k - stride) // 2, bias=False)
+    for a in range(classes):
+        for b in range(classes):
+            layer.weight.data[a, b] = torch.outer(brush, brush) if a == b else 0
+    return layer
+
+# %% wrong enlarger: every class paints into all classes
+# fails: classes keep apart
+# says: `weight[a, b]` is what class a paints on class b
+# differs at: two classes or more
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer.weight.data[:] = torch.outer(brush, brush)
+    return layer
+
+# %% wrong enlarger: leaves the random weights between classes
+# fails: classes keep apart
+# says: `weight[a, b]` is what class a paints on class b
+# differs at: two classes or more
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    for c in range(classes):
+        layer.weight.data[c, c] = torch.outer(brush, brush)
+    return layer
+
+# %% wrong enlarger: a kernel of two strides with the even brush, whatever the stride
+# fails: size; one class, odd strides
+# says: That is 1 px too many.
+# differs at: stride 3, where it returns 3·h + 1
+def enlarger(classes, stride):
+    size = 2 * stride
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
+    return layer
+
+# %% wrong enlarger: the odd kernel, peak on a pixel, whatever the stride
+# fails: size; one class, even strides; classes keep apart; a transposed convolution that can learn
+# says: px too many. `padding=p` cuts p px off at each of the two ends
+# differs at: stride 2, where all is half a pixel off
+def enlarger(classes, stride):
+    size = 2 * stride - 1
+    brush = 1 - (torch.arange(size) - stride + 1).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (stride - 1) // 2, output_padding=(stride - 1) % 2,
+                               bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
+    return layer
+
+# %% wrong enlarger: blocks, a kernel of ones
+# fails: one class, even strides; one class, odd strides; classes keep apart; a transposed convolution that can learn
+# says: This copies each cell to a block.
+# differs at: enlarger(1, 2) on 0, 4, 4, which becomes 0, 0, 4, 4, 4, 4
+def enlarger(classes, stride):
+    layer = nn.ConvTranspose2d(classes, classes, stride, stride, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None].repeat(1, 1, stride, stride)
+    return layer
+
+# %% wrong enlarger: the brush is scaled to sum to one
+# fails: one class, even strides; one class, odd strides; classes keep apart
+# says: The weights sum to 1, so the map fades
+# differs at: a flat map of ones, which becomes 1 / stride²
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    kernel = torch.outer(brush, brush)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * (kernel / kernel.sum())
+    return layer
+
+# %% wrong enlarger: a pyramid: the smaller of the two weights in place of their product
+# fails: one class, even strides; one class, odd strides; classes keep apart
+# says: holds the smaller of the two weights
+# differs at: the corners of the brush; the product of two weights is not their minimum
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.minimum(brush[:, None], brush[None])
+    return layer
+
+# %% wrong enlarger: the tent reaches 1 at the pixels next to the middle
+# fails: one class, even strides; classes keep apart
+# says: The pixels next to a cell's middle have weight 1.
+# differs at: stride 4, brush 1/4, 2/4, 3/4, 1, 1, 3/4, 2/4, 1/4
+def enlarger(classes, stride):
+    up = [(i + 1) / stride for i in range(stride)]
+    brush = torch.tensor(up + up[::-1][stride % 2 :])
+    size = len(brush)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
+    return layer
+
+# %% wrong enlarger: a bias, set to zero
+# fails: a transposed convolution that can learn
+# says: The layer has a bias.
+# differs at: layer.bias, which is not None
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
+    layer.bias.data.zero_()
+    return layer
+
+# %% wrong enlarger: the weight cannot learn
+# fails: a transposed convolution that can learn
+# says: No gradient reaches the layer's weight, so it could not learn.
+# differs at: layer.weight.requires_grad
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    weight = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    return layer
+
+# %% wrong enlarger: forgets the padding
+# fails: size; one class, even strides; one class, odd strides; classes keep apart; a transposed convolution that can learn
+# says: px too many. `padding=p` cuts p px off at each of the two ends
+# differs at: the shape, stride 2 and 3 cells become 8 pixels
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
+    return layer
+
+# %% wrong enlarger: nn.Upsample, which has no weight
+# fails: a transposed convolution that can learn
+# says: The tents should be the weight of one transposed convolution.
+# differs at: the type
+def enlarger(classes, stride):
+    return nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong enlarger: paints in one direction only, and copies in the other
+# fails: one class, even strides; one class, odd strides; classes keep apart
+# says: The tent falls off from
+# differs at: scores that change from row to row
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    cut = (size - stride) // 2
+    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
+    flat = torch.zeros(size)
+    flat[cut : cut + stride] = 1
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, cut, bias=False)
+    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(flat, brush)
+    return layer
+
+# %% right catch: stripes, and nn.Upsample without align_corners
+def catch(stride):
+    scores = torch.zeros(1, 1, 4, 16)
+    scores[..., ::2] = 1
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% right catch: a chessboard, and a transposed convolution of tents
+def catch(stride):
+    i = torch.arange(16)
+    scores = ((i[:, None] + i) % 2).float()[None, None]
+    brush = 1 - (torch.arange(2 * stride) - stride + 0.5).abs() / stride
+    repaired = nn.ConvTranspose2d(1, 1, 2 * stride, stride, stride // 2, bias=False)
+    repaired.weight.data = torch.outer(brush, brush)[None, None]
+    return scores, repaired
+
+# %% right catch: one bright column near the cut, in a module of one's own
+def catch(stride):
+    scores = torch.zeros(1, 1, 2, 16)
+    scores[..., 6] = 1.0
+
+    class Enlarge(nn.Module):
+        def forward(self, x):
+            return F.interpolate(x, size=(x.shape[2] * stride, x.shape[3] * stride), mode="bilinear")
+
+    return scores, Enlarge()
+
+# %% right catch: searches random maps, and blurs blocks into tents
+def catch(stride):
+    copied = nn.UpsamplingBilinear2d(scale_factor=stride)
+    draw = torch.Generator().manual_seed(0)
+    best, most = None, 0.0
+    for _ in range(50):
+        scores = (torch.rand(1, 1, 8, 14, generator=draw) > 0.5).float()
+        keep = stride * 6
+        gap = (copied(scores)[..., :keep] - copied(scores[..., :7])[..., :keep]).abs().max().item()
+        if gap > most:
+            best, most = scores, gap
+
+    class Blur(nn.Module):
+        def forward(self, x):
+            blocks = x.repeat_interleave(stride, 2).repeat_interleave(stride, 3)
+            half = stride // 2
+            blocks = F.pad(blocks, (half,) * 4, mode="replicate")
+            row = torch.ones(stride + 1)
+            row[0] = row[-1] = 0.5
+            row = row / stride
+            return F.conv2d(blocks, torch.outer(row, row)[None, None])
+
+    return best, Blur()
+
+# %% right catch: the weights as two matrices, one for rows and one for columns
+def catch(stride):
+    def matrix(cells):
+        pixels = (torch.arange(cells * stride) + 0.5) / stride - 0.5
+        pixels = pixels.clamp(0, cells - 1)
+        return (1 - (pixels[:, None] - torch.arange(cells)).abs()).clamp(min=0)
+
+    class Product(nn.Module):
+        def forward(self, x):
+            return matrix(x.shape[2]) @ x @ matrix(x.shape[3]).T
+
+    return torch.tensor([0.0, 1.0] * 6).repeat(1, 1, 6, 1), Product()
+
+# %% wrong catch: a flat map, as in the notebook
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: A flat map looks the same wherever its cells stand.
+# differs at: seam of the copied layer, 0
+def catch(stride):
+    return torch.ones(1, 1, 4, 8), nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: a ramp from 0 to 1, too gentle
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: Let neighbouring columns differ more, above all close to the cut.
+# differs at: seam of the copied layer, below 0.1
+def catch(stride):
+    scores = torch.linspace(0, 1, 16).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: changes from row to row only, and the cut is between columns
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: The copied layer moves cells left and right by different amounts.
+# differs at: seam of the copied layer, 0
+def catch(stride):
+    scores = torch.zeros(1, 1, 16, 16)
+    scores[:, :, ::2] = 1
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: too few columns for the drift
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: With few columns the cells move little.
+# differs at: seam of the copied layer, about 0.2
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0, 0.0, 1.0]).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: a map of 64 columns
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: your scores are 4 × 64 cells
+# differs at: scores.shape
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 32).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: a bare (h, w) map
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: should be a float tensor of shape (1, 1, h, w)
+# differs at: scores.dim()
+def catch(stride):
+    scores = torch.zeros(4, 16)
+    scores[:, ::2] = 1
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: repairs with blocks, the module of the example
+# fails: the repair still blends between cells
+# says: Blocks have no seam, but they no longer blend.
+# differs at: the enlarged scores: no seam, and not bilinear
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=stride)
+
+# %% wrong catch: the copied layer under its newer name
+# fails: a repair: no seam, on any scores; the repair still blends between cells
+# says: This is the copied layer's own result.
+# differs at: the seam of repaired
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=True)
+
+# %% wrong catch: a repair for stride 8 only
+# fails: a repair: no seam, on any scores; the repair still blends between cells
+# says: your module should give shape
+# differs at: catch(16)
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=8, mode="bilinear", align_corners=False)
+
+# %% wrong catch: bicubic, which is smoother
+# fails: a repair: no seam, on any scores; the repair still blends between cells
+# says: This is bicubic; bilinear is asked for.
+# differs at: the enlarged scores of stripes
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
+    return scores, nn.Upsample(scale_factor=stride, mode="bicubic", align_corners=False)
+
+# %% wrong catch: a function, not a module
+# fails: a witness: scores on which the copied layer contradicts itself; a repair: no seam, on any scores; the repair still blends between cells
+# says: Your answer is a `function`.
+# differs at: isinstance(repaired, nn.Module)
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
+    return scores, lambda x: F.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: blocks, blurred by a box of stride + 1: no seam, but a whole box of an odd size is not quite a tent
+# fails: the repair still blends between cells
+# says: 8 px from the rim: the shape is right, but
+# differs at: the enlarged scores of a lit column
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
+    blur = nn.AvgPool2d(stride + 1, 1, stride // 2, count_include_pad=False)
+    return scores, nn.Sequential(nn.Upsample(scale_factor=stride), blur)
+
+# %% wrong catch: bilinear along the rows, where the seam is looked for, and stretched along the columns
+# fails: the repair still blends between cells
+# says: 8 px from the rim: the shape is right, but
+# differs at: scores that change from row to row
+def catch(stride):
+    class Half(nn.Module):
+        def forward(self, x):
+            h, w = x.shape[2:]
+            wide = F.interpolate(x, size=(h, w * stride), mode="bilinear", align_corners=False)
+            return F.interpolate(wide, size=(h * stride, w * stride), mode="bilinear", align_corners=True)
+
+    return torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1), Half()
+
+# %% right fuse: F.interpolate and a slice
+def fuse(coarse, fine):
+    height, width = fine.shape[2:]
+    return F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[..., :height, :width] + fine
+
+# %% right fuse: nn.Upsample, and negative padding cuts
+def fuse(coarse, fine):
+    twice = nn.Upsample(scale_factor=2, mode="bilinear")(coarse)
+    down, right = (twice.shape[i] - fine.shape[i] for i in (2, 3))
+    return fine + F.pad(twice, (0, -right, 0, -down))
+
+# %% right fuse: three quarters of the own cell, a quarter of the neighbour, direction by direction
+def fuse(coarse, fine):
+    def double(x, dim):
+        n = x.shape[dim]
+        i = torch.arange(n, device=x.device)
+        before = x.index_select(dim, (i - 1).clamp(min=0))
+        after = x.index_select(dim, (i + 1).clamp(max=n - 1))
+        pairs = torch.stack([0.75 * x + 0.25 * before, 0.75 * x + 0.25 * after], dim + 1)
+        return pairs.flatten(dim, dim + 1)
+
+    twice = double(double(coarse, 2), 3)
+    return twice.narrow(2, 0, fine.shape[2]).narrow(3, 0, fine.shape[3]) + fine
+
+# %% right fuse: paints tents over a map whose rim is repeated
+def fuse(coarse, fine):
+    c = coarse.shape[1]
+    brush = torch.tensor([0.25, 0.75, 0.75, 0.25], dtype=coarse.dtype, device=coarse.device)
+    kernel = torch.outer(brush, brush).expand(c, 1, 4, 4)
+    rim = F.pad(coarse, (1, 1, 1, 1), mode="replicate")
+    painted = F.conv_transpose2d(rim, kernel, stride=2, padding=3, groups=c)
+    return painted[:, :, : fine.size(2), : fine.size(3)] + fine
+
+# %% wrong fuse: stretches the coarse map to the fine map's size
+# fails: odd sizes
+# says: Resized to 1 × 3, 1 × 2 cells are squeezed into it.
+# differs at: fine of 3 × 5: coarse stretched instead of cut
+def fuse(coarse, fine):
+    return F.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=False) + fine
+
+# %% wrong fuse: align_corners=True, a lie in new code
+# fails: even sizes; odd sizes
+# says: This is enlarged with align_corners=True:
+# differs at: coarse 0, 4: becomes 0, 1.33, 2.67, 4
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=True)
+    return twice[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% wrong fuse: copies to blocks, interpolate's default mode
+# fails: even sizes; odd sizes
+# says: This copies each coarse cell to a block of four;
+# differs at: coarse 0, 4: becomes 0, 0, 4, 4
+def fuse(coarse, fine):
+    return F.interpolate(coarse, scale_factor=2)[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% wrong fuse: bicubic enlargement
+# fails: even sizes; odd sizes
+# says: This is enlarged with mode="bicubic";
+# differs at: coarse 0, 4
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bicubic", align_corners=False)
+    return twice[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% wrong fuse: cuts at the top and left
+# fails: odd sizes
+# says: The surplus is cut off at the top or left.
+# differs at: the example, 11, 23, 34
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return twice[..., -fine.shape[2] :, -fine.shape[3] :] + fine
+
+# %% wrong fuse: does not cut
+# fails: odd sizes; gradients flow to both, arguments stay as they were
+# says: The size of tensor a (4) must match the size of tensor b (3)
+# differs at: fine of 3 × 5, a size error
+def fuse(coarse, fine):
+    return F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False) + fine
+
+# %% wrong fuse: always cuts a row and a column
+# fails: even sizes; odd sizes
+# says: expected shape (1, 1, 2, 4), got (1, 1, 1, 3)
+# differs at: fine of 4 × 6, which becomes 3 × 5 or an error
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[..., :-1, :-1]
+    return twice + fine[..., : twice.shape[2], : twice.shape[3]]
+
+# %% wrong fuse: concatenates instead of adding
+# fails: even sizes; odd sizes
+# says: the result has as many channels as each of them.
+# differs at: the shape, (B, 2C, H, W)
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return torch.cat([twice[..., : fine.shape[2], : fine.shape[3]], fine], 1)
+
+# %% wrong fuse: the mean of the two
+# fails: even sizes; odd sizes
+# says: This is the mean of the two.
+# differs at: the example, 5, 10.5, 16.5
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return (twice[..., : fine.shape[2], : fine.shape[3]] + fine) / 2
+
+# %% wrong fuse: tents without a rim, the sum drops there
+# fails: even sizes; odd sizes
+# says: At the rim the scores fade, as tents of cells beyond it are missing.
+# differs at: coarse of ones, at the rim
+def fuse(coarse, fine):
+    c = coarse.shape[1]
+    brush = torch.tensor([0.25, 0.75, 0.75, 0.25])
+    painted = F.conv_transpose2d(coarse, torch.outer(brush, brush).expand(c, 1, 4, 4), stride=2, padding=1, groups=c)
+    return painted[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% wrong fuse: adds into fine
+# fails: gradients flow to both, arguments stay as they were
+# says: Your function changed one of its arguments.
+# differs at: fine afterwards
+def fuse(coarse, fine):
+    twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    fine.data += twice[..., : fine.shape[2], : fine.shape[3]]
+    return fine
+
+# %% wrong fuse: no gradient for the coarse scores
+# fails: gradients flow to both, arguments stay as they were
+# says: No gradient reaches `coarse`, so its scores could not learn.
+# differs at: coarse.grad
+def fuse(coarse, fine):
+    with torch.no_grad():
+        twice = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return twice[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% right ladder: a loop of fusions
+def ladder(maps, weights, size):
+    def enlarge(scores, times, height, width):
+        return F.interpolate(scores, scale_factor=times, mode="bilinear", align_corners=False)[..., :height, :width]
+
+    total = None
+    for features, weight in zip(maps, weights):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        total = scores if total is None else enlarge(total, 2, *scores.shape[2:]) + scores
+    return enlarge(total, 2 ** (6 - len(maps)), *size)
+
+# %% right ladder: einsum, and recursion from the finest map down
+def ladder(maps, weights, size):
+    def total(n):
+        scores = torch.einsum("kc,bchw->bkhw", weights[n - 1], maps[n - 1])
+        if n == 1:
+            return scores
+        twice = F.interpolate(total(n - 1), scale_factor=2, mode="bilinear", align_corners=False)
+        return twice[:, :, : scores.shape[2], : scores.shape[3]] + scores
+
+    stride = {1: 32, 2: 16, 3: 8}[len(maps)]
+    return F.interpolate(total(len(maps)), scale_factor=stride, mode="bilinear")[:, :, : size[0], : size[1]]
+
+# %% right ladder: doubles the maps, stacks them, and scores the stack once
+def ladder(maps, weights, size):
+    stack = maps[0]
+    for finer in maps[1:]:
+        twice = F.interpolate(stack, scale_factor=2, mode="bilinear", align_corners=False)
+        stack = torch.cat([twice[..., : finer.shape[2], : finer.shape[3]], finer], 1)
+    weight = torch.cat(list(weights), 1)
+    scores = (weight @ stack.flatten(2)).unflatten(2, stack.shape[2:])
+    stride = 32 // 2 ** (len(maps) - 1)
+    return nn.Upsample(scale_factor=stride, mode="bilinear")(scores)[..., : size[0], : size[1]]
+
+# %% right ladder: matrices of bilinear weights instead of F.interpolate
+def ladder(maps, weights, size):
+    def matrix(cells, times, keep, like):
+        pixels = ((torch.arange(keep, device=like.device, dtype=like.dtype) + 0.5) / times - 0.5).clamp(0, cells - 1)
+        return (1 - (pixels[:, None] - torch.arange(cells, device=like.device)).abs()).clamp(min=0)
+
+    def enlarge(x, times, height, width):
+        return matrix(x.shape[2], times, height, x) @ x @ matrix(x.shape[3], times, width, x).T
+
+    heads = [F.linear(m.movedim(1, -1), w).movedim(-1, 1) for m, w in zip(maps, weights)]
+    total, left = heads[0], 32
+    for scores in heads[1:]:
+        total, left = enlarge(total, 2, *scores.shape[2:]) + scores, left // 2
+    return enlarge(total, left, *size)
+
+# %% right ladder: three cases written out
+def ladder(maps, weights, size):
+    def up(x, times, like):
+        return F.interpolate(x, scale_factor=times, mode="bilinear", align_corners=False)[..., : like[0], : like[1]]
+
+    heads = [(w[None, :, :, None, None] * m[:, None]).sum(2) for m, w in zip(maps, weights)]
+    if len(heads) == 1:
+        return up(heads[0], 32, size)
+    middle = up(heads[0], 2, heads[1].shape[2:]) + heads[1]
+    if len(heads) == 2:
+        return up(middle, 16, size)
+    fine = up(middle, 2, heads[2].shape[2:]) + heads[2]
+    return up(fine, 8, size)
+
+# %% wrong ladder: each map is enlarged to the picture by itself, and all are added
+# fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: Each map's scores are enlarged to the picture straight away and added there.
+# differs at: two maps or more; 2 × and then 16 × is not 32 ×
+def ladder(maps, weights, size):
+    total = 0
+    for i, (features, weight) in enumerate(zip(maps, weights)):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        big = F.interpolate(scores, scale_factor=32 // 2**i, mode="bilinear", align_corners=False)
+        total = total + big[..., : size[0], : size[1]]
+    return total
+
+# %% wrong ladder: fuses rightly, then stretches the sum to the picture's size
+# fails: pictures of any size, nothing changed
+# says: Enlarge exactly 32 times, then cut.
+# differs at: size (40, 70), not a multiple of the stride
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    return F.interpolate(total, size=tuple(size), mode="bilinear", align_corners=False)
+
+# %% wrong ladder: three maps always, 8 times at the end
+# fails: one map: FCN-32s; two maps: FCN-16s; pictures of any size, nothing changed
+# says: there is no fusion, and the last step enlarges 32 times
+# differs at: one map or two
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    return F.interpolate(total, scale_factor=8, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
+
+# %% wrong ladder: the last enlargement by doublings, not in one go
+# fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: The last step enlarges by 2 again and again.
+# differs at: any map that is not flat
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    for _ in range(6 - len(maps)):
+        total = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+    return total[..., : size[0], : size[1]]
+
+# %% wrong ladder: align_corners=True at the last enlargement
+# fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: The last step uses align_corners=True:
+# differs at: any map that is not flat
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    big = F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=True)
+    return big[..., : size[0], : size[1]]
+
+# %% wrong ladder: align_corners=True in the fusions
+# fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: The fusions use align_corners=True:
+# differs at: two maps or more
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=True)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    big = F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+    return big[..., : size[0], : size[1]]
+
+# %% wrong ladder: takes the finest map to be first
+# fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: there is one fusion, which doubles, and the last step enlarges 16 times
+# differs at: two maps or more
+def ladder(maps, weights, size):
+    maps, weights = maps[::-1], weights[::-1]
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    big = F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+    return big[..., : size[0], : size[1]]
+
+# %% wrong ladder: forgets to cut at the end
+# fails: pictures of any size, nothing changed
+# says: That is what the cells stand for, some of them beyond the picture's end:
+# differs at: size (40, 70), a result of 40 × 72
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    return F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+
+# %% wrong ladder: reads size as (width, height)
+# fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: `size` is (H, W): rows first.
+# differs at: size (40, 70), a result of 64 × 40 or so
+def ladder(maps, weights, size):
+    width, height = size
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    big = F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+    return big[..., :height, :width]
+
+# %% wrong ladder: the coarse scores are forgotten, only the finest map counts
+# fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: Only the finest map has been used.
+# differs at: two maps or more
+def ladder(maps, weights, size):
+    scores = F.conv2d(maps[-1], weights[-1][:, :, None, None])
+    big = F.interpolate(scores, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+    return big[..., : size[0], : size[1]]
+
+# %% wrong ladder: one head for all maps, the first weights
+# fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: to have 13 channels, but got 14 channels instead
+# differs at: two maps or more, of equal channels or not
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features in maps[1:]:
+        scores = F.conv2d(features, weights[0][:, : features.shape[1], None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    big = F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+    return big[..., : size[0], : size[1]]
+
+# %% wrong ladder: chances instead of logits
+# fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: The logits are asked for, without softmax.
+# differs at: any input
+def ladder(maps, weights, size):
+    total = F.conv2d(maps[0], weights[0][:, :, None, None])
+    for features, weight in zip(maps[1:], weights[1:]):
+        scores = F.conv2d(features, weight[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    big = F.interpolate(total, scale_factor=2 ** (6 - len(maps)), mode="bilinear", align_corners=False)
+    return big[..., : size[0], : size[1]].softmax(1)
+
+# %% wrong ladder: takes maps off the caller's list
+# fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: Your function changed one of its arguments, perhaps with `pop` or `+=`.
+# differs at: maps afterwards
+def ladder(maps, weights, size):
+    left = 2 ** (6 - len(maps))
+    total = F.conv2d(maps.pop(0), weights.pop(0)[:, :, None, None])
+    while maps:
+        scores = F.conv2d(maps.pop(0), weights.pop(0)[:, :, None, None])
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : scores.shape[2], : scores.shape[3]] + scores
+    return F.interpolate(total, scale_factor=left, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
+
+# %% wrong enlarger: the library's weights, unseen
+# fails: size; one class, even strides; one class, odd strides; classes keep apart; a transposed convolution that can learn
+# says: This takes the weights from the library.
+# differs at: nothing; the work is the library's
+def enlarger(classes, stride):
+    size = 2 * stride - stride % 2
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, padding=stride // 2, bias=False)
+    layer.weight = nn.Parameter(models.bilinear_kernel(classes, stride))
+    return layer
+
+# %% wrong fuse: the library's doubling
+# fails: even sizes; odd sizes; gradients flow to both, arguments stay as they were
+# says: This hands the work to the library's own fusion.
+# differs at: nothing; the work is the library's
+def fuse(coarse, fine):
+    double = models.FCN(classes=coarse.shape[1], base=1).decoder[0].upsample
+    return double(coarse)[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% wrong ladder: the library's last step
+# fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: This hands the work to a finished network.
+# differs at: nothing for three maps; the work is the library's
+def ladder(maps, weights, size):
+    scores = torch.einsum("kc,bchw->bkhw", weights[0], maps[0])
+    for fine, weight in zip(maps[1:], weights[1:]):
+        scores = F.interpolate(scores, scale_factor=2, mode="bilinear")[..., : fine.shape[2], : fine.shape[3]]
+        scores = scores + torch.einsum("kc,bchw->bkhw", weight, fine)
+    return models.FCN(base=1, stride=8).enlarge(scores, size)
