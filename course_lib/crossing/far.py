@@ -39,7 +39,7 @@ class Far:
         name, *rest = request
         try:
             return pack(("done", getattr(self, f"do_{name}")(*rest)))
-        except Exception as error:  # the student's, or a value that can't be sent
+        except BaseException as error:  # the student's, SystemExit too, or a value that can't be sent
             kinds = [kind.__name__ for kind in type(error).__mro__]
             return pack(("raised", kinds, str(error)[:MOST_PRINTED], isinstance(error, NotImplementedError) and not error.args))
 
@@ -51,6 +51,21 @@ class Far:
             return ("missing",)
         thing = self.scope[name]
         return ("callable",) if callable(thing) and not self._is_module(thing) else ("value", self.outward(thing))
+
+    def do_cell(self, source):
+        """Run a notebook's cell, magics and all, as Jupyter would: {"printed": text, "raised": None or "Type: message"}."""
+        from IPython.core.interactiveshell import InteractiveShell
+        from IPython.utils.capture import capture_output
+        from traitlets.config import Config
+
+        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+        if shell.user_ns is not self.scope:
+            shell.user_ns.update(self.scope)
+            self.scope = shell.user_ns
+        with capture_output(display=True) as seen:
+            result = shell.run_cell(source, store_history=False)
+        error = result.error_before_exec or result.error_in_exec
+        return {"printed": (seen.stdout + seen.stderr)[:MOST_PRINTED], "raised": error and f"{type(error).__name__}: {error}"[:MOST_PRINTED]}
 
     def do_call(self, name, args, kwargs):
         return self._run(self.scope[name], args, kwargs)
