@@ -1,5 +1,6 @@
 """The values that may pass between an answer and a check, how they compare, and how a message shows them."""
 
+import ast
 import dis
 import types
 
@@ -105,6 +106,8 @@ def names_used(thing, seen=None):
     Read from code objects, so comments and strings don't count. A name bound to something with another
     `__name__` (an alias) counts under both.
     """
+    if hasattr(thing, "names_used"):  # a stand-in for what lives in another process
+        return set(thing.names_used)
     seen = set() if seen is None else seen
     if id(thing) in seen:
         return set()
@@ -146,3 +149,35 @@ def kind(value):
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}."
     return f"a `{type(value).__name__}`: {show(value)}."
+
+
+def names_in_source(source):
+    """{name: the names that what it stands for refers to}, of every name that `source` defines; nothing is run.
+
+    The same rule as `names_used`, read from the text: helpers of the same source count as part of an answer.
+    """
+    direct, own = {}, set()
+    for statement in ast.parse(source).body:
+        own |= {statement.name} if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) else set()
+        whole = compile(ast.Module([statement], []), "<answer>", "exec")
+        made, used, ahead = set(), set(), [whole]
+        while ahead:
+            code = ahead.pop()
+            for step in dis.get_instructions(code):
+                if step.opname == "STORE_NAME" and code is whole:
+                    made.add(step.argval)
+                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
+                    used |= {step.argval, step.argval.split(".")[-1]}
+            ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        for name in made:
+            direct[name] = direct.get(name, set()) | used
+    reached = {}
+    for name in direct:
+        found, ahead = set(), [name]
+        while ahead:
+            here = ahead.pop()
+            new = direct.get(here, set()) - found
+            found |= new
+            ahead += [n for n in new if n in direct]
+        reached[name] = found - own
+    return reached

@@ -1,0 +1,197 @@
+"""The warm process: it imports what lessons import, forks for each answer, watches the fork, and ends it.
+
+Run inside `sandbox.command()`, with the number of a socket: each message on it holds limits and the end of a
+connection for one answer; what the answer used goes back when it has ended.
+"""
+
+import contextlib
+import ctypes
+import os
+import resource
+import select
+import signal
+import socket
+import sys
+import time
+from multiprocessing.connection import Connection
+
+from .codec import pack, unpack
+
+NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000  # sched.h
+NO_NEW_PRIVS, PARENT_DEATH = 38, 1  # prctl.h
+PRIVATE, BIND, NOSUID, NODEV = 1 << 18 | 1 << 14, 1 << 12 | 1 << 14, 2, 4  # mount.h
+PAUSE = 0.05  # seconds between two looks at a fork
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def main():
+    import matplotlib
+    import torch
+
+    torch.set_num_threads(1)
+    matplotlib.use("agg")
+    import matplotlib.pyplot  # noqa: F401
+    import torchvision.transforms.v2  # noqa: F401
+
+    from course_lib import data, losses, metrics, models, plot, train, widgets  # noqa: F401
+    from course_lib.crossing import far  # noqa: F401
+
+    control = socket.socket(fileno=int(sys.argv[1]))
+    control.send(b"warm")
+    while True:
+        message, ends, _, _ = socket.recv_fds(control, 4096, 1)
+        if not message:
+            return
+        control.send(pack(run(unpack(message), ends[0])))
+
+
+def run(limits, end):
+    """Serve one answer at the connection `end` in a fork, and see to its end; what it used."""
+    alive, dying = os.pipe()
+    guard = os.fork()
+    if not guard:
+        try:
+            os.close(alive)
+            shut_in(limits, end)
+        except BaseException as error:  # a fault of ours, told to whoever waits
+            os.write(dying, f"{type(error).__name__}: {error}".encode()[:500])
+        finally:
+            os._exit(70)
+    os.close(dying)
+    used = watch(guard, limits, end, own_memory("self"))
+    with os.fdopen(alive, "rb") as pipe:
+        fault = pipe.read().decode(errors="replace")
+    if fault:
+        used["ended"] = f"fault: {fault}"
+    return used
+
+
+def shut_in(limits, end):
+    """Go into namespaces of this fork's own, and serve there as process 1."""
+    uid, gid = os.getuid(), os.getgid()
+    libc.prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
+    must(libc.unshare(NEWUSER | NEWPID | NEWNS | NEWNET | NEWIPC), "unshare")
+    for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
+        with open(f"/proc/self/{name}", "w") as file:
+            file.write(text)
+    inner = os.fork()
+    if inner:
+        os.close(end)
+        _, status, spent = os.wait4(inner, 0)
+        os._exit(0 if os.WIFEXITED(status) else 1)
+    libc.prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
+    must(libc.mount(None, b"/", None, PRIVATE, None), "mount /")
+    size = f"size={limits['files']}m".encode()
+    for folder in ("/tmp", os.environ["HOME"], "/dev/shm"):
+        hidden = {p: os.open(p, os.O_PATH) for p in {sys.prefix, sys.base_prefix} if p.startswith(f"{folder}/")}
+        must(libc.mount(b"tmpfs", folder.encode(), b"tmpfs", NOSUID | NODEV, size), f"mount {folder}")
+        for path, place in hidden.items():  # an environment that lies in there
+            os.makedirs(path)
+            must(libc.mount(f"/proc/self/fd/{place}".encode(), path.encode(), None, BIND, None), f"bind {path}")
+    must(libc.mount(b"proc", b"/proc", b"proc", NOSUID | NODEV, None), "mount /proc")
+    with open("/proc/sys/user/max_user_namespaces", "w") as file:
+        file.write("0")  # no further ones, in which it could mount again
+    os.chdir(os.environ["HOME"])
+    quiet = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(quiet, number)
+    connection = os.dup2(end, 3)
+    os.closerange(4, 4096)
+    megabyte = 2**20
+    for what, most in ((resource.RLIMIT_CPU, limits["cpu"] + 2), (resource.RLIMIT_FSIZE, limits["files"] * megabyte), (resource.RLIMIT_CORE, 0),
+                       (resource.RLIMIT_NPROC, limits["processes"]), (resource.RLIMIT_NOFILE, 256),
+                       (resource.RLIMIT_AS, limits["memory"] * megabyte + address_space())):
+        resource.setrlimit(what, (most, most))
+    libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)
+    drop_capabilities()
+    from .far import Far
+
+    Far({"__name__": "__main__"}).serve(Connection(connection))
+    os._exit(0)
+
+
+def must(result, what):
+    if result:
+        raise OSError(f"{what}: {os.strerror(ctypes.get_errno())}")
+
+
+def drop_capabilities():
+    """Give up what the new user namespace gave: whoever mounts can show himself more than he is meant to see."""
+
+    class Header(ctypes.Structure):
+        _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
+
+    must(libc.capset(ctypes.byref(Header(0x20080522, 0)), (ctypes.c_uint32 * 6)()), "capset")
+
+
+def address_space():
+    """Bytes of address space that this process has."""
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[0]) * resource.getpagesize()
+
+
+# --- watching -----------------------------------------------------------------------------------------------
+
+
+def watch(guard, limits, end, shared):
+    """Wait until the fork ends, the other side hangs up, or a limit is passed; then end whatever is left of it.
+
+    `shared` is the memory, in bytes, that each process has in common with this one.
+    """
+    ours = os.dup(end)
+    os.close(end)
+    started, most, cpu, ended = time.monotonic(), 0, 0.0, "by itself"
+    hung = select.poll()
+    hung.register(ours, select.POLLRDHUP)
+    while True:
+        pid, status = os.waitpid(guard, os.WNOHANG)
+        tree = descendants(guard)
+        cpu, most = max(cpu, sum(t for _, t, _ in tree)), max(most, sum(max(0, m - shared) for _, _, m in tree))
+        if pid:
+            break
+        if hung.poll(0):
+            ended = "finished"
+        elif cpu > limits["cpu"]:
+            ended = "cpu"
+        elif most > limits["memory"] * 2**20:
+            ended = "memory"
+        elif time.monotonic() - started > limits["wall"]:
+            ended = "wall"
+        if ended != "by itself":
+            for number, *_ in tree:  # the second is process 1 of the namespace: with it die all others there
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(number, signal.SIGKILL)
+            os.waitpid(guard, 0)
+            break
+        time.sleep(PAUSE if time.monotonic() - started > 1 else PAUSE / 10)
+    os.close(ours)
+    return {"ended": ended, "cpu": cpu, "memory": most / 2**20}
+
+
+def own_memory(process):
+    """Bytes of memory of a process that no file backs; pages that a fork shares with its parent count in both."""
+    with open(f"/proc/{process}/status") as file:
+        sizes = dict(line.split(":") for line in file if line.startswith(("RssAnon:", "RssShmem:")))
+    return sum(int(size.split()[0]) * 1024 for size in sizes.values())
+
+
+def descendants(root):
+    """(number, CPU seconds, bytes of memory) of a process and of all below it, from the top down."""
+    below, facts, tick = {}, {}, os.sysconf("SC_CLK_TCK")
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        with contextlib.suppress(OSError):  # it has just ended
+            with open(f"/proc/{name}/stat", "rb") as file:
+                fields = file.read().rpartition(b")")[2].split()
+            below.setdefault(int(fields[1]), []).append(int(name))
+            facts[int(name)] = (int(name), sum(map(int, fields[11:15])) / tick, own_memory(name))
+    found, ahead = [], [root]
+    while ahead:
+        here = ahead.pop()
+        found += [facts[here]] if here in facts else []
+        ahead += below.get(here, [])
+    return found
+
+
+if __name__ == "__main__":
+    main()
