@@ -167,7 +167,7 @@ for k in (1, 7):
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 250), gpu=(256, 1000))[1]
 seen = data.scenes("train", size=size, target="instance", length=600)
-scenes, squares = [seen[i] for i in range(600)], []
+scenes, squares = [(picture, mask.byte()) for picture, mask in seen], []  # a byte a pixel, to save memory
 torch.manual_seed(0)
 for picture, mask in scenes[:400]:
     for label in (0, 1) * 4:
