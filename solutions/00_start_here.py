@@ -243,4 +243,4 @@ except Exception:
 #
 # To hand in, save, and give your instructor the notebook file, or submit it the way the course's README says. Before that, choose *Kernel → Restart Kernel and Run All Cells…* once. It shows you what the grader will see.
 #
-# **Next:** the lesson on encoder and decoder takes a network apart, to see what happens to a picture on its way to a mask.
+# **Next:** lesson 01 goes from one word for a picture to a label for every pixel.

@@ -554,13 +554,13 @@ for name, coarse in {"the network's": answers, "the right": there}.items():
         print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
 
 # %% [markdown] quiz="default" answer="b"
-# Even a classifier that is right at *every* place stops at about 0.7. What is missing there is no matter of training: legs and outlines do not fit on a grid of 16 pixels. VGG16 halves five times, so its answers are 32 pixels apart.
+# Even answers that are right at *every* place stop at about 0.7. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.) VGG16 halves five times, so its answers are 32 pixels apart.
 #
 # There is the problem that the rest of this course is about. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
 #
 # ## Checkpoint
 #
-# **Question 1.** In a colleague's code a mask with classes 0 to 4, as a float tensor `(B, 1, H, W)`, goes through `F.interpolate(mask, size=(64, 64))`. No mode is given. What happens to the labels?
+# **Question 1.** In a colleague's code a mask with classes 0 to 4, as a float tensor `(B, 1, 512, 512)`, goes through `F.interpolate(mask, size=(64, 64))`. No mode is given. What happens to the labels?
 #
 # - a) They are blended, since bilinear is the default.
 #   > That is often said. The default is nearest, and it copies.

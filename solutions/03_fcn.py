@@ -147,7 +147,7 @@ for s in (32, 16, 8):
     print(line + f", smooth {smooth:.3f}" + (f", your ceiling {ceiling(truth[0], s):.3f}" if passed else ""))
 
 # %% [markdown]
-# The majority makes the fewest wrong pixels. For the IoU, one more block pays as long as its animal pixels, divided by its background pixels, are more than the IoU so far. So the best answer is more generous. And scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
+# The majority makes the fewest wrong pixels. For the IoU, one more block pays as long as its animal pixels, divided by its background pixels, are more than the IoU so far. So the best answer is often more generous. And scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
 #
 # ## 2 · A classifier that looks everywhere
 #
@@ -354,7 +354,7 @@ for cells in (4, 8):
     print(f"{cells} cells of 32 px, off by (px):", [f"{c - t:+.1f}" for c, t in zip(claimed, true)])
 
 # %% [markdown]
-# Cells drift outwards, by up to 15.5 pixels at the ends, and by other amounts in a map of another size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
+# Cells drift outwards: at the ends by 15.5 pixels, and between by amounts that depend on the map's size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
 #
 # ## 5 · Adding finer scores
 #
@@ -465,7 +465,7 @@ plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 1
 # %% [markdown]
 # Read the right half of the first figure, then the left. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains too, by about a tenth. (With other seeds the edges gained 60 to 90 %, mIoU 6 to 12 %. With five times the steps and more scenes the edges went from 0.16 to 0.32, mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms: each network's threshold is set so that it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say how much room is left. The edge score of the 32s could not much more than double: its grid is in the way. That of the 8s could triple, and more. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And the longer run took the 8s past all that stride 32 could say.
+# The dashed lines say roughly how much room is left. (Roughly, since those scores were fitted to the IoU of the whole animal. Fitted to its edges they would do a little better there.) The edge score of the 32s could rise to two or three times what it is: then its grid is in the way. That of the 8s could more than triple. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And the longer run took the 8s past the fitted scores of stride 32.
 #
 # Look also at what is passed on. A head turns the 32 channels of stride 8 into two scores a cell, and these are added. Nothing after the sum can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
@@ -530,9 +530,9 @@ with torch.no_grad():
 # Answer in four to eight sentences. *Graded by hand, 2 points:* one for a computation that needs no training and the two ways in which it can come out; one for saying of each plan in which case it could help, and why.
 
 # %% [markdown] written="shores" points=2
-# I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU of that: what the grid allows, whatever the network. The same for strides 16 and 8. Beside it I put the network's boundary IoU, on training pictures and on new ones.
+# I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU of that: roughly what the grid allows, whatever the network. The same for strides 16 and 8. Beside it I put the network's boundary IoU, on training pictures and on new ones.
 #
-# If the network is close to what stride 32 allows, the grid is in the way. Training longer (A) cannot help then. A learned enlargement (B) still has one score a class for 32 × 32 pixels; it paints the same brush everywhere, so it can draw a typical shore better, not this one. Heads at 16 and 8 (C) bring new numbers about where things are, and the fitted scores say how much there is to gain at most. If the network is far below, the grid is not the trouble yet. Is it low on training pictures as well, A may be right; is it low on new ones only, more pictures would do more than any of the three. C may still help, but its heads, too, have to learn from maps that see less of the picture.
+# If the network is close to what stride 32 allows, the grid is in the way. Training longer (A) cannot help then. A learned enlargement (B) still has one score a class for 32 × 32 pixels; it paints the same brush everywhere, so it can draw a typical shore better, not this one. Heads at 16 and 8 (C) bring new numbers about where things are, and the fitted scores say roughly how much there is to gain. If the network is far below, the grid is not the trouble yet. Is it low on training pictures as well, A may be right; is it low on new ones only, more pictures would do more than any of the three. C may still help, but its heads, too, have to learn from maps that see less of the picture.
 
 # %% [markdown]
 # ## Hand in

@@ -34,7 +34,7 @@ plot.shape_flow(net, size=256)
 #
 # ## 1 · What does a skip carry?
 #
-# Here is one photograph at the sizes of a 64-pixel U-Net's levels. What a place of a map may know about *where* things are, it has from a picture about as sharp as this.
+# Here is one photograph at the sizes of a 64-pixel U-Net's levels. Unless its channels say where inside a cell things lie, a map can place them only about as sharply as this.
 
 # %% tags=["demo"]
 image, animal = data.stack(data.scenes("val", 64, target="instance"), [63])
@@ -256,7 +256,7 @@ for stage in models.trace(net, (1, 3, 256, 256)):
     print(f"{stage.name:12}{shape:>16}{stage.parameters:12,}{4 * stage.channels * stage.height * stage.width / 2**20:8.2f}")
 
 # %% [markdown]
-# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. Try other depths and bases, and see what "none" saves.
+# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. (Training keeps all maps anyway, to go back through them.) Try other depths and bases, and see what "none" saves.
 
 # %% tags=["demo"]
 widgets.shape_tracer(size=256, base=32, skip="concat")
@@ -371,7 +371,7 @@ with torch.device("meta"):
 print(f"{'bilinear, bottleneck 512':32} {models.count_parameters(halved):12,}")
 
 # %% [markdown] statement="giant_upsampling" minutes=5 level=1
-# So "a U-Net has 31 million" is true of one of at least three. And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
+# So "a U-Net has 31 million" is true of some. (In the second line, a 1 × 1 convolution halves the channels before the resizing.) And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
 #
 # Why climb level by level at all? One giant stroke could go from the bottleneck to the logits, without any skip: a transposed convolution of stride 2^depth, with a kernel of twice the stride, so that neighbouring patches overlap.
 #
@@ -404,7 +404,7 @@ for depth in (4, 5):
     print(f"depth {depth}: giant stroke {models.count_parameters(giant):11,}   decoder of the U-Net {ups:11,}")
 
 # %% [markdown]
-# The stroke is the dearer one, and gets dearer eightfold with each level. Keep it in mind for the last question.
+# The stroke has more weights, and eight times as many with each further level. (It takes fewer multiplications: most of a decoder's work is done on large maps.) Keep it in mind for the last question.
 #
 # ## 7 · What do skips bring?
 #
@@ -486,7 +486,7 @@ plot.closeup(images[which], truth[which], {name: f[which] for name, f in two.ite
              title="At equal false alarms: with skips, and trained with closed skips")
 
 # %% [markdown]
-# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything. In the third picture both networks miss the antlers, thin and dark before a pale sky. And look at the false alarms: with skips they are fine grained, blades of grass and rims of leaves; without, they are blobs.
+# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything. In the third picture both networks miss the antlers, thin and dark before a pale sky. And look at the false alarms: with skips they are more often fine grained, blades of grass and rims of leaves; without, they are blobs.
 #
 # Now take the network that was trained with its skips *open*, and close some.
 
@@ -578,12 +578,12 @@ widgets.Live(bent, {"strength": widgets.Slider("strength", 150, 0, 400, 25),
 # %% [markdown]
 # **An interviewer asks:** "We want to drop the decoder and all its skips. One transposed convolution with stride 16 will take the bottleneck straight to logits at full size. It is learned, so it can learn to be as sharp as we like. What does this cost, and where in our pictures will we see it?"
 #
-# Answer in four to eight sentences, with at least two numbers. *Graded by hand, 2 points:* one for the cost and why learning does not remove it; one for where it shows, and a test on which you and the colleague would expect different results.
+# Answer in four to eight sentences, with at least two numbers. *Graded by hand, 2 points:* one for the cost and why learning does not remove it; one for where it shows, and a test on which you and the interviewer would expect different results.
 
 # %% [markdown] written="giant" points=2
 # With 1,024 channels and 19 classes the one layer has about 20 million weights, more than the whole decoder that it replaces, and with one halving more it would have eight times as many. Each score is computed from four places of the bottleneck, 4,096 numbers, and from nothing else: no map finer than 1/16 of the picture ever reaches it. Within a block of 16 × 16 pixels it lays down 32 × 32 stamps, the same for every block, mixed by the channels. It can be sharp only where the bottleneck's channels say exactly where in the block the edge runs, and training would have to press that into them; a linear layer without any ReLU after it cannot sharpen further.
 #
-# I would expect large areas to be as good as before, and losses along outlines, more so in parts thinner than a block: antlers, poles, spokes; with a faint grid of period 16 in some places. A test: set both networks to equal false alarms and count what is found of thin parts and of the inside of objects, apart. If the colleague is right, both stay as they were, if need be after longer training. If I am right, the inside stays and the thin parts fall. As a control I would train the U-Net with its skips closed, so that the number of weights cannot be the reason.
+# I would expect large areas to be as good as before, and losses along outlines, more so in parts thinner than a block: antlers, poles, spokes; with a faint grid of period 16 in some places. A test: set both networks to equal false alarms and count what is found of thin parts and of the inside of objects, apart. If the interviewer is right, both stay as they were, if need be after longer training. If I am right, the inside stays and the thin parts fall. As a control I would train the U-Net with its skips closed, so that the number of weights cannot be the reason.
 
 # %% [markdown]
 # ## Hand in

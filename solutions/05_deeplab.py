@@ -162,7 +162,7 @@ h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
 print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
 
 # %% [markdown]
-# Same weights, same map; the field grows from 9 to 31. Only the strided stack gets as far with as few layers, and it keeps 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
+# Same weights, same map; the field grows from 9 to 31. Without dilation, four layers get as far only by strides, and those keep 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
 #
 # ## 3 · Holes
 #
@@ -421,7 +421,7 @@ plot.grid([images[2], *shown], ["the picture", *(f"output stride {s}: {len(m)} �
           title="How sure of an animal? One set of weights, three maps")
 
 # %% [markdown]
-# No weight has changed. The old map is in the new ones, cell by cell, and there are ten times as many cells. Is the segmentation better for it? Measure before you believe. Then give both a short further training, of 60 steps, and measure again.
+# No weight has changed. The old map is in the new ones, cell by cell, and there are more than ten times as many cells. Is the segmentation better for it? Measure before you believe. Then give both a short further training, of 60 steps, and measure again.
 
 # %% tags=["demo", "experiment"]
 _, more = train.scale(cpu=(97, 60), gpu=(193, 400))
@@ -440,7 +440,7 @@ for stride in (32, 8):
     report(f"output stride {stride}, {more} steps more", nets[stride])
 
 # %% [markdown]
-# The denser map alone does not score better: nobody has ever asked these weights about the cells between. But a short further training at both strides sets them apart, and most along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's ResNets have a switch for it, `replace_stride_with_dilation`.)
+# The denser map alone does not score better: nobody has ever asked these weights about the cells between. But a short further training at both strides sets them apart, and most along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's ResNets, from 50 layers on, have a switch for it, `replace_stride_with_dilation`.)
 #
 # ## 5 · Several rates at once
 #
@@ -464,7 +464,7 @@ for n in (65, 33, 16):
 # %% [markdown]
 # On 16 × 16 only the middle tap is inside, wherever you stand. The layer *is* a 1 × 1 convolution, and its eight other taps never learn. The average of the whole map is there to give, at any size, what the widest rate was meant to give.
 #
-# **Without something that bends between, five branches are one.** Sums of convolutions are a convolution, and a 1 × 1 mix of them is too.
+# **Without something that bends between, the four convolutions are one.** Sums of convolutions are a convolution, and a 1 × 1 mix of them is too.
 
 # %%
 x, y = torch.randn(2, 1, 8, 20, 20)
@@ -481,7 +481,7 @@ for name, bend in (("without ReLU", nn.Identity()), ("with ReLU", nn.ReLU())):
     print(f"{name}: f(x) + f(y) and 2·f((x + y)/2) differ by {gap:.1e}")
 
 # %% [markdown] statement="build_aspp" minutes=12 level=3
-# Without ReLU the pyramid is a straight line: one big convolution with a great many zeros, written in a costly way.
+# Without ReLU these branches are one big convolution with a great many zeros, written in a costly way.
 #
 # ### The pyramid
 #
@@ -553,7 +553,7 @@ plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))
 # 3. both are concatenated, the thinned one first; a 3 × 3 convolution with padding 1 to `coarse` channels; batch normalisation, ReLU;
 # 4. a 1 × 1 convolution to `classes`.
 #
-# (The paper has two or more 3 × 3 convolutions; here one will do.) Bias or none, as you like. Gradients flow back to both maps.
+# (The paper settles on two 3 × 3 convolutions; here one will do.) Bias or none, as you like. Gradients flow back to both maps.
 #
 # For example, `build_decoder(16, 32, 8, 3)` turns maps of shapes `(2, 16, 24, 33)` and `(2, 32, 6, 9)` into logits `(2, 3, 24, 33)`.
 
@@ -649,7 +649,7 @@ print(f"{models.count_parameters(net):,} parameters")
 # - a) Nothing special: the branch sees 73 cells in both.
 #   > Its taps span 73 cells, but a crop's map has only 32. What lies outside is zero.
 # - b) In training its outer taps always read zeros, so they never learned anything; on the large picture they read real values.
-#   > Yes. On 32 × 32 cells only the middle tap is ever inside, so the other eight keep their random start, and on 128 × 128 cells they join in.
+#   > Yes. On 32 × 32 cells only the middle tap is ever inside, so the other eight get no gradient, and on 128 × 128 cells they join in.
 # - c) It raises an error in training, since the kernel does not fit the map.
 #   > With a padding of 36 it always fits, and that is the trap: no error, only zeros.
 # - d) In training it sees the whole crop, which is what one wants.
@@ -663,7 +663,7 @@ print(f"{models.count_parameters(net):,} parameters")
 # %% [markdown] written="speckle" points=2
 # All rates are even, so through these layers a pixel sees only pixels at even distances: 27 % of its field. Four interleaved sets of pixels are computed without knowing of each other, and nothing in these layers makes neighbours agree. A CRF would smooth the speckles afterwards, at a cost, and leave the cause. Rates 5, 7, 9 pass the rule of thumb and see 29 %, hardly more; not even the next pixel is among them.
 #
-# I would take 1, 3, 9: nearly the same field, 27 for 29, and every pixel of it is seen, since each rate is at most twice the sum of the smaller ones plus 1. To show it, I poke one output pixel of each stack. Then I train the old and the new net, with the same seeds, data and steps, and count how often two pixels of one roof disagree, at distance 1 and at distance 2. If the rates were to blame, the old net disagrees more at distance 1 than at 2, and the new one does not. If the cause were noisy labels, or a transposed convolution further on, the pattern would stay as it was.
+# I would take 1, 3, 9: nearly the same field, 27 for 29, and every pixel of it is seen, since each rate is at most twice the sum of the smaller ones plus 1. To show it, I poke one output pixel of each stack. Then I train the old and the new net, with the same seeds, data and steps, and count how often two pixels of one roof disagree, at distance 1 and at distance 2. If the rates were to blame, the old net disagrees more at distance 1 than at 2, and the new one does not. If the cause were noisy labels, or a transposed convolution further back, the pattern would stay as it was.
 
 # %% [markdown]
 # ## Hand in

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Losses: what the network is told to care about
 #
-# A network does what its loss rewards, and nothing else. Three percent of the pixels are legs, ears and antlers? Then the loss decides whether the network bothers with them. In this lesson you write the losses that segmentation uses, see where on a photograph each of them pulls, and find the places where well-known ones lie.
+# A network does what its loss rewards, and nothing else. Three per cent of the pixels are legs, ears and antlers? Then the loss decides whether the network bothers with them. In this lesson you write the losses that segmentation uses, see where on a photograph each of them pulls, and find the places where well-known ones lie.
 #
 # By the end you can read every line of the figure below.
 #
@@ -30,7 +30,7 @@ plot.landscapes()
 # %% [markdown]
 # Above is one pixel: what it costs, and how hard it pulls, when its true class gets the probability *p*. Below is a whole picture with one object in it: what it costs to find only a share of that object. Look at the cross. It is the same antler on both sides. On the left it costs next to nothing, on the right more than half of all there is to lose. Come back here after each section.
 #
-# ## 1 · A network that ignores three percent
+# ## 1 · A network that ignores three per cent
 #
 # Cut each animal of Menagerie in two: its **body**, and its **thin parts**, where no 5 × 5 square of animal fits. With the background that makes three classes.
 
@@ -235,7 +235,7 @@ check.weighted_mean(weighted_mean) & check.weighted_mean(weighted_mean, seed=459
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# With weights of 1 this is the plain mean over *labelled* pixels. The plain `.mean()` would divide by all of them, so that a picture with more gaps would count less.
+# With weights of 1 this is the plain mean over *labelled* pixels. The plain `.mean()` would divide by all of them, so that a batch with more gaps would count less.
 #
 # ## 4 · Which weights?
 #
@@ -481,7 +481,7 @@ for name, m in maps.items():
 plot.pulls(images[34], labels[0], maps, PARTS)
 
 # %% [markdown]
-# No loss pulls at an **ignored** pixel. The 1,500 or so **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum; the focal loss silences them and gives about nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare. It divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
+# No loss pulls at an **ignored** pixel. The many **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum; the focal loss silences them and gives about nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare. It divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
 #
 # More pull is not yet a leg found.
 #
@@ -590,7 +590,7 @@ plot.trade_off(points, curve, "cross-entropy, calling more or less")
 # - a) None of them.
 #   > Count: 10,000 · 0.01 against 100 · 0.8.
 # - b) Cross-entropy.
-#   > Yes: 100 against 80. Each blade of grass asks for almost nothing, but they are many. Focal loss makes each grass pixel's share thousands of times smaller, and a weight of 2 on antler already turns the balance.
+#   > Yes: 100 against 80. Each blade of grass asks for almost nothing, but they are many. Focal loss makes each grass pixel's share more than a thousand times smaller, and a weight of 2 on antler already turns the balance.
 # - c) Focal loss with γ = 2.
 #   > Its factor (1 − p)² is 0.0001 on the grass and 0.64 on the antler.
 # - d) Cross-entropy with a weight of 10 on the antler.

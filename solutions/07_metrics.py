@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Which number lies?
 #
-# Two programs label the same photograph. Each gets 661 pixels wrong. One frays the outlines. The other has not noticed that there is a fish. By the most common score they are equally good.
+# Two programs label the same photograph. Each gets 661 pixels wrong. One frays the outlines. The other has not noticed that there is a fish. By the simplest score they are equally good.
 #
 # Every score has something that it cannot see. You will build the usual ones, find the input on which each lies, and then find out which of three models is flattered.
 #
@@ -60,7 +60,7 @@ plot.pairs(small_pred, small_truth)
 
 # %%
 def fast_hist(pred, truth, classes):
-    """Widely copied. Pixels of class [row] that were called [column]: (classes, classes)."""
+    """Pixels of class [row] that were called [column]: (classes, classes)."""
     known = (truth >= 0) & (truth < classes)  # leaves out 255, "not labelled"
     cells = classes * truth[known] + pred[known]
     return torch.bincount(cells, minlength=classes**2).reshape(classes, classes)
@@ -100,7 +100,7 @@ check.two_lies(two_lies) & check.two_lies(two_lies, seed=31607)
 # %% [markdown] statement="count_pairs" minutes=12 level=2
 # (Stuck? `check.two_lies.hint()`, in a cell of your own, gives three hints.)
 #
-# Both lies are silent, and both happen: masks are read as `uint8`, and a network with 21 outputs is scored with 19 classes. Write a table that can't be fooled. It also keeps what `fast_hist` throws away, the ignored pixels, in a last row.
+# Both lies are silent, and both happen: masks are read as `uint8`, and a network with 21 outputs is scored with 19 classes. (Most copies widen the truth to `int64` first, which ends the first lie. Few look at the prediction.) Write a table that can't be fooled. It also keeps what `fast_hist` throws away, the ignored pixels, in a last row.
 #
 # ### A table that does not lie
 #
@@ -363,9 +363,9 @@ check.disagree(disagree) & check.disagree(disagree, seed=61343)
 #
 # ## 6 · The outline
 #
-# Some mistakes hardly move any of these scores. Shift a perfect mask to the side and watch the bars. Then change the animal. Two bars are new, and *width* belongs to them:
+# Some mistakes hardly move any of these scores. Shift a perfect mask to the side and watch the bars. Then change the animal. Two bars are new in this lesson, and *width* belongs to them:
 #
-# - **IoU in the band** scores only the pixels at most *width* px from the truth's outline, on both sides. Papers call the band a trimap.
+# - **IoU in the band** scores only the pixels at most *width* px from the truth's outline, on both sides. Papers call the band a trimap, in another sense than lesson 00.
 # - **boundary IoU** cuts each shape down to its **edge**, the pixels of it that are within *width* px of something else, and takes the IoU of the two edges. Tick "edges" to see what is left.
 
 # %% tags=["demo"]
@@ -552,7 +552,7 @@ if not passed:
 # %% [markdown] quiz="batches" answer="c"
 # The U-Net is right on most of the background and of the mammals. Birds, fish and the rest it calls mammal or background. An accuracy of 0.89 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, too.
 #
-# The bold one calls rare classes, rightly and wrongly. Mean accuracy is a mean of recalls and sees only the first half of that: it flatters the bold one. Take the rare class that it calls most, here arthropods, and compare its recall with its precision.
+# The bold one calls rare classes, rightly and wrongly. Mean accuracy is a mean of recalls and hardly sees the second half: a false alarm is a miss of another class, and of a large one it is a small share. So it flatters the bold one. Take the rare class that it calls most, here arthropods, and compare its recall with its precision.
 #
 # And the mean over pictures? A picture here shows background and one animal. "Background everywhere" gets IoU 0.8 or so for one and 0 for the other, about 0.4 in all. A single false pixel of "bird" adds a third class to that picture's mean, with IoU 0. Over all pixels it is a small dent in the IoU of birds. So this mean favours whoever names few classes. That is worth knowing *before* you choose a score.
 #
@@ -573,11 +573,11 @@ if not passed:
 # **Question 2.** You retrain with heavy weights on rare classes. Mean accuracy rises from 0.60 to 0.75, mIoU falls from 0.50 to 0.45. What has most likely happened?
 #
 # - a) The network is better, and mIoU is too strict.
-#   > It finds more of the rare classes. But mean accuracy is a mean of recalls, and something has become worse that recall cannot see.
-# - b) It calls rare classes more often, rightly and wrongly, and mean accuracy does not see the false alarms.
+#   > It finds more of the rare classes. But mean accuracy is a mean of recalls, and something has become worse that recall hardly sees.
+# - b) It calls rare classes more often, rightly and wrongly, and mean accuracy hardly sees the false alarms.
 #   > Yes. Recall divides by the truth's pixels only. A false alarm lowers the IoU of the class that was called, and of the one that it was taken from.
 # - c) The outlines have become worse.
-#   > Worse outlines would lower the recall as well.
+#   > Nothing says where the mistakes lie. Outlines that bulge outwards raise the recall, too, and what they add are false alarms: that is b.
 # - d) The data set has more classes now.
 #   > Nothing in the question changes the classes, and a false alarm of a class that exists needs no new one.
 
