@@ -10,15 +10,12 @@ import sys
 import pytest
 import torch
 
-from course_lib import build
 from course_lib.checks import values
 from course_lib.crossing import codec, near
 
 from . import answers
-from .conftest import LESSONS, ROOT, notebook
-
-BANK = [a for lesson in LESSONS for a in answers.bank(lesson)]
-CHECKS = {lesson: build.checks_of(lesson) for lesson in LESSONS}
+from .conftest import ROOT
+from .test_checks import BANK, CHECKS, one_thread, visible  # noqa: F401  (one_thread is a fixture)
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +35,7 @@ def far():
             mine.send_bytes(codec.pack(("end",)))
             assert codec.unpack(mine.recv_bytes()) == "over"
 
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
     yield process
-    torch.set_num_threads(before)
     mine.close()
     assert child.wait(10) == 0
 
@@ -55,7 +49,7 @@ def test_an_answer_gets_the_same_verdict_across_processes(item, far):
     check = getattr(CHECKS[item.lesson], item.exercise)
     with far(item.code) as session:
         across = check(session.look(item.exercise))
-    assert told(across) == told(check(item.build()))
+    assert told(across) == told(visible(item))
 
 
 # --- what crosses -------------------------------------------------------------------------------------------

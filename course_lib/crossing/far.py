@@ -23,7 +23,7 @@ class Far:
     """What one answer's process keeps: the names, the modules that were shown to the other side, calls with gradients."""
 
     def __init__(self, scope):
-        self.scope, self.modules, self.numbers, self.tensors, self.calls = scope, [], {}, {}, {}
+        self.scope, self.things, self.numbers, self.calls = scope, [], {}, {}
         self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
     def serve(self, connection):
@@ -72,13 +72,13 @@ class Far:
 
     def do_run(self, number, args, kwargs, pushed, training):
         self._take(pushed, training)
-        return self._run(self.modules[number], args, kwargs, self.modules[number])
+        return self._run(self.things[number], args, kwargs, self.things[number])
 
     def do_layers(self, number, x, pushed, training):
         from course_lib.checks.core import layers_run
 
         self._take(pushed, training)
-        net = self.modules[number]
+        net = self.things[number]
         return layers_run(net, lambda: self._run(net, (x,), {}))
 
     def do_backward(self, call, gradients):
@@ -120,11 +120,11 @@ class Far:
         """Give tensors the values, and modules the mode, that they have on the other side."""
         with torch.no_grad():
             for number, value in pushed.items():
-                mine = self.tensors[number]
+                mine = self.things[number]
                 mine.data = value.detach().to(mine.dtype)
                 mine.requires_grad_(value.requires_grad)
         for number, mode in training.items():
-            self.modules[number].training = mode
+            self.things[number].training = mode
 
     # --- values ---------------------------------------------------------------------------------------------
 
@@ -134,16 +134,15 @@ class Far:
     def number_of(self, thing):
         """A number that stands for a module, a parameter or a buffer as long as this process lives."""
         if id(thing) not in self.numbers:
-            self.numbers[id(thing)] = len(self.modules)
-            self.modules.append(thing)
-            self.tensors[self.numbers[id(thing)]] = thing
+            self.numbers[id(thing)] = len(self.things)
+            self.things.append(thing)
         return self.numbers[id(thing)]
 
     def tensor_of(self, tensor):
         """(number, tensor, twin): what describes a parameter or buffer. The twin is another's number, with the same memory."""
         number, whole = self.number_of(tensor), tensor.as_subclass(torch.Tensor)
         first = self.first.setdefault(whole.untyped_storage().data_ptr(), number) if whole.numel() else number
-        alike = first != number and self.tensors[first].numel() == whole.numel() and whole.is_contiguous()
+        alike = first != number and self.things[first].numel() == whole.numel() and whole.is_contiguous()
         return (number, whole, first if alike else None)
 
     def outward(self, value, outputs=None):
@@ -179,7 +178,7 @@ class Far:
     def inward(self, value, built):
         if isinstance(value, Thing):
             if value.kind == "held":
-                return self.modules[value.facts["number"]]
+                return self.things[value.facts["number"]]
             built.append(build(value.facts))
             return built[-1]
         if isinstance(value, (list, tuple)):
