@@ -12,7 +12,7 @@
 # - enlarge scores without moving them, and catch code that does move them;
 # - fuse scores of stride 32, 16 and 8, and measure what each step brings.
 #
-# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 90 minutes. **Points:** 20.
+# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 105 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -92,7 +92,7 @@ fitted = {s: both((best_scores(truth, s)[1] > 0).long()) for s in (32, 16, 8)}
 for s, (whole, edges) in fitted.items():
     print(f"stride {s:2}: mIoU {whole:.2f}, boundary IoU {edges:.2f}")
 
-# %% [markdown] statement="ceiling" minutes=10 level=2
+# %% [markdown] statement="ceiling" minutes=12 level=2
 # From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
 #
 # Gradient descent comes close to the best, without a guarantee. There is a simpler kind of answer whose best can be found exactly. A **block** answer calls each block of s × s pixels animal or not, as a whole.
@@ -183,7 +183,7 @@ classifier = nn.Sequential(
 print(train.fit(classifier, squares, steps=steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="classifier"))
 classifier = classifier.cpu().eval()
 
-# %% [markdown] statement="convolutionise" minutes=12 level=3
+# %% [markdown] statement="convolutionise" minutes=18 level=3
 # It takes squares of 32 × 32 and nothing else: the `Linear` after the `Flatten` wants exactly 64 · 2 · 2 numbers. As a convolution it would slide. If you wrote `as_convolutions` in lesson 01, you have done the harder half of this already; start from it.
 #
 # ### A classifier that slides
@@ -258,7 +258,7 @@ plot.grid([*asked, *maps], ["picture, its rim cut off"] * 4 + ["chance of animal
 # %% tags=["demo"]
 plot.tents(4)
 
-# %% [markdown] statement="enlarger" minutes=15 level=3
+# %% [markdown] statement="enlarger" minutes=18 level=3
 # Painting the same brush from every cell: that is a transposed convolution (lesson 02). So bilinear enlarging can be a layer, and a layer can learn to do better. FCN starts its doublings this way.
 #
 # A pixel's weight is 1 − distance/stride, where the distance is that to the cell's middle. For stride 4 the picture shows the brush: 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. The middle lies between two pixels, so the nearest pixel is half a pixel away, and its weight is 1 − 0.5/4. For stride 3 the middle is *on* a pixel: 1/3, 2/3, 1, 2/3, 1/3. In two directions, the two weights are multiplied.
@@ -318,7 +318,7 @@ def seam(enlarge, scores):
 
 print("seam on a flat map:", seam(copied, torch.ones(1, 1, 4, 8)))
 
-# %% [markdown] statement="catch" minutes=9 level=2
+# %% [markdown] statement="catch" minutes=10 level=2
 # No seam, says this test. It is a bad test: a flat map looks the same however it is moved.
 #
 # ### Catch it, and repair it
