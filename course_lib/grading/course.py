@@ -16,7 +16,6 @@ small stands beside each:
 """
 
 import contextlib
-import copy
 import math
 import os
 import sys
@@ -24,7 +23,7 @@ import tempfile
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, upgrade
+from nbformat.v4 import new_output, upgrade
 from nbgrader import utils
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
@@ -40,9 +39,10 @@ from nbgrader.preprocessors import (
 )
 from traitlets.config import Config
 
+from . import restore
+
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 TEXT_STUB = "*Write your answer here.*"
-DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
 ROUNDING = 1e-6  # of points
 
 
@@ -67,7 +67,7 @@ def configure(c, root):
     c.ClearSolutions.text_stub = TEXT_STUB
     c.Execute.timeout = 300
     c.Execute.iopub_timeout = 60  # 4 s is too short for a cell that prints a lot on a busy machine, and fails the submission
-    c.Execute.skip_cells_with_tag = DEMO
+    c.Execute.skip_cells_with_tag = restore.DEMO
     c.GenerateAssignment.preprocessors = _with(GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs])
     sanitize = _with(Autograde.sanitize_preprocessors, OverwriteCells, [RestoreCells])
     c.Autograde.sanitize_preprocessors = [p for p in sanitize if p is not DeduplicateIds]  # RestoreCells does it
@@ -103,7 +103,7 @@ def register(root, assignment, db_url):
     path = Path(root, "solutions", assignment, f"{assignment}.ipynb")
     if not path.exists():
         return  # nbgrader says that it knows no such assignment
-    wanted = {grade_id: _rule(c.source, c.metadata.nbgrader) for grade_id, c in originals(path).items()}
+    wanted = {grade_id: _rule(c.source, c.metadata.nbgrader) for grade_id, c in restore.originals(nbformat.read(path, as_version=4)).items()}
     with Gradebook(db_url, "segmentation") as gradebook:
         try:
             notebook = gradebook.find_notebook(assignment, assignment)
@@ -137,11 +137,6 @@ def _rule(source, mark):
     return mark.get("points"), None if mark["solution"] else source
 
 
-def originals(path):
-    """{grade_id: cell} of a source notebook, in order."""
-    return {c.metadata.nbgrader.grade_id: c for c in nbformat.read(path, as_version=4).cells if "nbgrader" in c.metadata}
-
-
 class QuizStubs(NbGraderPreprocessor):
     """An unanswered quiz is a question mark: its cell runs, and its check says "not attempted"."""
 
@@ -158,66 +153,20 @@ def quiz_stub(quiz, letters):
 
 
 class RestoreCells(OverwriteCells):
-    """Everything but the answers comes from the source: text, kind, metadata, and what is missing.
+    """Everything but the answers comes from the source: `restore.restore` does that, nbgrader's own step the checksums.
 
-    A cell is known by its grade_id or, where the metadata was lost, by its cell id. Of two copies the last counts
-    that somebody wrote in; all of them are run. nbgrader's own `add_missing_cells` puts a cell after whichever cell
-    the database lists before it (it keeps no order), fails where that one is missing too, and marks a deleted
-    written answer as written. Here a missing cell goes back behind the nearest earlier cell of the source that is
-    still there, unchanged: a deleted check is run, a deleted answer is an untouched stub, a deleted or emptied
-    written answer counts zero.
+    nbgrader's own `add_missing_cells` puts a cell after whichever cell the database lists before it (it keeps no
+    order), fails where that one is missing too, and marks a deleted written answer as written.
     """
 
     def preprocess(self, nb, resources):
-        names = resources["nbgrader"]
         # nbgrader works in the course's root
-        source = originals(Path("solutions", names["assignment"], names["notebook"] + ".ipynb"))
-        with Gradebook(names["db_url"]) as gradebook:
-            cells = gradebook.find_notebook(names["notebook"], names["assignment"]).source_cells
-            stubs = {c.name: c.source for c in cells if c.name in source}
+        source = restore.source_of(os.getcwd(), resources["nbgrader"]["assignment"])
         if nb.nbformat_minor < 5:  # Colab saves 4.0, where a cell that comes back may have no id
             nb = upgrade(nb, from_minor=nb.nbformat_minor)
-        here = recognise(nb.cells, source, stubs)
-        for grade_id, cell in here.items():
-            mark(cell, source[grade_id])
-            if not cell.source.strip():
-                cell.source = stubs[grade_id]
-        previous = None
-        for grade_id, original in source.items():
-            if grade_id not in here:
-                make = new_code_cell if original.cell_type == "code" else new_markdown_cell
-                here[grade_id] = mark(make(source=stubs[grade_id], id=original.id), original)
-                place = 0 if previous is None else 1 + next(i for i, c in enumerate(nb.cells) if c is previous)
-                nb.cells.insert(place, here[grade_id])
-                self.log.warning("Cell '%s' was missing and has been put back", grade_id)
-            previous = here[grade_id]
-        return super().preprocess(nb, resources)  # texts of locked cells, and checksums
-
-
-def recognise(cells, source, stubs):
-    """{grade_id: cell} for the cells of a submission that are the source's; the others lose nbgrader's metadata."""
-    ids = {original.id: grade_id for grade_id, original in source.items()}
-    here = {}
-    for cell in cells:
-        claimed = cell.metadata.pop("nbgrader", None)
-        grade_id = str(claimed.get("grade_id")) if isinstance(claimed, dict) else None
-        grade_id = grade_id if grade_id in source else ids.get(cell.get("id"))
-        untouched = cell.source.strip() in ("", stubs.get(grade_id, "").strip())
-        if grade_id and not (grade_id in here and untouched):
-            here[grade_id] = cell
-    return here
-
-
-def mark(cell, original):
-    """Give a cell the original's kind and metadata."""
-    cell.metadata = copy.deepcopy(original.metadata)
-    if cell.cell_type != original.cell_type:
-        cell.cell_type = original.cell_type
-        for key in ("attachments", "outputs", "execution_count"):
-            cell.pop(key, None)
-        if cell.cell_type == "code":
-            cell.update(outputs=[], execution_count=None)
-    return cell
+        for note in restore.restore(nb, source):
+            self.log.warning(note)
+        return super().preprocess(nb, resources)
 
 
 class OneThread(Execute):
