@@ -7,24 +7,26 @@ small stands beside each:
 - a deleted cell comes back in the wrong place, a deleted written answer
   comes back changed, hence "needs manual grade", and one cell with odd
   metadata fails a submission                                             -> `RestoreCells` (autograde)
-- a check cell that was skipped, is silent, or says something that is
-  no number earns full points; one line on stderr earns none              -> `Verdicts` (autograde)
-- a second thread makes small tensors slow                               -> `OneThread` (autograde)
+- student code runs in the instructor's account, in one process with the
+  tests; a check cell that was skipped, is silent, or says something that
+  is no number earns full points; one line on stderr earns none           -> `Isolate` (autograde)
 - a fresh clone has an empty gradebook, and autograde refuses; a gradebook
   that was filled before a check was corrected grades with the old check  -> `register` (autograde)
 - feedback shows the hidden tests                                         -> `ClearHiddenTests` (generate_feedback)
 """
 
+import atexit
 import contextlib
-import math
+import copy
+import functools
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_output, upgrade
-from nbgrader import utils
+from nbformat.v4 import upgrade
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
@@ -35,15 +37,16 @@ from nbgrader.preprocessors import (
     Execute,
     NbGraderPreprocessor,
     OverwriteCells,
-    SaveAutoGrades,
 )
-from traitlets.config import Config
+from traitlets import Bool, Integer
+from traitlets.config import Application, Config
 
-from . import restore
+from ..crossing import sandbox
+from ..crossing.sandbox import Limits
+from . import restore, runner
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 TEXT_STUB = "*Write your answer here.*"
-ROUNDING = 1e-6  # of points
 
 
 def configure(c, root):
@@ -65,15 +68,11 @@ def configure(c, root):
     c.ExportPlugin.to = str(grading / "grades.csv")  # set per run with --to
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
-    c.Execute.timeout = 300
-    c.Execute.iopub_timeout = 60  # 4 s is too short for a cell that prints a lot on a busy machine, and fails the submission
-    c.Execute.skip_cells_with_tag = restore.DEMO
     c.GenerateAssignment.preprocessors = _with(GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs])
     sanitize = _with(Autograde.sanitize_preprocessors, OverwriteCells, [RestoreCells])
     c.Autograde.sanitize_preprocessors = [p for p in sanitize if p is not DeduplicateIds]  # RestoreCells does it
-    score = _with(Autograde.autograde_preprocessors, SaveAutoGrades, [Verdicts, SaveAutoGrades])
-    c.Autograde.autograde_preprocessors = [OneThread if p is Execute else p for p in score]
-    c.Autograde.pre_convert_hook = lambda notebooks, **_: register(root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url)
+    c.Autograde.autograde_preprocessors = _with(Autograde.autograde_preprocessors, Execute, [Isolate])
+    c.Autograde.pre_convert_hook = lambda notebooks, **_: prepare(root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url)
     c.GenerateFeedback.preprocessors = [ClearHiddenTests, *GenerateFeedback.preprocessors.default_args[0]]
 
 
@@ -96,6 +95,18 @@ def generate(root, assignment, release, db_url):
     coursedir = CourseDirectory(config=config)
     coursedir.assignment_id = assignment
     GenerateAssignment(coursedir=coursedir, config=config, force=True).start()
+
+
+def prepare(root, assignment, db_url):
+    """What has to hold before nbgrader's autograde touches a submission. Exits with one sentence where it can't."""
+    config = Application.instance().config if Application.initialized() else Config()
+    stands_in_the_way = "" if config.Isolate.unsafe is True else _missing()
+    if stands_in_the_way:
+        sys.exit(f"{stands_in_the_way} To grade without a sandbox code that you trust, add --Isolate.unsafe=True.")
+    register(root, assignment, db_url)
+
+
+_missing = functools.lru_cache(sandbox.missing)
 
 
 def register(root, assignment, db_url):
@@ -169,46 +180,31 @@ class RestoreCells(OverwriteCells):
         return super().preprocess(nb, resources)
 
 
-class OneThread(Execute):
-    """Run a submission on one core: checks work on small tensors, where a second thread costs more than it brings.
+class Isolate(NbGraderPreprocessor):
+    """Runs a submission in the sandbox and its checks here, in place of nbgrader's kernel; see `runner`."""
 
-    On a busy two-core machine a solved lesson 02 took 25 s on two threads and 8 s on one.
-    """
+    unsafe = Bool(False, help="Run student code without a sandbox, in your own account").tag(config=True)
+    cpu = Integer(Limits.cpu, help="Seconds of processor time that a submission's process may use").tag(config=True)
+    wall = Integer(Limits.wall, help="Seconds that it may take").tag(config=True)
+    memory = Integer(Limits.memory, help="MB of memory that it may use").tag(config=True)
 
-    def setup_kernel(self, **options):
-        return super().setup_kernel(env={**os.environ, "OMP_NUM_THREADS": "1"}, **options)
+    def preprocess(self, nb, resources):
+        source = restore.source_of(os.getcwd(), resources["nbgrader"]["assignment"])
+        limits = replace(Limits(), cpu=self.cpu, wall=self.wall, memory=self.memory)
+        nb, graded = runner.retried(lambda: self._once(nb, source, _station(os.getcwd(), limits, not self.unsafe)))
+        for name, found in graded.checks.items():
+            if found["reason"]:
+                self.log.warning("%s: %s", name, found["reason"])
+        return nb, resources
+
+    def _once(self, nb, source, station):
+        nb, graded = copy.deepcopy(nb), runner.Graded(source.lesson)
+        station.run(nb, source, graded)
+        return nb, graded
 
 
-class Verdicts(NbGraderPreprocessor):
-    """Leave in each check cell exactly one result that is a number of points; without one, zero and the reason."""
-
-    def preprocess_cell(self, cell, resources, index):
-        if cell.cell_type == "code" and utils.is_grade(cell):
-            reason = settle(cell)
-            if reason:
-                self.log.warning("%s: %s", cell.metadata.nbgrader.grade_id, reason)
-        return cell, resources
-
-
-def settle(cell):
-    """Make a check cell's outputs say its points as nbgrader reads them; the reason where it had to be zero."""
-    most = float(cell.metadata.nbgrader["points"])
-    results = [o for o in cell.outputs if o.output_type == "execute_result"]
-    kept = [o for o in cell.outputs if o.output_type != "execute_result" and o.get("name") != "stderr"]
-    try:
-        points = float(results[-1].data["text/plain"])
-    except (IndexError, KeyError, TypeError, ValueError):
-        points = math.nan
-    failed = any(o.output_type == "error" for o in kept)
-    if not failed and -ROUNDING <= points <= most + ROUNDING:
-        results[-1].data["text/plain"] = f"{min(max(points, 0.0), most):g}"
-        cell.outputs = [*kept, results[-1]]
-        return None
-    reason = "this check stopped with an error" if failed else "this check gave no verdict"
-    text = f"0 of {most:g} points: {reason}. Restart the kernel and run all cells to see it."
-    cell.outputs = kept
-    if not failed:  # nbgrader itself gives zero where there is an error
-        cell.outputs.append(
-            new_output("execute_result", data={"text/plain": "0", "text/html": text}, execution_count=cell.execution_count)
-        )
-    return reason
+@functools.lru_cache(maxsize=1)
+def _station(root, limits, safe):
+    station = runner.Station(root, limits, safe)
+    atexit.register(station.stop)
+    return station

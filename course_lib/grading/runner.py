@@ -18,6 +18,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_output
 
 from ..checks import values
+from ..checks.verdict import Verdict
 from ..crossing.near import Lost, Session
 from ..crossing.sandbox import Limits, Warm
 from . import restore
@@ -31,6 +32,8 @@ ENDINGS = {
     "by itself": "ended the Python process that it ran in",
     "finished": "sent a message that is too long",
 }
+TRIES = 3
+ROUNDING = 1e-6  # of points
 MOST_SHOWN = 20_000  # characters of a cell's output in the graded notebook
 
 
@@ -108,6 +111,16 @@ class Station:
             raise
         finally:
             run.end()
+
+
+def retried(job):
+    """What `job()` gives, tried again after a `Fault`; RuntimeError where it keeps failing."""
+    for left in reversed(range(TRIES)):
+        try:
+            return job()
+        except Fault as fault:
+            if not left:
+                raise RuntimeError(f"Grading failed {TRIES} times, and not by the submission's doing: {fault}. Grade it again.") from None
 
 
 class Run:
@@ -227,17 +240,22 @@ class Run:
         return True
 
     def settle(self, cell, name, most, verdict, reason):
-        """Write a verdict into the check's cell and into `graded`: a number of points from 0 to `most`, whatever came."""
-        points = getattr(verdict, "points", math.nan)
-        if not (isinstance(points, (int, float)) and 0 <= points <= most + 1e-6):
-            points, reason = 0.0, reason or "this check gave no verdict"
-        points = min(float(points), most)
-        parts = [[r.part, r.points, r.outcome, r.message] for r in getattr(verdict, "results", ())]
-        self.graded.checks[name] = {"points": points, "most": most, "parts": parts, "reason": reason}
-        page = verdict._repr_html_() if verdict is not None else f"<div>0 of {most:g} points</div>"
-        if reason:
-            page += f"<div>{html.escape(reason)}</div>"
-        cell.outputs = [new_output("execute_result", data={"text/plain": f"{points:g}", "text/html": page}, execution_count=None)]
+        """Write a verdict into the check's cell and into `graded`."""
+        self.graded.checks[name] = found = settle(verdict, most, reason)
+        page = verdict._repr_html_() if found["parts"] else f"<div>0 of {most:g} points</div>"
+        if found["reason"]:
+            page += f"<div>{html.escape(found['reason'])}</div>"
+        shown = {"text/plain": f"{found['points']:g}", "text/html": page}
+        cell.outputs = [new_output("execute_result", data=shown, execution_count=None)]
+
+
+def settle(verdict, most, reason=""):
+    """A check's entry in `Graded.checks`: a number of points from 0 to `most`, and zero with a reason where there is none."""
+    results = verdict.results if isinstance(verdict, Verdict) else ()
+    points = float(verdict.points) if results else math.nan
+    if not 0 <= points <= most + ROUNDING:
+        points, results, reason = 0.0, (), reason or "This check gave no verdict."
+    return {"points": min(points, most), "most": most, "parts": [[r.part, r.points, r.outcome, r.message] for r in results], "reason": reason}
 
 
 class Exhausted(Exception):
