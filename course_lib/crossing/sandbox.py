@@ -14,6 +14,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import sysconfig
 import tempfile
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
@@ -66,12 +67,23 @@ def command():
         if not any(Path(path).is_relative_to(p) for p in ("/usr", "/lib", "/bin")):
             line += ["--ro-bind", path, path]
     line += ["--ro-bind", str(package), "/course/course_lib", "--chdir", HOME]
-    for place in {Path("/course/course_lib"), *(p for p in [package] if any(p.is_relative_to(q) for q in python))}:
-        line += ["--tmpfs", str(place / "checks")]  # whoever runs an answer has no use for what it is held against
+    hidden = {"/course/course_lib/checks", *_copies(package, [*system, *python])}  # no use to an answer, which is held against them
+    for place in sorted(hidden):
+        line += ["--tmpfs", place]
+    for place in ("/", "/dev", *sorted(hidden)):  # or one answer could leave something there for the next
+        line += ["--remount-ro", place]
     settings = {**SETTINGS, "PATH": "/usr/bin:/bin", "HOME": HOME, "PYTHONPATH": "/course"}
     for name, value in settings.items():
         line += ["--setenv", name, value]
     return line
+
+
+def _copies(package, shown):
+    """Folders with checks or solutions below the folders `shown`: of this course, and of one installed beside it."""
+    homes = {package.parent, *(Path(sysconfig.get_path(key)) for key in ("purelib", "platlib"))}
+    found = [home / "course_lib/checks" for home in homes]
+    found += [package.parent / name for name in ("solutions", "tests", "grading", "lessons", ".git") if (package.parent / "solutions").is_dir()]
+    return {str(p.resolve()) for p in found if p.is_dir() and any(p.resolve().is_relative_to(q) for q in map(os.path.realpath, shown))}
 
 
 def _unrooted(needed):

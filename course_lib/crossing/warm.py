@@ -15,6 +15,7 @@ import select
 import shutil
 import signal
 import socket
+import struct
 import sys
 import tempfile
 import time
@@ -27,6 +28,13 @@ from .codec import pack, unpack
 NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000  # sched.h
 NO_NEW_PRIVS, PARENT_DEATH = 38, 1  # prctl.h
 PRIVATE, BIND, NOSUID, NODEV = 1 << 18 | 1 << 14, 1 << 12 | 1 << 14, 2, 4  # mount.h
+SET_SECCOMP = 22  # prctl.h
+# What no answer needs: memory that belongs to no process (memfd_create, memfd_secret, shmget, msgget, io_uring_setup, bpf,
+# add_key, keyctl), and ends that look like ours (ptrace, seccomp; setrlimit, prlimit64 with a new limit, prctl(SET_SECCOMP)).
+CALLS = {
+    "x86_64": (0xC000003E, {"always": (319, 447, 29, 68, 425, 321, 248, 250, 101, 317, 160), "prctl": 157, "prlimit64": 302}),
+    "aarch64": (0xC00000B7, {"always": (279, 447, 194, 186, 425, 280, 217, 219, 117, 277, 164), "prctl": 167, "prlimit64": 261}),
+}
 KILLED = 9  # exit status of the guard where somebody else killed the answer's process, as the kernel does for want of memory
 PAUSE = 0.05  # seconds between two looks at a fork
 
@@ -93,7 +101,7 @@ def run(limits, end, shell, safe):
         try:
             os.close(alive)
             shut_in(limits, end) if safe else stay(place, end)
-            serve(limits, end, shell)
+            serve(limits, end, shell, safe)
         except BaseException as error:  # a fault of ours, told to whoever waits
             os.write(dying, f"{type(error).__name__}: {error}".encode()[:500])
         finally:
@@ -151,7 +159,7 @@ def wait_for_fork(end):
         os._exit(KILLED if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL else 0)
 
 
-def serve(limits, end, shell):
+def serve(limits, end, shell, safe):
     """Answer at the connection `end`, with limits on what can be used up."""
     quiet = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
@@ -164,6 +172,8 @@ def serve(limits, end, shell):
                        (resource.RLIMIT_AS, limits["memory"] * megabyte + address_space())):
         with contextlib.suppress(ValueError):  # macOS has no limit of address space
             resource.setrlimit(what, (most, most))
+    if safe:
+        refuse_calls()
     import numpy
     import torch
 
@@ -186,6 +196,29 @@ def drop_capabilities():
         _fields_ = [("version", ctypes.c_uint32), ("pid", ctypes.c_int)]
 
     must(libc.capset(ctypes.byref(Header(0x20080522, 0)), (ctypes.c_uint32 * 6)()), "capset")
+
+
+def refuse_calls():
+    """Let the kernel refuse calls whose memory no limit counts, and those by which a process can end as if killed from outside.
+
+    A filter as in Linux's seccomp_filter.rst: an instruction is (code, jump if true, jump if false, number).
+    """
+    arch, refused = CALLS.get(os.uname().machine, (0, {}))
+    if not refused:
+        return
+    load, equal, above, back = 0x20, 0x15, 0x35, 0x06
+    no, yes = (back, 0, 0, 0x00050000 | 1), (back, 0, 0, 0x7FFF0000)  # EPERM; allowed
+    program = [(load, 0, 0, 4), (equal, 1, 0, arch), no, (load, 0, 0, 0), (above, 0, 1, 0x40000000), no]
+    for number in refused["always"]:
+        program += [(equal, 0, 1, number), no]
+    program += [(equal, 0, 4, refused["prctl"]), (load, 0, 0, 16), (equal, 0, 1, SET_SECCOMP), no, yes]
+    program += [(equal, 0, 5, refused["prlimit64"]), (load, 0, 0, 32), (equal, 0, 2, 0), (load, 0, 0, 36), (equal, 1, 0, 0), no, yes]
+    raw = b"".join(struct.pack("HBBI", *step) for step in program)
+
+    class Filter(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ushort), ("steps", ctypes.c_char_p)]
+
+    must(libc.prctl(SET_SECCOMP, 2, ctypes.byref(Filter(len(program), raw)), 0, 0), "seccomp")
 
 
 def address_space():
