@@ -20,6 +20,8 @@ from . import quiz as quizzes
 from .values import NotYet, copied, is_number, kind, names_used, plain, same, show
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Hint, Result, Verdict
 
+MOST_SAID = 4_000  # characters of a part's message
+
 
 @contextlib.contextmanager
 def quiet(printed):
@@ -246,7 +248,7 @@ class Exercise:
                 outcome, message = NOT_ATTEMPTED, "Not written yet."
             except Exception as error:  # a value of a kind that no part foresaw
                 message = f"The check could not use what your code returned ({type(error).__name__}: {error})."
-            results.append(Result(part, points, outcome, message, picture))
+            results.append(Result(part, points, outcome, readable(message), picture))
             printed += trial.printed
         if borrowed:  # say it once
             results = [results[0], *(replace(r, message="") for r in results[1:])]
@@ -260,6 +262,12 @@ class Exercise:
         for name in sorted(names_used(answer) & self._own_work.keys()):
             return self._own_work[name]
         return ""
+
+
+def readable(text):
+    """A message that fits into any page, file or database, whatever the answer's values hold."""
+    text = text if len(text) <= MOST_SAID else text[:MOST_SAID] + " …"
+    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _png(figure):

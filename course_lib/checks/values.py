@@ -71,7 +71,7 @@ def same(a, b, tolerance=0.0):
     if isinstance(a, dict) and isinstance(b, dict):
         return a.keys() == b.keys() and all(same(a[k], b[k], tolerance) for k in a)
     if is_number(a) and is_number(b):
-        return a == b or abs(a - b) <= tolerance * max(1.0, abs(b)) or (a != a and b != b)
+        return a == b or abs(a - b) <= tolerance * max(1.0, min(abs(b), 1e300)) or (a != a and b != b)
     return type(a) is type(b) and a == b
 
 
@@ -121,7 +121,8 @@ def names_used(thing, seen=None):
     thing = getattr(thing, "__wrapped__", getattr(thing, "func", thing))
     code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
     if code is None:
-        return {getattr(thing, "__name__", "")}
+        own = type(thing).__module__ == "__main__"  # an instance of the answer's own class
+        return names_used(type(thing), seen) if own else {getattr(thing, "__name__", type(thing).__name__)}
     found, names, stack, home = set(), set(), [code], getattr(thing, "__module__", None)
     while stack:
         code = stack.pop()

@@ -9,8 +9,8 @@ import struct
 
 import torch
 
-MOST_BYTES = 256 * 2**20  # of one message
-MOST_TEXT = 16 * 2**20  # bytes of its JSON: read, these take up to fifty times as much
+MOST_BYTES = 64 * 2**20  # of one message; the lessons' largest has 0.7 MB
+MOST_TEXT = 2**20  # bytes of its JSON: read, these take up to fifty times as much
 MOST_DIMENSIONS = 16
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
 

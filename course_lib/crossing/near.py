@@ -15,6 +15,8 @@ from .codec import MOST_BYTES, Garbled, Thing, pack, unpack
 from .far import describe, pack_shapes, tensors_in
 
 GARBLED = "sent a garbled answer"
+MOST_SAID = 2_000  # characters of an exception's message
+MOST_IN_ALL = 2**30  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
 PATIENCE = 700  # seconds for a reply; the CPU limit of the other process ends a loop long before
 
 
@@ -34,6 +36,7 @@ class Session:
 
     def __init__(self, connection, names_used=None, why=lambda: "ended the process that it ran in"):
         self.connection, self.names_used, self.why, self.lost = connection, names_used or {}, why, None
+        self.heard = 0
         self.mirrors = {}  # number -> Mirror
         self.synced = {}  # number -> (our tensor, its version, whether it wants a gradient) when both sides agreed last
 
@@ -46,7 +49,11 @@ class Session:
             self.connection.send_bytes(message)
             if not self.connection.poll(PATIENCE):
                 raise self._lose("gave no answer in time")
-            reply = unpack(self.connection.recv_bytes(MOST_BYTES))
+            data = self.connection.recv_bytes(MOST_BYTES)
+            self.heard += len(data) + 16 * int.from_bytes(data[:4], "little")
+            if self.heard > MOST_IN_ALL:
+                raise self._lose("sent more than can be read in all its answers together")
+            reply = unpack(data)
         except Garbled as error:
             raise self._lose(f"sent a garbled answer ({error})") from error
         except (EOFError, OSError) as error:
@@ -55,7 +62,7 @@ class Session:
             case ("done", value):
                 return value
             case ("raised", list(kinds), str(text), bool(stub)) if all(type(k) is str for k in kinds):
-                raise NotImplementedError if stub else _error(kinds)(text)
+                raise NotImplementedError if stub else _error(kinds)(text[:MOST_SAID])
         raise self._lose(GARBLED)
 
     def _lose(self, ending):
@@ -70,7 +77,10 @@ class Session:
             case ("callable",):
                 return StandIn(self, name)
             case ("value", value):
-                return self.inward(value)
+                value = self.inward(value)
+                if isinstance(value, Mirror):  # a module that a check will call
+                    value.names_used = self.names_used.get(name, set())
+                return value
         raise self._lose(GARBLED)
 
     # --- calls ----------------------------------------------------------------------------------------------

@@ -7,6 +7,8 @@ cells right and puts back what is missing. Neither needs nbgrader or a gradebook
 import copy
 import json
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,10 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 
 DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
 MOST_BYTES = 128 * 2**20  # of a notebook's file
+BIG = 8 * 2**20  # bytes of a file that is read with care
+MOST_TEXT = 16 * 2**20  # bytes of a notebook without its outputs
 MOST_CELLS = 2000
+PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # no SVG: it may hold scripts
 ADVICE = "Open it in JupyterLab, save it, and hand in that file again"
 
 
@@ -35,7 +40,7 @@ def read(data):
         raise Unreadable(f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded. Use "
                          "Edit → Clear Outputs of All Cells, save, and hand it in again.")
     try:
-        found = json.loads(data)
+        found = json.loads(data if len(data) <= BIG else _slim(data))
     except (ValueError, RecursionError):
         raise Unreadable(f"This file is no notebook: it is not JSON, or broken off. {ADVICE}.") from None
     if isinstance(found, dict) and isinstance(found.get("worksheets"), list):  # from before 2015
@@ -57,6 +62,16 @@ def read(data):
     return nbformat.v4.new_notebook(cells=cells)
 
 
+def _slim(data):
+    """A large notebook without its outputs, as JSON; read in a process of its own, for JSON can take forty times its size."""
+    code = ("import json, resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); nb = json.load(sys.stdin.buffer)\n"
+            "for cell in nb['cells']: cell.pop('outputs', None)\njson.dump(nb, sys.stdout)")
+    done = subprocess.run([sys.executable, "-I", "-c", code], input=data, capture_output=True)
+    if b"MemoryError" in done.stderr[-200:] or len(done.stdout) > MOST_TEXT:
+        raise Unreadable(f"This notebook holds too much beside its outputs: at most {MOST_TEXT / 2**20:.0f} MB of text and pictures can be graded.")
+    return done.stdout
+
+
 def _clean(cell, number):
     """A cell of a file as nbformat wants it, whatever it was."""
     cell = cell if isinstance(cell, dict) else {}
@@ -66,16 +81,25 @@ def _clean(cell, number):
     made = nbformat.from_dict({
         "cell_type": kind if kind in ("code", "markdown", "raw") else "raw",
         "source": text.encode(errors="replace").decode() if isinstance(text, str) else "",
-        "metadata": meta if isinstance(meta, dict) else {},
+        "metadata": _known(meta) if isinstance(meta, dict) else {},
         "id": name if _is_id(name) else f"cell-{number}",
     })
-    if not isinstance(made.metadata.get("tags", []), list):
-        del made.metadata["tags"]
     if made.cell_type == "code":
         made.update(outputs=[], execution_count=None)
     elif isinstance(cell.get("attachments"), dict):
-        made.attachments = nbformat.from_dict(cell["attachments"])
+        made.attachments = nbformat.from_dict({name: {kind: data} for name, found in cell["attachments"].items() if isinstance(found, dict)
+                                               for kind, data in found.items() if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A)})
     return made
+
+
+def _known(meta):
+    """What of a cell's metadata grading reads; the rest may be of any kind, depth and size."""
+    mark, tags = meta.get("nbgrader"), meta.get("tags")
+    name = mark.get("grade_id") if isinstance(mark, dict) else None
+    kept = {"nbgrader": {"grade_id": name}} if isinstance(name, str) else {}
+    if isinstance(tags, list) and DEMO in tags:
+        kept["tags"] = [DEMO]
+    return kept
 
 
 def _is_id(name):
