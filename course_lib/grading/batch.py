@@ -16,8 +16,7 @@ from nbgrader.utils import parse_utc
 
 from ..setup_env import Stop
 from . import book, feedback, report
-
-PACKAGE = Path(__file__).resolve().parents[1]
+from .runner import version
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def submit(ledger, handed, lesson):
 
 def fingerprint(ledger, job, limits, safe):
     """What a grade depends on, as one text."""
-    parts = [hashlib.sha256(job.path.read_bytes()).hexdigest(), _lesson(str(ledger.root), job.lesson), _code(), repr(limits), str(safe)]
+    parts = [hashlib.sha256(job.path.read_bytes()).hexdigest(), _lesson(str(ledger.root), job.lesson), version(), repr(limits), str(safe)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -101,14 +100,6 @@ def fingerprint(ledger, job, limits, safe):
 def _lesson(root, lesson):
     found = [Path(root, kind, lesson, f"{lesson}.ipynb").read_bytes() for kind in ("solutions", "lessons")]
     return hashlib.sha256(b"\n".join(found)).hexdigest()
-
-
-@lru_cache
-def _code():
-    """The code that answers and checks run on."""
-    apart = {"batch", "book", "collect", "command", "feedback", "pool", "report", "cluster"}
-    files = [p for p in sorted(PACKAGE.rglob("*")) if p.suffix in (".py", ".json") and not (p.parent.name == "grading" and p.stem in apart)]
-    return hashlib.sha256(b"\n".join(hashlib.sha256(p.read_bytes()).digest() for p in files)).hexdigest()
 
 
 # --- the batch ----------------------------------------------------------------------------------------------
@@ -161,13 +152,19 @@ def pages(ledger, jobs, pool, db_url, progress=None):
             feedback.save(ledger.page(job.lesson, job.student), feedback.refusal(job.lesson, graded["unreadable"]))
             continue
         text = ledger.graded(job.lesson, job.student).read_text(encoding="utf-8")
-        todo[job.key()] = (job, ("page", text, job.lesson, (found["score"], found["most"], found["late"]), found["cells"], found["comments"]))
-    for name, page, fault in pool.run({name: task for name, (_, task) in todo.items()}):
-        job = todo[name][0]
+        task = ("page", text, job.lesson, (found["score"], found["most"], found["late"]), found["cells"], found["comments"])
+        mark = f"<!-- {hashlib.sha256(repr(task).encode()).hexdigest()} -->\n"
+        path = ledger.page(job.lesson, job.student)
+        if not (path.exists() and path.read_text(encoding="utf-8").endswith(mark)):
+            todo[job.key()] = (job, task, mark)
+        elif progress:
+            progress(job)
+    for name, page, fault in pool.run({name: task for name, (_, task, _) in todo.items()}):
+        job, _, mark = todo[name]
         if fault:
             failed += 1
         else:
-            feedback.save(ledger.page(job.lesson, job.student), page)
+            feedback.save(ledger.page(job.lesson, job.student), page + mark)
         if progress:
             progress(job)
     return failed

@@ -129,7 +129,7 @@ def make_pool(options, root, limits, jobs):
     if options.scheduler:
         from .cluster import Cluster
 
-        return Cluster(options.scheduler, root, limits, not options.unsafe)
+        return Cluster(options.scheduler, limits, not options.unsafe)
     return Pool(root, min(options.workers or cores(), jobs), limits, not options.unsafe)
 
 
