@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from course_lib.checks import values
-from course_lib.crossing import codec, near
+from course_lib.crossing import codec, near, text
 
 from . import answers
 from .conftest import ROOT
@@ -30,7 +30,7 @@ def far():
         mine.send_bytes(codec.pack(code))
         assert codec.unpack(mine.recv_bytes()) == "ready"
         try:
-            yield near.Session(mine, values.names_in_source(code))
+            yield near.Session(mine, text.Names(code))
         finally:
             mine.send_bytes(codec.pack(("end",)))
             assert codec.unpack(mine.recv_bytes()) == "over"
@@ -205,7 +205,7 @@ def test_a_process_that_dies_or_lies_is_lost(far):
         with pytest.raises(near.Lost):
             near.Session(mine).look("f")
     theirs.close()
-    with pytest.raises(near.Lost, match="has ended"):
+    with pytest.raises(near.Lost, match="ended the process"):
         near.Session(mine).look("f")
 
 
@@ -213,6 +213,6 @@ def test_names_in_source_agree_with_names_used():
     for item in BANK:
         built = item.build()
         if callable(built):
-            read, used = values.names_in_source(item.code)[item.exercise], values.names_used(built)
+            read, used = text.Names(item.code).get(item.exercise), values.names_used(built)
             words = {w for e in (getattr(CHECKS[item.lesson], item.exercise),) for w in e._own_work}
             assert read & words == used & words, item

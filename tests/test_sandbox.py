@@ -41,7 +41,7 @@ def ended(warm, code, name="f", call=()):
 
 def test_an_answer_runs_and_gives_values_and_gradients(warm):
     connection = warm.open()
-    session = near.Session(connection, values.names_in_source("def f(x): return x * 2"))
+    session = near.Session(connection, text.Names("def f(x): return x * 2"))
     assert session.ask("cell", "def f(x):\n    return x * 2") == {"printed": "", "raised": None}
     x = torch.ones(3, requires_grad=True)
     (session.look("f")(x) ** 2).sum().backward()

@@ -1,6 +1,5 @@
 """The values that may pass between an answer and a check, how they compare, and how a message shows them."""
 
-import ast
 import dis
 import types
 
@@ -150,55 +149,3 @@ def kind(value):
     if isinstance(value, torch.Tensor):
         return f"a tensor of shape {tuple(value.shape)}."
     return f"a `{type(value).__name__}`: {show(value)}."
-
-
-def statements_of(source):
-    """What a source's statements bind and refer to, one tuple each; runs nothing.
-
-    (names bound, global names referred to, attributes and imports referred to, whether it is a definition)
-    """
-    found = []
-    for statement in ast.parse(source).body:
-        whole = compile(ast.Module([statement], []), "<answer>", "exec")
-        made, names, parts, ahead = set(), set(), set(), [whole]
-        while ahead:
-            code = ahead.pop()
-            for step in dis.get_instructions(code):
-                if step.opname == "STORE_NAME" and code is whole:
-                    made.add(step.argval)
-                elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                    names.add(step.argval)
-                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
-                    parts |= {step.argval, step.argval.split(".")[-1]}
-            ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        found.append((made, names, parts, isinstance(statement, (ast.FunctionDef, ast.ClassDef))))
-    return found
-
-
-def reached(statements):
-    """{name: the names that what it stands for refers to}, after these statements of `statements_of`, in order.
-
-    The same rule as `names_used`, read from the text: helpers of the same source count as part of an answer.
-    """
-    direct, own = {}, set()
-    for made, names, parts, defines in statements:
-        own |= made if defines else set()
-        for name in made:
-            before = (set(), set()) if defines else direct.get(name, (set(), set()))
-            direct[name] = (before[0] | names, before[1] | parts)
-    everything = {}
-    for name in direct:
-        found, ahead, seen = set(), [name], {name}
-        while ahead:
-            names, parts = direct[ahead.pop()]
-            found |= names | parts
-            new = {n for n in names if n in direct} - seen
-            seen |= new
-            ahead += new
-        everything[name] = found - own
-    return everything
-
-
-def names_in_source(source):
-    """`reached` for one text."""
-    return reached(statements_of(source))

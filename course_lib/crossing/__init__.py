@@ -2,5 +2,6 @@
 
 - `codec`: the closed format of a message: numbers, text, containers, tensors, descriptions of modules
 - `far`:   the side of the answer, which runs student code and holds no check
+- `text`:  what an answer refers to, read from its text
 - `near`:  the side of the check, where stand-ins take the place of the student's names
 """

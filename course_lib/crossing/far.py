@@ -12,11 +12,13 @@ import warnings
 
 import numpy
 import torch
+from IPython.core.inputtransformer2 import TransformerManager
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from torch.nn.modules.module import register_module_forward_hook
 from traitlets.config import Config
 
+from . import text
 from .codec import Garbled, Thing, pack, unpack
 
 BUILT_FROM = ("torch.nn.", "course_lib.models")  # classes that a module sent by a check may consist of
@@ -34,7 +36,7 @@ class Far:
     """What one answer's process keeps: the names, the modules that were shown to the other side, calls with gradients."""
 
     def __init__(self, scope, shell=None):
-        self.scope, self.things, self.numbers, self.calls = scope, [], {}, {}
+        self.scope, self.things, self.numbers, self.calls, self.statements = scope, [], {}, {}, []
         self._shell = shell
         self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
@@ -74,6 +76,18 @@ class Far:
             result = shell.run_cell(source, store_history=False)
         error = result.error_before_exec or result.error_in_exec
         return {"printed": (seen.stdout + seen.stderr)[:MOST_PRINTED], "raised": error and f"{type(error).__name__}: {error}"[:MOST_PRINTED]}
+
+    def do_read(self, source):
+        """Take a cell's text apart before any is run: what it holds can harm this process only."""
+        try:
+            self.statements += text.statements_of(TransformerManager().transform_cell(source))
+        except (RecursionError, MemoryError):
+            raise
+        except (SyntaxError, ValueError, RuntimeError):
+            pass  # it will not run either
+
+    def do_reached(self, name):
+        return sorted(text.reached(self.statements, name))
 
     def do_call(self, name, args, kwargs):
         return self._run(self.scope[name], args, kwargs)

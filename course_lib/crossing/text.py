@@ -1,0 +1,61 @@
+"""What an answer's text refers to, read without running it."""
+
+import ast
+import dis
+import types
+
+
+def statements_of(source):
+    """What a source's statements bind and refer to, one tuple each; runs nothing.
+
+    (names bound, global names referred to, attributes and imports referred to, whether it is a definition)
+    """
+    found = []
+    for statement in ast.parse(source).body:
+        whole = compile(ast.Module([statement], []), "<answer>", "exec")
+        made, names, parts, ahead = set(), set(), set(), [whole]
+        while ahead:
+            code = ahead.pop()
+            for step in dis.get_instructions(code):
+                if step.opname == "STORE_NAME" and code is whole:
+                    made.add(step.argval)
+                elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                    names.add(step.argval)
+                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
+                    parts |= {step.argval, step.argval.split(".")[-1]}
+            ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        found.append((made, names, parts, isinstance(statement, (ast.FunctionDef, ast.ClassDef))))
+    return found
+
+
+def reached(statements, name):
+    """The names that what `name` stands for refers to, after these statements of `statements_of`, in order.
+
+    The same rule as `values.names_used`, read from the text: helpers of the same source count as part of an answer.
+    """
+    direct, own = {}, set()
+    for made, names, parts, defines in statements:
+        own |= made if defines else set()
+        for each in made:
+            if defines or each not in direct:
+                direct[each] = (set(), set())
+            direct[each][0].update(names)
+            direct[each][1].update(parts)
+    found, ahead, seen = set(), [name] if name in direct else [], {name}
+    while ahead:
+        names, parts = direct[ahead.pop()]
+        found |= names | parts
+        new = {n for n in names if n in direct} - seen
+        seen |= new
+        ahead += new
+    return found - own
+
+
+class Names:
+    """What a text's names refer to: `get(name)` is `reached` for it."""
+
+    def __init__(self, source):
+        self.statements = statements_of(source)
+
+    def get(self, name, default=frozenset()):
+        return reached(self.statements, name)
