@@ -28,7 +28,8 @@ def main(arguments):
     wanted = next((name for name in known if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))), None)
     if options.lesson and not wanted:
         raise Stop(f"There is no lesson {options.lesson!r}: the lessons are {', '.join(known)}.")
-    db_url = options.db or settings(root).CourseDirectory.db_url
+    configured = settings(root)  # puts nbgrader's own commands within reach, too
+    db_url = options.db or configured.CourseDirectory.db_url
     try:
         jobs, left = gather(options.paths, root, ledger, known, wanted, db_url)
         if not jobs:

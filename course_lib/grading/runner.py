@@ -255,6 +255,7 @@ class Run:
                 return False
             verdict = None
         except (Exhausted, Lost) as stop:
+            self.graded.notes.append(f"`{exercise}` {stop.ending}")
             self.settle(cell, name, float(mark.points), getattr(self.check, exercise)(None), f"Your code {stop.ending}")
             return True
         except Exception as error:  # a value of a kind that no check foresaw
@@ -313,7 +314,8 @@ class Names(dict):
 
     def __missing__(self, name):
         try:
-            return self.session.look(name)
+            self[name] = self.session.look(name)
+            return self[name]
         except KeyError:
             if not self.last:
                 raise
