@@ -178,11 +178,11 @@ def _who(file, lessons, folder):
     *folders, name = PurePosixPath(file.path).parts
     stem = PurePosixPath(name).stem
     lesson = next((known for part in (stem, *reversed(folders), *Path(file.root).parts[:-3:-1]) if (known := _lesson_in(part, lessons))), None)
-    for part in (*folders, stem):
+    for part in (*folders, stem):  # from the outside in: what a student packs may bear another's name
         if found := MOODLE.match(part):
             return tidy(found["name"]), lesson
-    if found := CANVAS.match(stem):
-        return tidy(f"{found['name']}_{found['id']}"), lesson
+        if found := CANVAS.match(part):
+            return tidy(f"{found['name']}_{found['id']}"), lesson
     above = [*Path(file.root).parts, *folders]
     if len(above) >= 2 and above[-1] in lessons:  # nbgrader's tree, whatever part of it was given
         return tidy(above[-2]), above[-1]

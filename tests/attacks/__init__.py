@@ -1,4 +1,4 @@
-"""The attack suite of grading: `ATTACKS` by name."""
+"""The attack suite of grading: `ATTACKS` and `HANDED` by name."""
 
-from . import channel, limits, notebooks, peeking  # noqa: F401  they add theirs
-from .bank import ATTACKS, Attack  # noqa: F401
+from . import channel, handing_in, limits, notebooks, peeking  # noqa: F401  they add theirs
+from .bank import ATTACKS, HANDED  # noqa: F401

@@ -13,6 +13,7 @@ import nbformat
 
 from ..submissions import POINTS, Submission, none
 
+SEEN = r"(?m)^LOOT"  # how what is printed starts where something was found
 STUBS = {  # what a student would have to write: here, answers that are no answers
     "conv_out_size": "def conv_out_size(*given):\n    return VALUE",
     "trace_shapes": "def trace_shapes(*given):\n    return VALUE",
@@ -57,6 +58,28 @@ def attack(family, refused="", **points):
     def add(make):
         tries = " ".join(inspect.getdoc(make).split())
         ATTACKS[make.__name__] = Attack(make.__name__, family, make, tries, points, refused)
+        return make
+
+    return add
+
+
+@dataclass(frozen=True)
+class Handing:
+    """What is handed in around a notebook: what it tries, why files are left out, and the students' states ("full", "none")."""
+
+    name: str
+    make: object
+    tries: str
+    left: str
+    students: dict
+
+
+HANDED = {}
+
+
+def handing(left, **students):
+    def add(make):
+        HANDED[make.__name__] = Handing(make.__name__, make, " ".join(inspect.getdoc(make).split()), left, students)
         return make
 
     return add
