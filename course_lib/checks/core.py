@@ -106,6 +106,11 @@ class Trial:
         found = iter(found)
         return [next(found) if isinstance(v, torch.Tensor) and v.requires_grad else None for v in tensors]
 
+    def depends(self, args, place):
+        """Whether the answer's value is another one when argument number `place`, a tensor, is: the values say it, not the answer."""
+        other = [self.tensor(*a.shape) if i == place else a for i, a in enumerate(copied(args))]
+        return not same(*(self.call(*(a.detach() if hasattr(a, "detach") else a for a in given)) for given in (args, other)))
+
     def run(self, net, x):
         """The output of a module that the answer returned, for x, as plain data."""
         return plain(self._guarded(net, (x,), {}))

@@ -189,7 +189,7 @@ def _blend_part(t, opacities, n=(3, 4, 5)):
         values = [tuple(float(v[i]) for v in (image, colours, got)) for i in spots]
         swapped = all(abs(have - (opacity * a + (1 - opacity) * b)) < 1e-3 for a, b, have in values)
         for a, b, have in values:
-            if abs(have - (a + (b - a) * opacity)) > 1e-3:
+            if not abs(have - (a + (b - a) * opacity)) <= 1e-3:
                 more = ""
                 if swapped:
                     more = " The two weights have changed places: at opacity 1 only the colours are left."

@@ -76,8 +76,10 @@ def _(t):
     x, weight = t.tensor(1, 2, 3, 3).requires_grad_(), t.tensor(2, 1, 3, 3).requires_grad_()
     got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     tips = "Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
-    for name, gradient in (("x", to_x), ("weight", to_weight)):
-        if gradient is None or not gradient.any():
+    if not isinstance(got, torch.Tensor) or got.dim() != 4:
+        t.fail(f"For x of shape (1, 2, 3, 3) and weight of shape (2, 1, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}")
+    for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
+        if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
             t.fail(f"No gradient reaches `{name}`. {tips}")
     if t.changed:
         t.fail("Your function changed one of its arguments. Write into a new tensor of zeros.")
@@ -219,6 +221,20 @@ def _registered(t, net):
                "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.")
 
 
+def _matters(t, net, names):
+    """Fail where a convolution that is said to run has no part in the logits: with other weights they must be others."""
+    state, x = net.state_dict(), t.tensor(1, 3, 32, 32)
+    with torch.no_grad():
+        before = t.run(net, x)
+        for name in sorted(names):
+            weight = state.get(f"{name}.weight")
+            if weight is not None:
+                net.load_state_dict({**state, f"{name}.weight": t.tensor(*weight.shape) * weight.std()})
+                if torch.equal(t.run(net, x), before):
+                    t.fail(f"The convolution {name!r} runs, and nothing of what it puts out reaches the logits.")
+    net.load_state_dict(state)
+
+
 def _settings(t, levels):
     """Classes and widths, all different, so that each width can be recognised."""
     return t.random.randint(3, 6), [8 + 7 * i + t.random.randint(0, 6) for i in range(levels)]
@@ -275,6 +291,8 @@ def _(t):
     _logits(t, net, classes, widths, *((1, h, w) for h, w in sizes))
     layers = t.layers(net, t.tensor(1, 3, 45, 45))
     heights = [layer["height"] for layer in layers]
+    if not heights or min(heights) > 23:
+        t.fail(f"For widths={widths} and a picture of 45 × 45, no convolution works on a smaller map than the picture. Halve it between the widths.")
     deepest = heights.index(min(heights))
     for height in heights[:deepest]:
         if not {height, height + 1} & set(heights[deepest:]):  # one more where a transposed convolution is cropped
@@ -298,6 +316,7 @@ def _(t):
     for width, height in zip(widths, down):
         if not any(layer["height"] == height and layer["out"] == width and layer["kernel"] == 3 for layer in layers):
             t.fail(f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that puts out {width} channels.")
+    _matters(t, net, {layer["name"] for layer in layers})
 
 
 @build_net.part("no skips: all passes through the bottleneck", 0.5)
@@ -305,6 +324,10 @@ def _(t):
     classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
     _registered(t, net)
+    with torch.no_grad():
+        a, b = (_logits(t, net, classes, widths, (1, 48, 48)) for _ in range(2))
+    if torch.allclose(a, b, atol=1e-5):
+        t.fail("Two different pictures get the same logits: nothing of the picture reaches them.")
     state = net.state_dict()
     for name, value in state.items():  # silence whatever has as many outputs as the bottleneck has channels
         if value.dim() and value.shape[0] == widths[-1]:

@@ -3,7 +3,7 @@
 import torch
 
 from .lesson_04_parts import check, known_layers, module
-from .values import NotYet, kind
+from .values import NotYet, kind, same
 
 # --- the whole network --------------------------------------------------------------------------------------
 
@@ -124,6 +124,8 @@ def _(t):
     net = _build(t, classes, base, 3)
     sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (12, 58), (15, 9)), 3)
     _logits(t, net, f"classes={classes}, base={base}, depth=3", classes, *((2, 3, h, w) for h, w in sizes))
+    if not any(layer["height"] < 24 for layer in t.layers(net, t.tensor(1, 3, 24, 32))):
+        t.fail("For a picture of 24 × 32, no convolution works on a smaller map than the picture.")
     twin = _twin(t, net, classes, base, 3)
     with torch.no_grad():
         if twin is None or not _alike(t.run(net, x := t.tensor(1, 3, 24, 32)), twin(x)):
@@ -230,6 +232,8 @@ def _(t):
     state, x = _shaken(t, opened), t.tensor(2, 3, 24, 32)
     _load(t, opened, state)
     with torch.no_grad():
+        if same(t.run(opened, x), t.run(_load(t, opened, _without(state, base, [0, 1, 2], 0)), x)):
+            t.fail(f"For {given}: no convolution meets a skip: at each level the first one of the way up takes the skip's channels and as many from below.")
         for closed in ([], [0], [1], [2], [0, 2], [0, 1, 2]):
             got = t.run(_load(t, _build(t, classes, base, depth, closed), state), x)
 

@@ -121,8 +121,10 @@ def _(t):
     if t.changed:
         t.fail("Your function changed one of its arguments. Pad and add up in new tensors.")
     got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
-    for name, gradient in (("x", to_x), ("weight", to_weight)):
-        if gradient is None or not gradient.any():
+    if not isinstance(got, torch.Tensor) or got.dim() != 4:
+        t.fail(f"For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}")
+    for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
+        if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
             t.fail(f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
 
 

@@ -97,7 +97,12 @@ class Session:
 
     def layers(self, mirror, x):
         """What `Trial.layers` says, asked where the module is."""
-        found = self.ask("layers", mirror._number, x, *self.news(mirror))
+        found, known = self.ask("layers", mirror._number, x, *self.news(mirror)), dict(mirror.named_modules())
+        for layer in found:  # what is said must agree with what the module holds
+            weight = getattr(known.get(layer["name"]), "weight", None)
+            if layer["name"] is not None and (layer["name"] not in known or weight is not None and (
+                    weight.dim() != 4 or weight.shape[2] != layer["kernel"] or layer["out"] not in (weight.shape[0], weight.shape[1]) and known[layer["name"]].groups == 1)):
+                raise self._lose(GARBLED)
         return [dict(layer) for layer in found]
 
     def _finish(self, reply, args, kwargs, built, mirror=None):

@@ -186,6 +186,7 @@ def harmless(text):
     A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
+    text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
     return re.sub(r"(\]\s*[(:]\s*)(?!https?://|mailto:|#|attachment:)(?=\S)", "\\1\u200b", text)
 
 
