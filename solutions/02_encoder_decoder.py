@@ -482,7 +482,7 @@ plot.grid([*images[:4], *animal], names, title="Your network after 100 steps")
 # Now train two for longer: the library's encoder–decoder, which has batch normalisation and learns faster, with four halvings and with two. We test on animals and places that they have never seen.
 
 # %% tags=["demo", "experiment"]
-size, steps = train.scale(cpu=(64, 400), gpu=(128, 2000))
+size, steps = train.scale(cpu=(64, 300), gpu=(128, 2000))
 nets = {}
 for depth in (4, 2):
     torch.manual_seed(0)
