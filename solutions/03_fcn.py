@@ -180,7 +180,7 @@ classifier = classifier.cpu().eval()
 # - `linear`: an `nn.Linear` with a bias. It reads *C* · `side` · `side` numbers: a map of *C* channels, `side` × `side`, flattened. (`Flatten` reads a channel row by row, then the next channel. So does the weight of a convolution, `(out, C, side, side)`.)
 # - `side`: an `int`. Above it is 2 for the first `Linear`, and 1 for the second, which reads one vector.
 #
-# The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights are a copy, and can learn.
+# The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights can learn.
 #
 # For example, `sliding(nn.Linear(36, 5), 3)` has a weight of shape `(5, 4, 3, 3)`, and turns maps of `(2, 4, 7, 6)` into `(2, 5, 5, 4)`.
 
@@ -208,10 +208,10 @@ some = images[[2, 4, 9, 13]]
 squares = some.unfold(2, 32, 8).unfold(3, 32, 8).permute(0, 2, 3, 1, 4, 5)  # picture, row, column, 3, 32, 32
 with torch.no_grad():
     maps = classifier(squares.flatten(0, 2)).unflatten(0, squares.shape[:3]).movedim(-1, 1)
-    print(f"the slow way: {squares[:, :, :, 0].numel():,} pixels go in; at once: {some[:, 0].numel():,}")
-    if check.sliding(sliding).outcome == "passed":
-        slid = nn.Sequential(features, sliding(head[1], 2), nn.ReLU(), sliding(head[3], 1))
-        print("largest difference:", (slid(some) - maps).abs().max().item())
+print(f"the slow way: {squares[:, :, :, 0].numel():,} pixels go in; at once: {some[:, 0].numel():,}")
+if check.sliding(sliding).outcome == "passed":
+    slid = nn.Sequential(features, sliding(head[1], 2), nn.ReLU(), sliding(head[3], 1))
+    print(f"largest difference: {(slid(some) - maps).abs().max():.6f}")
 middles = some[..., 12 : size - 12, 12 : size - 12]  # places 8 px apart; the first middle is pixel 16
 plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 + ["chance of animal"] * 4,
           title="One label a square, asked at every place")
@@ -219,7 +219,7 @@ plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 +
 # %% [markdown]
 # The same scores, from a tenth of the pixels: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself, the whole picture would not.)
 #
-# The map is noisy and coarse, and it is a segmentation. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier. That has five poolings, so a stride of 32, and trains on from there, with the true masks.
+# The map is noisy and coarse, and it is a segmentation. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier: its fully connected layers became a 7 × 7 convolution and two of 1 × 1. VGG16 has five poolings, so a stride of 32. FCN trains on from there, with the true masks.
 #
 # ## 3 · Growing the scores
 #
@@ -235,7 +235,7 @@ plot.tents(4)
 #
 # ### Tents as a layer
 #
-# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, with the right size and padding. Its weight is random: fill it. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*.
+# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, with the right size and padding. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*.
 #
 # - `stride` is even.
 # - `stride` pixels away from the rim and further in, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
@@ -283,7 +283,7 @@ def seam(enlarge, scores):
     return (whole[..., :keep] - alone[..., :keep]).abs().max().item()
 
 
-print("seam on a flat map:", seam(copied, torch.ones(1, 1, 4, 16)))
+print(f"seam on a flat map: {seam(copied, torch.ones(1, 1, 4, 16)):.4f}")
 
 # %% [markdown] statement="catch" minutes=9 level=2
 # No seam, says this test. It is a bad test: a flat map looks the same however it is moved.

