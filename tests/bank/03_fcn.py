@@ -341,7 +341,7 @@ def sliding(linear, side):
 # differs at: linear.weight.shape afterwards
 def sliding(linear, side):
     conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
-    linear.weight.data = linear.weight.data.reshape(conv.weight.shape)
+    linear.weight = nn.Parameter(linear.weight.detach().reshape(conv.weight.shape))
     conv.weight.data = linear.weight.data.clone()
     conv.bias.data = linear.bias.data.clone()
     return conv
