@@ -488,7 +488,7 @@ for depth in (4, 2):
     torch.manual_seed(0)
     nets[depth] = models.EncoderDecoder(classes=3, base=8, depth=depth)
     print(train.fit(nets[depth], scenes, steps=steps, title=f"{depth} halvings"))
-    train.fit(nets[depth], scenes, steps=steps // 3, lr=3e-4, seed=1, curve=False, title="a tenth of the rate")
+    train.fit(nets[depth], scenes, steps=steps // 3, lr=3e-4, curve=False, title="a tenth of the rate")
     print(f"{depth} halvings:", train.evaluate(nets[depth], unseen))
 
 # %% tags=["demo", "experiment"]

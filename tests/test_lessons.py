@@ -172,7 +172,7 @@ def experiment(run_notebook):
         torch.manual_seed(seed)
         net = models.EncoderDecoder(**settings, depth=4)
         train.fit(net, scenes, steps=steps, seed=seed, curve=False)
-        train.fit(net, scenes, steps=steps // int(part), lr=float(rate), seed=seed + 1, curve=False)
+        train.fit(net, scenes, steps=steps // int(part), lr=float(rate), seed=seed, curve=False)
         unseen = data.scenes("val", size=size, length=200)
         images, truth = data.stack(unseen, 200)
         wrong, distance = train.predict(net, images) != truth, metrics.distance_to_boundary(truth)
