@@ -532,7 +532,7 @@ for depth in (4, 2):
     report(f"the truth, {depth} times halved", F.interpolate(blocks, size=truth.shape[1:], mode="bilinear")[:, 0] > 0.5)
 
 # %% [markdown] quiz="field" answer="c"
-# Legs, antlers and tails go first. At equal false alarms, the network with two halvings finds about twice as many of the thin pixels (over three seeds 1.7 to 2.5 times),, and only somewhat more of the thick ones. The truth itself, stored in blocks of 16 pixels, loses nearly all that is thin and a third of what is thick; in blocks of 4 it keeps most.
+# Legs, antlers and tails go first. At equal false alarms, the network with two halvings finds two to three times as many of the thin pixels (on three seeds), and only somewhat more of the thick ones. The truth itself, stored in blocks of 16 pixels, loses nearly all that is thin and a third of what is thick; in blocks of 4 it keeps most.
 #
 # The network is not bound to that last line: at the bottleneck a place has 128 channels, and some of what they say is *where* in its block things are. But it has to learn them. The decoder has never seen the picture. It redraws the outline from a description, as you would draw a map that someone tells you over the telephone. Then why not always two halvings? Such a network sees 44 pixels across, one with four sees 188. Here an animal is about 50 pixels long; in a photograph it may be 500.
 #
