@@ -11,6 +11,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 
 import nbformat
 import psutil
@@ -267,6 +268,22 @@ def test_a_locked_gradebook_and_a_full_disk_are_one_sentence(small, monkeypatch)
     error = OSError(28, "No space left on device", "grading/results/x.json")
     assert str(batch.full_disk(error)) == ("grading/results/x.json could not be written (No space left on device): put that right and start again. "
                                            "What is graded is kept.")
+
+
+def test_nbgrader_s_rule_for_late_submissions_holds(small, tmp_path):
+    with (small.root / "nbgrader_config.py").open("a") as config:
+        config.write("\nget_config().LateSubmissionPlugin.penalty_method = 'zero'\n")
+    path = tmp_path / "late.zip"
+    with zipfile.ZipFile(path, "w") as made_:
+        for student, day in (("early", 1), ("late", 3)):
+            made_.writestr(zipfile.ZipInfo(f"{student}/{LESSON}.ipynb", (2026, 3, day, 12, 0, 0)), the_class()["partial"][1])
+    small.grade(path, *LIMITS, "--no-feedback")
+    with small.gradebook() as gradebook:
+        gradebook.update_or_create_assignment(LESSON, duedate="2026-03-02 12:00:00 UTC")
+    small.grade(path, *LIMITS, "--no-feedback", "--again")
+    with small.gradebook() as gradebook:
+        found = {name: gradebook.find_submission_notebook(LESSON, LESSON, name) for name in ("early", "late")}
+        assert {name: (n.score, n.late_submission_penalty) for name, n in found.items()} == {"early": (5, None), "late": (5, 5)}
 
 
 def test_without_a_sandbox_grading_refuses_unless_told(small, tmp_path):

@@ -105,12 +105,18 @@ def _lesson(root, lesson):
 # --- the batch ----------------------------------------------------------------------------------------------
 
 
-def grade(ledger, jobs, pool, db_url, limits, safe, again=False, progress=None, say=print):
+def grade(ledger, jobs, pool, settings, db_url, limits, safe, again=False, progress=None, say=print):
     """Grade `jobs`, write the gradebook; {(lesson, student): fault} of those that could not be graded through our fault.
 
-    pool: something with `run({key: job})`, as `pool.Pool`. progress: called with each job when it is done.
+    pool: something with `run({key: job})`, as `pool.Pool`. settings: nbgrader's. progress: called with each job when it is done.
     """
     todo, faults = {}, {}
+
+    def enter(job, key, graded):
+        book.write(gradebook, graded, job.student, job.when)
+        book.penalise(gradebook, settings, job.lesson, job.student, db_url)
+        ledger.write(job, key, graded, booked=True)
+
     with book.opened(db_url) as gradebook:
         for job in jobs:
             key, known = fingerprint(ledger, job, limits, safe), ledger.read(job.lesson, job.student)
@@ -118,7 +124,7 @@ def grade(ledger, jobs, pool, db_url, limits, safe, again=False, progress=None, 
                 todo[job.key()] = (job, key)
             else:
                 if not known["booked"]:
-                    _enter(ledger, gradebook, job, key, known["graded"])
+                    enter(job, key, known["graded"])
                 if progress:
                     progress(job)
         for name, result, fault in pool.run({name: ("grade", str(job.path), job.lesson) for name, (job, _) in todo.items()}):
@@ -128,15 +134,10 @@ def grade(ledger, jobs, pool, db_url, limits, safe, again=False, progress=None, 
                 say(f"{job.student}, {job.lesson}: not graded, and not through a fault of the submission: {fault}.")
             else:
                 ledger.write(job, key, result, booked=False)
-                _enter(ledger, gradebook, job, key, result)
+                enter(job, key, result)
             if progress:
                 progress(job)
     return faults
-
-
-def _enter(ledger, gradebook, job, key, graded):
-    book.write(gradebook, graded, job.student, job.when)
-    ledger.write(job, key, graded, booked=True)
 
 
 def pages(ledger, jobs, pool, db_url, progress=None):

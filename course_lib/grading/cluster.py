@@ -39,7 +39,7 @@ class Cluster:
         from dask.distributed import as_completed
 
         ahead, tries, keys = list(reversed(jobs)), dict.fromkeys(jobs, 0), {}
-        running = as_completed()
+        running = as_completed(loop=self.client.loop)
 
         def send():
             threads = sum(self.client.nthreads().values()) if ahead else 0

@@ -39,7 +39,7 @@ def main(arguments):
         pool = make_pool(options, root, limits, len(jobs))
         try:
             with bar(len(jobs), "grading", options.quiet) as progress:
-                faults = batch.grade(ledger, jobs, pool, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
+                faults = batch.grade(ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
             failed = 0
             if options.feedback:
                 with bar(len(jobs), "feedback", options.quiet) as progress:
