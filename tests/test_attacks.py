@@ -1,4 +1,4 @@
-"""The attack suite, graded by the real command in two batches with an honest class between: what each attack got, and what it left.
+"""The attack suite, graded by the real command in batches with an honest class between: what each attack got, and what it left.
 
 Every attack is in tests/attacks/, with what it tries and what it must get.
 """
@@ -25,6 +25,7 @@ from .test_nbgrader import MUST_HAVE  # noqa: E402
 
 LIMITS = ["--cpu-seconds", "4", "--wall-seconds", "12", "--memory", "700", "--workers", "2", "--quiet"]
 HONEST = {f"{place}_{state}": state for place in ("a", "m", "zz") for state in ("full", "partial")}  # before, between, after
+WITH_PAGE = ("markup_everywhere", "lone_surrogates", "odd_metadata", "prints_without_end", "broken_json", "zz_full")
 PLACES = ("/tmp", "/dev/shm", "/var/tmp")
 
 
@@ -55,8 +56,9 @@ def batch(tmp_path_factory):
     more = {"TMPDIR": str(temporary), "COURSE_SECRET": "SECRET token", "SECRET_NAME": "x"}
     course.known, processes, files = course.files(), {p.pid for p in psutil.process_iter()}, listing()
     began = time.monotonic()
-    course.said = course.grade("grading/submitted", *LIMITS, env=more)
-    course.zips = course.grade(*(folder / "handed" / name for name in HANDED), *LIMITS, env=more)
+    course.said = course.grade("grading/submitted", *LIMITS, "--no-feedback", env=more)
+    course.zips = course.grade(*(folder / "handed" / name for name in HANDED), *LIMITS, "--no-feedback", env=more)
+    course.grade(*(course.root / "grading/submitted" / name for name in WITH_PAGE), *LIMITS, env=more)
     course.seconds = time.monotonic() - began
     time.sleep(0.5)
     course.left_files = {p.relative_to(temporary).as_posix() for p in temporary.rglob("*")} | {p for p in listing() - files if "answers-" in p or "attack" in p or "friend" in p}
@@ -126,7 +128,7 @@ def test_every_attack_is_bounded(batch):
 
 def test_no_page_runs_a_script_of_a_student(batch):
     pages = [*(batch.root / "grading/feedback").rglob("*.html"), *(batch.root / "grading/report").glob("*.html")]
-    assert len(pages) >= len(ATTACKS)
+    assert len(pages) == len(WITH_PAGE) + 1
     for page in pages:
         text = page.read_text(encoding="utf-8")
         text = re.sub(r"<pre>.*?</pre>|<code>.*?</code>", "", text, flags=re.S)

@@ -259,7 +259,7 @@ class Exercise:
             results = [results[0], *(replace(r, message="") for r in results[1:])]
         if all(r.outcome == NOT_ATTEMPTED for r in results):
             results = [replace(r, message="") for r in results]
-        return Verdict(self.name, results, "".join(printed), f"check.{self.name}.hint()")
+        return Verdict(self.name, results, readable("".join(printed)[-MOST_SAID:]), f"check.{self.name}.hint()")
 
     def _borrowed(self, answer):
         if "own work" in self._off or not callable(answer):

@@ -171,7 +171,7 @@ def restore(nb, source):
         previous = here[grade_id]
     for cell in nb.cells:
         if cell.cell_type != "code":
-            cell.source = harmless(cell.source)
+            cell.source = harmless(cell.source, cell.get("attachments", {}))
     taken = {c.id for c in here.values()}
     for number, cell in enumerate(nb.cells):
         if cell.id in taken and not any(cell is c for c in here.values()):
@@ -180,14 +180,15 @@ def restore(nb, source):
     return [f"{what}: {', '.join(f'`{name}`' for name in names)}." for what, names in told if names]
 
 
-def harmless(text):
+def harmless(text, attachments=()):
     """A student's Markdown in which no HTML and no link but an ordinary one works, for pages and formgrader show it as it is.
 
     A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
     text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
-    return re.sub(r"(\]\s*[(:]\s*)(?!https?://|mailto:|#|attachment:)(?=\S)", "\\1\u200b", text)
+    links = "".join(f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments)  # a missing one stops whoever makes a page
+    return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#{links})(?=\S)", "\\1\u200b", text)
 
 
 def recognise(cells, source):

@@ -7,10 +7,12 @@ runs the cells before it again, and grading goes on.
 """
 
 import ast
+import contextlib
 import functools
 import hashlib
 import html
 import importlib
+import io
 import math
 import time
 from dataclasses import asdict, dataclass, field
@@ -21,7 +23,7 @@ from nbformat.v4 import new_output
 
 from ..checks.core import readable
 from ..checks.verdict import Verdict
-from ..crossing.near import Lost, Session
+from ..crossing.near import MOST_IN_ALL, Lost, Session
 from ..crossing.sandbox import Limits, Warm
 from . import restore
 from .restore import Unreadable
@@ -105,7 +107,8 @@ class Station:
         self.start()
         run = Run(self, nb, source, graded)
         try:
-            run.whole()
+            with contextlib.redirect_stdout(io.StringIO()):  # what an answer prints is nothing for our terminal
+                run.whole()
         except MemoryError as error:
             raise Fault("the machine has no memory left") from error
         except Fault:
@@ -133,7 +136,7 @@ class Run:
         self.check = importlib.import_module(f"course_lib.checks.lesson_{source.lesson[:2]}").check
         self.session, self.done, self.poison = None, [], set()  # cells that ran, in order; places of those that end a process
         self.names = {}  # check -> what the exercise's answer refers to, as its text says
-        self.errors, self.spent, self.opened = {}, 0.0, 0.0
+        self.errors, self.spent, self.opened, self.heard = {}, 0.0, 0.0, 0
 
     def whole(self):
         while not self.read():
@@ -184,7 +187,7 @@ class Run:
         """The session with a process in which all cells so far have run."""
         while self.session is None or self.session.lost:
             self.end()
-            if self.spent > LIVES * self.station.limits.cpu:
+            if self.spent > LIVES * self.station.limits.cpu or self.heard > MOST_IN_ALL:
                 raise Exhausted
             self.opened, connection = time.monotonic(), self.station.warm.open()
             self.session = Session(connection, why=self.end)
@@ -203,7 +206,7 @@ class Run:
         """End the process, if one runs; what became of it, for "your code …". Raises `Fault` where it was not the student's doing."""
         if self.session is None or self.session.connection.closed:
             return ENDINGS["by itself"]
-        limits = self.station.limits
+        limits, self.heard = self.station.limits, self.heard + self.session.heard
         used = self.station.warm.close(self.session.connection)
         self.graded.cpu = round(self.graded.cpu + used["cpu"], 3)
         self.graded.memory = round(max(self.graded.memory, used["memory"]), 1)

@@ -89,9 +89,9 @@ def sleeps():
 
 @attack("ends")
 def dies_again_and_again():
-    """Sixty cells that each wait a moment and then end the process, so that the cells before run again each time."""
+    """Thirty cells that each wait a moment and then end the process, so that the cells before run again each time."""
     made = none()
-    for n in range(60):
+    for n in range(32):
         made.insert("setup", f"import os, time\ntime.sleep({0.4 if n % 2 else 0})\nos._exit({n % 2})" if n % 4 else f"x{n} = {n}")
     return made
 
@@ -323,13 +323,13 @@ def thousand_magics():
 
 @attack("slow text")
 def endless_text():
-    """Cells of many megabytes: a hundred thousand statements, names that refer to each other in a chain, brackets nested for ever."""
+    """Cells of many megabytes: tens of thousands of statements, names that refer to each other in a chain, brackets nested for ever."""
     made = none()
-    made.insert("setup", "a = 1\n" * 100_000)
+    made.insert("setup", "a = 1\n" * 30_000)
     made.insert("setup", "\n".join(f"def f{n}():\n    return f{n + 1}()" for n in range(5_000)))
     made.insert("setup", "x = " + "(" * 100_000 + ")" * 100_000)
     made.insert("setup", "x = " + "-" * 200_000 + "1")
-    made.insert("setup", "x" + ".x" * 100_000)
+    made.insert("setup", "x" + ".x" * 20_000)
     made.insert("setup", "y = '" + "z" * 5_000_000 + "'")
     made["conv_out_size"].source = "conv_out_size = f0"
     return made

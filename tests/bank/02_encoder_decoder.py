@@ -1764,7 +1764,7 @@ def build_net(classes, widths):
     return Shrinker(classes, widths)
 
 # %% wrong build_net: no downsampling, all at full size
-# fails: down through the widths, and back through the same sizes
+# fails: odd sizes; down through the widths, and back through the same sizes
 # says: the maps that your convolutions put out go through the heights
 # differs at: build_net(5, [8, 16, 32])(torch.rand(2, 3, 32, 48)); no smaller map
 class Shrinker(nn.Module):
