@@ -332,7 +332,7 @@ check.overlap_count(overlap_count) & check.overlap_count(overlap_count, seed=311
 # %% [markdown]
 # Draw the count in two dimensions: a picture of ones, painted with brushes of ones.
 
-# %%
+# %% tags=["demo"]
 def painted(k, s, n=8):
     """How often each pixel is painted, away from the rim, where every count is lower."""
     counts = F.conv_transpose2d(torch.ones(1, 1, n, n), torch.ones(1, 1, k, k), stride=s)[0, 0]
@@ -350,7 +350,7 @@ plot.overlap(maps["kernel 4, stride 2"].long(), kernel=4, stride=2)
 #
 # Even is not the same as safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
 
-# %%
+# %% tags=["demo"]
 torch.manual_seed(1)
 flat = torch.ones(1, 1, 6, 6)
 by_painting = nn.ConvTranspose2d(1, 1, 2, stride=2)(flat).detach()[0, 0]

@@ -227,7 +227,7 @@ def opened(browser, server, path, tmp_path):
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_lesson_runs_whole_and_its_sliders_move_its_pictures(lesson, browser, server, tmp_path):
+def test_a_lesson_runs_whole_and_its_widgets_move_their_pictures(lesson, browser, server, tmp_path):
     with opened(browser, server, server.copy(lesson), tmp_path) as book:
         book.run_all()
         for cell in book.code():
@@ -240,7 +240,7 @@ def test_a_lesson_runs_whole_and_its_sliders_move_its_pictures(lesson, browser, 
             sizes = pictures.evaluate_all("all => all.map(i => [i.naturalWidth, i.naturalHeight])")
             assert sizes and all(min(size) >= 100 for size in sizes), (cell.source, sizes)
         assert not (cut := book.page.evaluate(CUT_OFF)), f"wider than a laptop's page: {cut}"
-        moves = move_every_slider(book)
+        moves = move_every_control(book)
         assert moves and all(moves.values()), moves
 
 
@@ -256,26 +256,41 @@ CUT_OFF = """() => {
 # --- its widgets --------------------------------------------------------------------------------------------
 
 
-def move_every_slider(book, wait=MOVE):
-    """Move each slider by a step: {(the widget's cell, the slider's label): did the picture change within `wait` ms?}."""
+def move_every_control(book, wait=MOVE):
+    """Move each slider by a step, each menu by a line, turn each switch: {(the widget's cell, the control's label): did
+    the picture change within `wait` ms?}."""
     changed = {}
     for cell in book.code(r"^widgets\."):
         place = book.cell(cell.id)
         picture = place.locator("img.widget-image")
-        for slider in place.locator(".widget-hslider").all():
-            before, handle = picture.evaluate(PIXELS), slider.locator(".noUi-handle")
+        for control in place.locator(".widget-hslider, .widget-dropdown, .widget-checkbox").all():
+            before = picture.evaluate(PIXELS)
             assert before, "the widget has no picture"
-            value = handle.get_attribute("aria-valuenow")
-            handle.press("ArrowLeft" if value == handle.get_attribute("aria-valuemax") else "ArrowRight")
-            expect(handle).not_to_have_attribute("aria-valuenow", value)
+            nudge(control)
             try:
                 book.page.wait_for_function(f"([img, before]) => (now => now && now != before)(({PIXELS})(img))",
                                             arg=[picture.element_handle(), before], timeout=wait)
                 change = True
             except Late:
                 change = False
-            changed[cell.source.splitlines()[-1], slider.locator("label").inner_text()] = change
+            changed[cell.source.splitlines()[-1], control.locator("label").first.inner_text()] = change
     return changed
+
+
+def nudge(control):
+    """Move a slider by a step, a menu by a line, or turn a switch."""
+    kind = control.get_attribute("class")
+    if "checkbox" in kind:
+        control.locator("input").click()
+    elif "dropdown" in kind:
+        menu = control.locator("select")
+        count, chosen = menu.evaluate("m => [m.options.length, m.selectedIndex]")
+        menu.select_option(index=(chosen + 1) % count)
+    else:
+        handle = control.locator(".noUi-handle")
+        value = handle.get_attribute("aria-valuenow")
+        handle.press("ArrowLeft" if value == handle.get_attribute("aria-valuemax") else "ArrowRight")
+        expect(handle).not_to_have_attribute("aria-valuenow", value)
 
 
 @pytest.mark.parametrize("lesson", ["02_encoder_decoder"])  # all widgets share one callback
@@ -298,7 +313,7 @@ course_lib.widgets.Live._update = told
         book.run_all()
         pictures = book.page.locator("img.widget-image")
         before = [picture.evaluate(PIXELS) for picture in pictures.all()]
-        moves = move_every_slider(book, wait=1000)
+        moves = move_every_control(book, wait=1000)
         assert moves and not any(moves.values()), moves
         # and that was no slow kernel: it was told of each move, and still nothing has changed
         lines = book.page.locator(f"{OUTPUT} .widget-html-content")

@@ -200,11 +200,23 @@ def test_a_submission_gets_the_same_alone_and_on_a_busy_machine(graded, tmp_path
 # --- killed, locked, full -----------------------------------------------------------------------------------
 
 
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A gradebook that knows lesson 02 and nobody: it takes seconds to make."""
+    course = Graded(tmp_path_factory.mktemp("learnt"))
+    code = f"import os; from course_lib.grading import command as c; c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
+    subprocess.run([sys.executable, "-c", code], cwd=course.root, env=clean_environment(course.home), check=True, capture_output=True)
+    return course.root / "grading/gradebook.db"
+
+
 @pytest.fixture
-def small(tmp_path, graded):
+def small(tmp_path, learnt):
     """A course with twelve submissions whose gradebook knows the lesson."""
+    needs_system("bubblewrap", "bwrap")
     course = Graded(tmp_path)
     texts = the_class()
+    (course.root / "grading").mkdir()
+    shutil.copy(learnt, course.root / "grading")
     for number in range(12):
         course.submit(f"s{number:02}", texts[("full", "partial", "none", "messy")[number % 4]][1])
     return course

@@ -6,6 +6,7 @@ nbgrader's own Execute, all in one run; it prints a table of ratios, and whether
 """
 
 import argparse
+import json
 import os
 import random
 import re
@@ -114,12 +115,46 @@ def timed(command, folder):
     return time.perf_counter() - began, after.children_user + after.children_system - before.children_user - before.children_system, most, said
 
 
+def on_a_cluster(place, count, workers=2):
+    """Seconds for `count` submissions on a Dask cluster of processes of this machine; one more worker is killed half-way."""
+    folder, card = course(Path(place, f"cluster{count}"), a_class(count)), Path(place, f"card{count}.json")
+    quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": str(folder)}}
+    started = [subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
+                                 "--scheduler-file", str(card)], **quiet)]
+    try:
+        for _ in range(workers + 1):
+            started.append(subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(card), "--nthreads", "1",
+                                             "--no-nanny", "--no-dashboard", "--local-directory", str(folder)], **quiet))
+        while not (card.exists() and card.stat().st_size):
+            time.sleep(0.2)
+        address = json.loads(card.read_text())["address"]
+        timed(["-m", "course_lib.grading", "grading/submitted/s0000", "--scheduler", address, "--no-feedback", "--quiet"], folder)  # stations start
+        records = folder / "grading/results" / LESSON
+
+        def kill_one():
+            while len(list(records.glob("s*.json"))) < count // 2:
+                time.sleep(0.2)
+            started[-1].kill()
+
+        killer = threading.Thread(target=kill_one)
+        killer.start()
+        taken, cpu, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--scheduler", address, "--no-feedback", "--quiet"], folder)
+        killer.join()
+        assert f"{count} of {count} submissions have grades." in said, said
+        return taken
+    finally:
+        for process in started:
+            process.kill()
+            process.wait()
+
+
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--class-size", type=int, default=100)
     options.add_argument("--nbgrader", type=int, default=100, help="how many of them nbgrader grades without demonstrations")
     options.add_argument("--nbgrader-whole", type=int, default=5, help="and with them")
     options.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
+    options.add_argument("--cluster", type=int, nargs="*", default=[], help="and so many on a Dask cluster of two workers, and one that is killed half-way")
     options = options.parse_args()
     students = a_class(options.class_size)
     rows, ours = [], {}
@@ -156,6 +191,10 @@ def main():
     for what, count, taken, cpu, memory in rows:
         ratio = " / ".join(f"{theirs / (taken / count):.1f}" for theirs in slow.values())
         print(f"{what:36} {count:11} {taken:8.1f} {taken / count:7.2f} {cpu / count:11.2f} {memory:10.0f}  {ratio}")
+    with tempfile.TemporaryDirectory() as place:
+        for count in options.cluster:
+            taken = on_a_cluster(place, count)
+            print(f"{f'Dask, {count}, a worker killed':36} {count:11} {taken:8.1f} {taken / count:7.2f}", flush=True)
     print(f"(two numbers: against nbgrader without demonstrations / with all cells; fastest: {best[0]})")
 
 
