@@ -173,3 +173,12 @@ def test_without_bubblewrap_one_sentence_says_what_to_do(monkeypatch):
     assert sandbox.missing().startswith("bubblewrap is missing: install it")
     monkeypatch.setattr(sys, "platform", "darwin")
     assert sandbox.missing() == "Student code can be isolated on Linux only, by bubblewrap."
+
+
+def test_checks_that_are_installed_beside_the_course_are_hidden_too(tmp_path, monkeypatch):
+    for place in ("site/course_lib/checks", "course/course_lib/checks", "course/solutions", "course/grading"):
+        (tmp_path / place).mkdir(parents=True)
+    monkeypatch.setattr(sandbox.sysconfig, "get_path", lambda key: str(tmp_path / "site"))
+    hidden = {str(tmp_path / p) for p in ("site/course_lib/checks", "course/course_lib/checks", "course/solutions", "course/grading")}
+    assert sandbox._copies(tmp_path / "course/course_lib", [str(tmp_path)]) == hidden
+    assert sandbox._copies(tmp_path / "course/course_lib", ["/usr"]) == set()
