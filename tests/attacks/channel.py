@@ -86,7 +86,7 @@ def forges_modules():
     """)
 
 
-@attack("channel", build_net=1)
+@attack("channel")
 def forges_layers():
     """Hands in one 1 × 1 convolution as its net and lies about the layers that run in it and about their gradients."""
     made = none()

@@ -48,6 +48,12 @@ def link_to_anothers_notebook():
             "link_thieves_friend": "owner_of_work"}
 
 
+@handing("has 130 MB; at most 128 MB are read")
+def too_large():
+    """A file of 130 MB."""
+    return {f"large/{LESSON}/{NOTEBOOK}": bytes(130 * 2**20)}
+
+
 @handing("is a link, and is not followed")
 def link_in_a_zip():
     """A zip with an entry that is a link to the gradebook."""
@@ -67,7 +73,7 @@ def zip_bomb():
     return {"class.zip": zipped(*((entry(moodle(f"Bomber{n}", f"{LESSON}.zip")), zipped((entry("a.zip"), bomb))) for n in range(4)), (moodle("Bomber"), bytes(2**28)))}
 
 
-@handing("its size is not what the zip says")
+@handing("Bad CRC-32")
 def lying_zip():
     """A zip whose entries unpack to more than their heads say."""
     data = bytearray(zipped((entry(moodle("Liar")), bytes(2**22) + EMPTY)))
@@ -111,7 +117,7 @@ def names_another_in_a_canvas_zip():
     return {"class.zip": zipped((zipfile.ZipInfo(f"verena_11_33_{NOTEBOOK}"), HONEST), (entry("mallet_22_44_work.zip"), inner))}
 
 
-@handing("", script_alert__LOOT__script="none", x="none")
+@handing("", script_alert__LOOT___script="none", x="none")
 def hostile_names():
     """Students called ../../x, <script>…, with quotes, line breaks, formulas, database commands and four hundred letters."""
     names = ("<script>alert('LOOT')<script>", "../../x", "'; DROP TABLE student; --", "=HYPERLINK(\"http://x\")", "a\nb", "n" * 400, "-rf", "$(touch LOOT)", "\u202etxet")

@@ -152,12 +152,6 @@ def deep_json():
     return '{"cells": ' + "[" * 100_000 + "]" * 100_000 + "}"
 
 
-@attack("files", refused="has 130 MB; at most 128 MB")
-def too_large():
-    """A file of 130 MB."""
-    return b" " * (130 * 2**20) + b"{}"
-
-
 @attack("files", refused="holds too much beside its outputs")
 def memory_in_json():
     """Thirty million empty dicts: 90 MB as a file, 3 GB when they are read."""
