@@ -318,7 +318,7 @@ def test_the_hint_about_cpu_only_where_it_helps(checkout, monkeypatch, capfd):
     monkeypatch.setattr(setup_env, "_create", stop)
     for linux, nvidia, hint in ((True, False, True), (True, True, False), (False, False, False)):
         monkeypatch.setattr(setup_env, "LINUX", linux)
-        monkeypatch.setattr(setup_env, "_has_nvidia", lambda: nvidia)
+        monkeypatch.setattr(setup_env, "has_nvidia", lambda: nvidia)
         with pytest.raises(Stop, match="here"):
             ensure(checkout)
         assert ("add --cpu" in capfd.readouterr().out) == hint
