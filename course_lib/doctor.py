@@ -54,7 +54,7 @@ def python():
 
 def course(root):
     lessons = len(list((root / "lessons").glob("*/*.ipynb")))
-    found = f"the course in {root}: {lessons} lessons, " + ("a git checkout" if (root / ".git").exists() else "no git checkout")
+    found = f"the course in {root}: {lessons} lesson{'s' * (lessons != 1)}, " + ("a git checkout" if (root / ".git").exists() else "no git checkout")
     if not lessons:
         return BAD, found, "Get the course again: its folder lessons/ is gone. An installed package alone is not the course."
     if not os.access(root, os.W_OK):

@@ -24,7 +24,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from . import build, launchers
-from .setup_env import ROOT, Stop
+from .setup_env import CPU_INDEX, ROOT, Stop
 
 COPIED = ("LICENSE", "LICENSE-TEXT", ".gitattributes", "docs/course.webp", "binder/*")
 ENTRIES = ("__init__.py", "__main__.py", "cli.py", "doctor.py")  # beside what the lessons import
@@ -92,6 +92,7 @@ def _write(tree, root, repository, tag):
     _text(tree / "README.md", readme((root / "README.md").read_text("utf-8"), settings))
     _text(tree / "pyproject.toml", project((root / "pyproject.toml").read_text("utf-8"), tree, settings))
     _text(tree / "requirements.txt", requirements(root))
+    _text(tree / "binder" / "requirements.txt", requirements(root, binder=True))
     _text(tree / ".gitignore", "\n".join(IGNORED) + "\n")
 
 
@@ -150,14 +151,15 @@ def project(text, tree, settings):
     return text.rstrip() + "\n\n# where this release of the course lives\n[tool.course]\n" + "\n".join(lines) + "\n"
 
 
-def requirements(root):
-    """requirements.txt without what only instructors and authors need: the pins of `dependencies`, pip and JupyterLab,
-    and of what those bring on any system, as the packages installed here tell."""
+def requirements(root, binder=False):
+    """The pins of a student's machine: of requirements.txt, what the package depends on, pip, JupyterLab, and what those
+    bring on any system, as the packages installed here tell. binder: of an image that brings its own Jupyter."""
     text = (root / "requirements.txt").read_text("utf-8")
     pinned = {canonicalize_name(found[1]): line for line in text.splitlines() if (found := re.match(r"([\w.-]+)==", line))}
     with open(root / "pyproject.toml", "rb") as file:
         wanted = [Requirement(line).name for line in tomllib.load(file)["project"]["dependencies"]]
-    kept, waiting = set(), ["pip", "jupyterlab", *wanted]
+    waiting = [name for name in wanted if name != "ipywidgets"] if binder else [*wanted, "pip", "jupyterlab"]
+    kept = set()
     while waiting:
         name = canonicalize_name(waiting.pop())
         if name in pinned and name not in kept:
@@ -167,8 +169,11 @@ def requirements(root):
             except importlib.metadata.PackageNotFoundError:  # another system's
                 brings = []
             waiting += [r.name for r in map(Requirement, brings) if "extra" not in str(r.marker)]
-    head = "# What the course runs on, in the versions that it is tested with.\n\n"
-    return head + "".join(f"{line}\n" for name, line in pinned.items() if name in kept)
+    lines = [line for name, line in pinned.items() if name in kept]
+    if not binder:
+        return "# What the course runs on, in the versions that it is tested with.\n\n" + "\n".join(lines) + "\n"
+    cpu = [re.sub(r"^(torch|torchvision)==([\w.]+)", r"\1==\2+cpu", line) for line in lines]
+    return f"# What notebooks import, with PyTorch's CPU build; Jupyter is the image's own.\n\n--extra-index-url={CPU_INDEX}\n" + "\n".join(cpu) + "\n"
 
 
 # --- README -------------------------------------------------------------------------------------------------
