@@ -34,11 +34,17 @@ class Elsewhere:
             for top in {file.parts[0] for file in package.files} - {"..", "__pycache__", "bin"}:
                 if not (self.packages / top).exists():
                     (self.packages / top).symlink_to(package.locate_file(top))
-        spec = folder / "kernels" / KERNEL
-        spec.mkdir(parents=True)
-        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-        (spec / "kernel.json").write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
         self.jupyter = folder
+        self.limit(None)
+
+    def limit(self, data):
+        """Let a notebook's kernel hold so many bytes of data (None: as many as there are)."""
+        command = [str(self.python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        if data:
+            command = ["bash", "-c", f'ulimit -d {data // 1024}; exec "$@"', "limited", *command]
+        spec = self.jupyter / "kernels" / KERNEL / "kernel.json"
+        spec.parent.mkdir(parents=True, exist_ok=True)
+        spec.write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
 
     def environment(self, **more):
         """The variables of a process there: nothing leads back to this checkout."""
