@@ -1,4 +1,4 @@
-"""The repository root is an nbgrader course. What differs from nbgrader's defaults, and why: course_lib/grading.py."""
+"""The repository root is an nbgrader course. What differs from nbgrader's defaults, and why: course_lib/grading/course.py."""
 
 import sys
 from pathlib import Path
@@ -6,6 +6,6 @@ from pathlib import Path
 root = Path(__file__).resolve().parent
 sys.path.insert(0, str(root))
 
-from course_lib import grading  # noqa: E402
+from course_lib.grading import course  # noqa: E402
 
-grading.configure(get_config(), root)  # noqa: F821 (traitlets defines get_config)
+course.configure(get_config(), root)  # noqa: F821 (traitlets defines get_config)

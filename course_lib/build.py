@@ -34,7 +34,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from . import launchers
 from .checks import quiz as quizzes
-from .grading import generate
+from .grading.course import generate
 
 ROOT = Path(__file__).resolve().parent.parent
 MARKS = ("statement", "answer", "check", "quiz", "written", "given")

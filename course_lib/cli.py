@@ -25,14 +25,14 @@ def test(arguments, cpu):
     return status
 
 
-def inside(module):
+def inside(name, module=None):
     """A command that needs the environment: the `main(arguments)` of a module of course_lib, run by .venv's Python."""
 
     def command(arguments, cpu):
         python = setup_env.ensure(LAB, cpu=cpu)
         if setup_env.is_inside():
-            return importlib.import_module(f"course_lib.{module}").main(arguments)
-        return setup_env.run(python, ["-m", "course_lib", module, *arguments])
+            return importlib.import_module(f"course_lib.{module or name}").main(arguments)
+        return setup_env.run(python, ["-m", "course_lib", name, *arguments])
 
     return command
 
@@ -49,8 +49,9 @@ COMMANDS = {
     "test": (test, "run every test (what follows goes to pytest)"),
     "build": (inside("build"), "build lessons/ from solutions/ (--check only says what differs)"),
     "release": (inside("release"), "write what students get into a folder: release DIR --repository owner/name --tag v1"),
+    "grade": (inside("grade", "grading.command"), "grade a class's notebooks (grade --help says how)"),
 }
-NEEDS = {"test": "tests", "build": "solutions", "release": "solutions"}  # what a student's tree does not have
+NEEDS = {"test": "tests"} | dict.fromkeys(("build", "release", "grade"), "solutions")  # what a student's tree lacks
 COMMANDS = {name: what for name, what in COMMANDS.items() if (setup_env.ROOT / NEEDS.get(name, "course_lib")).is_dir()}
 USAGE = "\n".join(
     [
@@ -76,13 +77,13 @@ def main(arguments):
     return COMMANDS[name][0]([argument for argument in rest if argument != "--cpu"], cpu) or 0
 
 
-def start():
-    """The whole command line: what its errors and a Ctrl-C print, and the exit status."""
+def start(command=None):
+    """The whole command line, or one command of it: what its errors and a Ctrl-C print, and the exit status."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a console that lacks a letter of a path shows it as \xNN
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = main(sys.argv[1:])
+        status = (command or main)(sys.argv[1:])
         sys.stdout.flush()
     except setup_env.Stop as sentence:
         sys.exit(str(sentence))

@@ -489,8 +489,6 @@ for depth in (4, 2):
     nets[depth] = models.EncoderDecoder(classes=3, base=8, depth=depth)
     print(train.fit(nets[depth], scenes, steps=steps, title=f"{depth} halvings"))
     print(f"{depth} halvings:", train.evaluate(nets[depth], unseen))
-
-# %% tags=["demo", "experiment"]
 guess = {depth: train.predict(net, images) for depth, net in nets.items()}
 for depth in (4, 2):
     display(plot.comparison(images[:3], truth[:3], guess[depth][:3], classes=data.TRIMAP, title=f"{depth} halvings"))

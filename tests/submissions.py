@@ -6,7 +6,7 @@ import uuid
 import nbformat
 from nbformat.v4 import new_code_cell, new_output
 
-from course_lib import grading
+from course_lib.grading import course as grading
 
 from .conftest import notebook
 

@@ -1,19 +1,19 @@
-"""What course_lib/grading.py adds to nbgrader, piece by piece; test_nbgrader.py runs the whole."""
+"""What course_lib/grading/course.py adds to nbgrader, piece by piece; test_nbgrader.py runs the whole."""
 
 import math
 import shutil
 
 import nbformat
 import pytest
-from nbformat.v4 import new_code_cell, new_output
 
 nbgrader = pytest.importorskip("nbgrader")
 from nbgrader.api import Gradebook  # noqa: E402
-from nbgrader.utils import determine_grade  # noqa: E402
 
-from course_lib import build, grading  # noqa: E402
+from course_lib import build  # noqa: E402
+from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Result, Verdict  # noqa: E402
+from course_lib.grading import course as grading, runner  # noqa: E402
 
-from .test_build import course  # noqa: E402
+from .test_build import course as tiny_course  # noqa: E402
 
 TINY = "02_tiny"
 pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SAWarning")  # nbgrader's own
@@ -22,62 +22,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:Object of type:sqlalchemy.exc.SA
 # --- verdicts -----------------------------------------------------------------------------------------------
 
 
-def result(text, **more):
-    return new_output("execute_result", data={"text/plain": text, **more}, execution_count=1)
+def verdict(*parts):
+    return Verdict("f", [Result(f"part {n}", points, outcome, "why") for n, (points, outcome) in enumerate(parts)])
 
 
-def stream(name, text="…"):
-    return new_output("stream", name=name, text=text)
+@pytest.mark.parametrize("parts, points", [
+    ([(2, PASSED)], 2), ([(1.5, PASSED), (0.5, NOT_YET)], 1.5), ([(2, NOT_YET)], 0), ([(2.0000000001, PASSED)], 2), ([(2, NOT_ATTEMPTED)], 0),
+    ([(1 / 3, PASSED), (5 / 3, NOT_YET)], 0.3333)])
+def test_the_points_of_the_parts_that_hold_are_the_score(parts, points):
+    found = runner.settle(verdict(*parts), 2.0)
+    assert found["points"] == pytest.approx(points) and found["points"] <= 2 and found["reason"] == "" and len(found["parts"]) == len(parts)
 
 
-ERROR = new_output("error", ename="NameError", evalue="name 'f' is not defined", traceback=[])
-
-
-def score(*outputs, points=2):
-    """(what nbgrader reads from a check cell with these outputs once it is settled, the reason for a zero)."""
-    meta = {"nbgrader": build.nbgrader("check_f", grade=True, locked=True, points=points)["nbgrader"]}
-    cell = new_code_cell("check.f(f)", outputs=list(outputs), metadata=meta)
-    reason = grading.settle(cell)
-    nbformat.validate(cell, ref="code_cell", version=4, version_minor=5)
-    assert sum(o.output_type == "execute_result" for o in cell.outputs) == (reason != "this check stopped with an error")
-    return determine_grade(cell)[0], reason
-
-
-@pytest.mark.parametrize("text, points", [("2", 2), ("1.5", 1.5), ("0", 0), ("2.0000000001", 2), ("-0.0", 0), ("0.3333", 0.3333)])
-def test_a_number_of_points_is_the_score(text, points):
-    assert score(result(text)) == (points, None)
-
-
-@pytest.mark.parametrize("outputs", [
-    [],
-    [stream("stdout", "2")],
-    [new_output("display_data", data={"text/plain": "2"})],
-    [result("nan")], [result("inf")], [result("-inf")], [result("3")], [result("2.01")], [result("-1")],
-    [result("'2'")], [result("True")], [result("passed")], [result("")], [result("[2]")], [result("2 points")],
-    [new_output("execute_result", data={"text/html": "2"}, execution_count=1)],
-], ids=str)
-def test_what_is_no_number_of_points_is_zero_with_a_reason(outputs):
-    assert score(*outputs) == (0, "this check gave no verdict")
-
-
-def test_a_student_reads_the_reason():
-    cell = new_code_cell("check.f(f);", metadata=build.nbgrader("check_f", grade=True, locked=True, points=2))
-    grading.settle(cell)
-    assert "0 of 2 points: this check gave no verdict." in cell.outputs[0].data["text/html"]
-
-
-def test_an_error_is_zero_and_stays_readable():
-    assert score(ERROR) == score(result("2"), ERROR) == (0, "this check stopped with an error")
-
-
-def test_talk_around_a_verdict_changes_nothing():
-    assert score(stream("stderr"), stream("stdout"), result("1.5"), stream("stderr")) == (1.5, None)
-    assert score(result("2"), result("1")) == (1, None)  # the cell's own value is the last
-
-
-def test_every_part_s_points_come_through():
-    for quarters in range(13):
-        assert math.isclose(score(result(f"{quarters / 4:g}"), points=3)[0], quarters / 4)
+@pytest.mark.parametrize("value", [None, 2, "2", True, float("nan"), verdict(), verdict((3, PASSED)), verdict((math.nan, PASSED), (1, NOT_YET))], ids=str)
+def test_what_is_no_verdict_of_this_check_is_zero_with_a_reason(value):
+    found = runner.settle(value, 2.0)
+    assert (found["points"], found["reason"]) == (0, "This check gave no verdict.") or (math.isfinite(found["points"]) and found["points"] == 0)
 
 
 # --- a gradebook and its lesson -----------------------------------------------------------------------------
@@ -86,7 +46,7 @@ def test_every_part_s_points_come_through():
 @pytest.fixture(scope="module")
 def first(tmp_path_factory):
     """A built course of one lesson, and a gradebook that was empty and has just learnt it."""
-    root = course(tmp_path_factory.mktemp("tiny"))
+    root = tiny_course(tmp_path_factory.mktemp("tiny"))
     build.build(root)
     released = (root / "lessons" / TINY / f"{TINY}.ipynb").read_bytes()
     grading.register(root, TINY, f"sqlite:///{root / 'gradebook.db'}")

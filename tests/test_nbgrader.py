@@ -20,7 +20,7 @@ from .conftest import LESSONS, ROOT, notebook
 from .system_packages import needs_system
 
 api = pytest.importorskip("nbgrader.api")
-from course_lib import grading  # noqa: E402
+from course_lib.grading import course as grading  # noqa: E402
 
 from .submissions import CLASS, LESSON, POINTS, WRITTEN, Submission, answers, full, messy, name_of  # noqa: E402
 
@@ -107,13 +107,13 @@ def validate(course, background):
 
 @pytest.fixture(scope="module")
 def warm_up(tmp_path_factory, background):
-    """warm_up() -> a course in which lesson 00 was graded, with 20 s a cell."""
+    """warm_up() -> a course in which lesson 00 was graded, with 20 s for an answer that waits."""
     course = Course(tmp_path_factory.mktemp("warm_up"))
     known = answers(WARM_UP)
     endless = known["blend"] + "\n\n\ndef blend(*anything):\n    import time\n    time.sleep(1000)"
     course.submit("solved", Submission(known, WARM_UP), WARM_UP)
     course.submit("waits", Submission({**known, "blend": endless}, WARM_UP), WARM_UP)
-    job = background.submit(course.nbgrader, "autograde", WARM_UP, "--Execute.timeout=20")
+    job = background.submit(course.nbgrader, "autograde", WARM_UP, "--Isolate.wall=20")
 
     def wait():
         job.result()
@@ -129,7 +129,7 @@ def autograded(course, validate, warm_up):
         course.submit(student, make())
     course.submit("broken", nbformat.writes(full().nb)[:5000])
     assert not (course.root / "grading/gradebook.db").exists()
-    return course.nbgrader("autograde", LESSON, code=1)  # 1: two submissions could not be run
+    return course.nbgrader("autograde", LESSON, code=1)  # 1: one submission could not be read
 
 
 @pytest.fixture(scope="module")
@@ -192,6 +192,7 @@ MUST_HAVE = {
     "tampered": earned(),
     "messy": earned(**ALL),
     "colab": earned(**ALL),
+    "dies": earned(**ALL),  # a cell of its own that ends the process costs nothing but that cell
 }
 
 
@@ -200,7 +201,7 @@ def test_a_student_gets_the_points_that_they_must_have(student, course, autograd
     grades = course.grades(student)
     assert {name: score for name, (score, _) in grades.items()} == MUST_HAVE[student]
     waiting = {name for name, (_, person) in grades.items() if person}
-    assert waiting == ({WRITTEN} if student in ("full", "messy") else set())
+    assert waiting == ({WRITTEN} if student in ("full", "messy", "dies") else set())
 
 
 def test_a_full_score_is_what_the_lesson_says():
@@ -209,8 +210,7 @@ def test_a_full_score_is_what_the_lesson_says():
 
 def test_submissions_that_cannot_be_run_are_named_and_stop_nobody(course, autograded):
     failed = re.findall(r"There was an error processing assignment '\S+' for student '(\w+)'", autograded)
-    assert sorted(failed) == ["broken", "dies"]
-    assert "Kernel died" in autograded and "does not appear to be JSON" in autograded
+    assert failed == ["broken"] and "does not appear to be JSON" in autograded
     for student in failed:
         assert all(score == 0 for score, _ in course.grades(student).values())
         assert not (course.root / "grading/autograded" / student / LESSON).exists()
@@ -251,7 +251,7 @@ def test_what_was_changed_is_the_source_s_again(course, autograded):
 
 def test_a_submission_runs_on_one_core(course, autograded):
     cell = next(c for c in course.graded("messy").cells if "get_num_threads" in c.source)
-    assert cell.outputs[0].text == "threads: 1\n"
+    assert cell.outputs[0].text.startswith("threads: 1\n")
 
 
 def test_demonstrations_are_not_run(course, autograded):
@@ -299,7 +299,7 @@ def test_a_manual_score_survives_another_autograde_and_reaches_the_table(course,
     assert (course.root / "grading/grades.csv").read_text() == text
     rows = {row["student_id"]: row for row in csv.DictReader(text.splitlines()) if row["assignment"] == LESSON}
     wanted = {student: sum(scores.values()) for student, scores in MUST_HAVE.items()}
-    wanted.update(full=AUTO + 1.5, dies=0, broken=0)
+    wanted.update(full=AUTO + 1.5, broken=0)
     assert {student: float(row["score"]) for student, row in rows.items()} == wanted
     assert {float(row["max_score"]) for row in rows.values()} == {20}
 

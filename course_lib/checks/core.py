@@ -119,6 +119,8 @@ class Trial:
         The name is the module's own in `net.named_modules()`, None where the net does not know of it."""
         if hasattr(net, "layers_run"):  # it lives in another process
             return self._guarded(net.layers_run, (x,), {})
+        from ..crossing.far import layers_run
+
         return layers_run(net, lambda: self.run(net, x))
 
     def _guarded(self, function, args, kwargs):
@@ -135,8 +137,8 @@ class Trial:
                 if isinstance(error, NotImplementedError) and not error.args:
                     raise  # the stub's; torch's own, as for a dtype that it does not take, comes with words
                 given = ", ".join([show(a) for a in args] + [f"{k}={show(v)}" for k, v in kwargs.items()])
-                what = f"{type(error).__name__}: {error}".rstrip(": .")
-                raise NotYet(f"For {given} your code stopped with {what}.") from error
+                what = getattr(error, "ending", None) or f"stopped with {type(error).__name__}: {error}".rstrip(": .")
+                raise NotYet(f"For {given} your code {what}.") from error
 
     def fail(self, message, picture=None):
         raise NotYet(message, picture)
@@ -172,26 +174,6 @@ class Trial:
                 break
         alike = not isinstance(want, torch.Tensor) or got.shape == want.shape
         self.fail(lines, picture(got, want) if picture and alike else None)
-
-
-def layers_run(net, run):
-    """What `Trial.layers` returns, for what happens when `run()` is called."""
-    import torch
-    from torch.nn.modules.module import register_module_forward_hook
-
-    seen, known, kinds = [], {m: name for name, m in net.named_modules()}, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
-
-    def note(module, _, out):
-        if isinstance(module, kinds):
-            seen.append(dict(out=out.shape[1], kernel=module.kernel_size[0], height=out.shape[-2], width=out.shape[-1],
-                             name=known.get(module)))
-
-    hook = register_module_forward_hook(note)
-    try:
-        run()
-    finally:
-        hook.remove()
-    return seen
 
 
 def _given(given):

@@ -151,14 +151,10 @@ def kind(value):
     return f"a `{type(value).__name__}`: {show(value)}."
 
 
-def names_in_source(source):
-    """{name: the names that what it stands for refers to}, of every name that `source` defines; nothing is run.
-
-    The same rule as `names_used`, read from the text: helpers of the same source count as part of an answer.
-    """
-    direct, own = {}, set()
+def statements_of(source):
+    """[(names that it binds, names that it refers to, whether it is a definition)] of a source's statements; runs nothing."""
+    found = []
     for statement in ast.parse(source).body:
-        own |= {statement.name} if isinstance(statement, (ast.FunctionDef, ast.ClassDef)) else set()
         whole = compile(ast.Module([statement], []), "<answer>", "exec")
         made, used, ahead = set(), set(), [whole]
         while ahead:
@@ -169,15 +165,31 @@ def names_in_source(source):
                 elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
                     used |= {step.argval, step.argval.split(".")[-1]}
             ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        found.append((made, used, isinstance(statement, (ast.FunctionDef, ast.ClassDef))))
+    return found
+
+
+def reached(statements):
+    """{name: the names that what it stands for refers to}, after these statements of `statements_of`, in order.
+
+    The same rule as `names_used`, read from the text: helpers of the same source count as part of an answer.
+    """
+    direct, own = {}, set()
+    for made, used, defines in statements:
+        own |= made if defines else set()
         for name in made:
-            direct[name] = direct.get(name, set()) | used
-    reached = {}
+            direct[name] = used if defines else direct.get(name, set()) | used
+    everything = {}
     for name in direct:
         found, ahead = set(), [name]
         while ahead:
-            here = ahead.pop()
-            new = direct.get(here, set()) - found
+            new = direct.get(ahead.pop(), set()) - found
             found |= new
             ahead += [n for n in new if n in direct]
-        reached[name] = found - own
-    return reached
+        everything[name] = found - own
+    return everything
+
+
+def names_in_source(source):
+    """`reached` for one text."""
+    return reached(statements_of(source))

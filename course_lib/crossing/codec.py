@@ -10,6 +10,7 @@ import struct
 import torch
 
 MOST_BYTES = 256 * 2**20  # of one message
+MOST_TEXT = 16 * 2**20  # bytes of its JSON: read, these take up to fifty times as much
 MOST_DIMENSIONS = 16
 DTYPES = ("float32", "float64", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint8", "bool", "complex64", "complex128")
 
@@ -32,6 +33,8 @@ def pack(value):
         text = json.dumps(_plain(value, blobs)).encode()
     except (RecursionError, ValueError) as error:
         raise Garbled(f"this value can't be sent: {error}") from error
+    if len(text) > MOST_TEXT:
+        raise Garbled(f"this value takes {len(text) / 2**20:.0f} MB as text; at most {MOST_TEXT / 2**20:.0f} MB can be sent")
     head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
     whole = b"".join([head, text, *blobs])
     if len(whole) > MOST_BYTES:
@@ -47,6 +50,8 @@ def unpack(data):
         start = 8 + 8 * count
         if start + length + sum(sizes) != len(data):
             raise Garbled("the lengths do not add up")
+        if length > MOST_TEXT:
+            raise Garbled(f"its text takes {length / 2**20:.0f} MB")
         blobs, place = [], start + length
         for size in sizes:
             blobs.append(data[place : place + size])

@@ -12,6 +12,10 @@ import warnings
 
 import numpy
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from torch.nn.modules.module import register_module_forward_hook
+from traitlets.config import Config
 
 from .codec import Garbled, Thing, pack, unpack
 
@@ -19,11 +23,19 @@ BUILT_FROM = ("torch.nn.", "course_lib.models")  # classes that a module sent by
 MOST_PRINTED = 20_000  # characters of a call's output that go back
 
 
+def notebook_shell():
+    """What runs a cell as Jupyter would, but draws no pictures of results: nobody will look at them."""
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.display_formatter.active_types = ["text/plain"]
+    return shell
+
+
 class Far:
     """What one answer's process keeps: the names, the modules that were shown to the other side, calls with gradients."""
 
-    def __init__(self, scope):
+    def __init__(self, scope, shell=None):
         self.scope, self.things, self.numbers, self.calls = scope, [], {}, {}
+        self._shell = shell
         self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
     def serve(self, connection):
@@ -54,11 +66,7 @@ class Far:
 
     def do_cell(self, source):
         """Run a notebook's cell, magics and all, as Jupyter would: {"printed": text, "raised": None or "Type: message"}."""
-        from IPython.core.interactiveshell import InteractiveShell
-        from IPython.utils.capture import capture_output
-        from traitlets.config import Config
-
-        shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+        shell = self._shell = self._shell or notebook_shell()
         if shell.user_ns is not self.scope:
             shell.user_ns.update(self.scope)
             self.scope = shell.user_ns
@@ -75,8 +83,6 @@ class Far:
         return self._run(self.things[number], args, kwargs, self.things[number])
 
     def do_layers(self, number, x, pushed, training):
-        from course_lib.checks.core import layers_run
-
         self._take(pushed, training)
         net = self.things[number]
         return layers_run(net, lambda: self._run(net, (x,), {}))
@@ -186,6 +192,23 @@ class Far:
         if isinstance(value, dict):
             return {k: self.inward(v, built) for k, v in value.items()}
         return value
+
+
+def layers_run(net, run):
+    """What a check's `Trial.layers` returns, for what happens when `run()` is called."""
+    seen, known, kinds = [], {m: name for name, m in net.named_modules()}, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+
+    def note(module, _, out):
+        if isinstance(module, kinds):
+            seen.append(dict(out=out.shape[1], kernel=module.kernel_size[0], height=out.shape[-2], width=out.shape[-1],
+                             name=known.get(module)))
+
+    hook = register_module_forward_hook(note)
+    try:
+        run()
+    finally:
+        hook.remove()
+    return seen
 
 
 def alike(a, b):

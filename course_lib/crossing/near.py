@@ -11,42 +11,56 @@ import keyword
 import torch
 from torch.autograd.function import once_differentiable
 
-from .codec import Garbled, Thing, pack, unpack
+from .codec import MOST_BYTES, Garbled, Thing, pack, unpack
 from .far import describe, pack_shapes, tensors_in
 
-PATIENCE = 600  # seconds for a reply; the CPU limit of the other process ends a loop long before
+GARBLED = "sent a garbled answer"
+PATIENCE = 700  # seconds for a reply; the CPU limit of the other process ends a loop long before
 
 
 class Lost(Exception):
-    """The other process has gone, does not answer, or answers nonsense. `str()` says which."""
+    """The other process has gone, does not answer, or answers nonsense. `ending` says which, for "your code …"."""
+
+    def __init__(self, ending):
+        super().__init__(f"the code {ending}")
+        self.ending = ending
 
 
 class Session:
-    """One conversation with one answer's process. `names_used` maps a name to the names that its source refers to."""
+    """One conversation with one answer's process. `names_used` maps a name to the names that its source refers to.
 
-    def __init__(self, connection, names_used=None):
-        self.connection, self.names_used = connection, names_used or {}
+    `why` is asked once, when the process has gone: what became of it.
+    """
+
+    def __init__(self, connection, names_used=None, why=lambda: "ended the process that it ran in"):
+        self.connection, self.names_used, self.why, self.lost = connection, names_used or {}, why, None
         self.mirrors = {}  # number -> Mirror
         self.synced = {}  # number -> (our tensor, its version, whether it wants a gradient) when both sides agreed last
 
     def ask(self, *request):
         """The reply's value. What the student's code raised is raised here, as an exception of the same name."""
         message = pack(request)
+        if self.lost:
+            raise Lost(self.lost)
         try:
             self.connection.send_bytes(message)
             if not self.connection.poll(PATIENCE):
-                raise Lost("no answer in time")
-            reply = unpack(self.connection.recv_bytes())
+                raise self._lose("gave no answer in time")
+            reply = unpack(self.connection.recv_bytes(MOST_BYTES))
         except Garbled as error:
-            raise Lost(f"a garbled answer: {error}") from error
+            raise self._lose(f"sent a garbled answer ({error})") from error
         except (EOFError, OSError) as error:
-            raise Lost("the process that ran the code has ended") from error
+            raise self._lose(self.why()) from error
         match reply:
             case ("done", value):
                 return value
-            case ("raised", list(kinds), str(text), bool(stub)):
+            case ("raised", list(kinds), str(text), bool(stub)) if all(type(k) is str for k in kinds):
                 raise NotImplementedError if stub else _error(kinds)(text)
-        raise Lost("a garbled answer")
+        raise self._lose(GARBLED)
+
+    def _lose(self, ending):
+        self.lost = ending
+        return Lost(ending)
 
     def look(self, name):
         """What the student's name stands for: a value, or a stand-in for a function or class. KeyError where it is missing."""
@@ -57,7 +71,7 @@ class Session:
                 return StandIn(self, name)
             case ("value", value):
                 return self.inward(value)
-        raise Lost("a garbled answer")
+        raise self._lose(GARBLED)
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -260,7 +274,7 @@ class _Across(torch.autograd.Function):
     def backward(ctx, *gradients):
         found = ctx.session.ask("backward", ctx.call, list(gradients))
         if type(found) is not list or len(found) != len(ctx.shapes):
-            raise Lost("gradients of another number")
+            raise ctx.session._lose(GARBLED)
         for i, shape in enumerate(ctx.shapes):
             if found[i] is not None and (not isinstance(found[i], torch.Tensor) or found[i].shape != shape):
                 found[i] = torch.full(shape, torch.nan)  # of an argument that was resized in place, or a lie

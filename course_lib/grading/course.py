@@ -7,25 +7,26 @@ small stands beside each:
 - a deleted cell comes back in the wrong place, a deleted written answer
   comes back changed, hence "needs manual grade", and one cell with odd
   metadata fails a submission                                             -> `RestoreCells` (autograde)
-- a check cell that was skipped, is silent, or says something that is
-  no number earns full points; one line on stderr earns none              -> `Verdicts` (autograde)
-- a second thread makes small tensors slow                               -> `OneThread` (autograde)
+- student code runs in the instructor's account, in one process with the
+  tests; a check cell that was skipped, is silent, or says something that
+  is no number earns full points; one line on stderr earns none           -> `Isolate` (autograde)
 - a fresh clone has an empty gradebook, and autograde refuses; a gradebook
   that was filled before a check was corrected grades with the old check  -> `register` (autograde)
 - feedback shows the hidden tests                                         -> `ClearHiddenTests` (generate_feedback)
 """
 
+import atexit
 import contextlib
 import copy
-import math
+import functools
 import os
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import nbformat
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_output, upgrade
-from nbgrader import utils
+from nbformat.v4 import upgrade
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.converters import Autograde, GenerateAssignment, GenerateFeedback
 from nbgrader.coursedir import CourseDirectory
@@ -36,14 +37,16 @@ from nbgrader.preprocessors import (
     Execute,
     NbGraderPreprocessor,
     OverwriteCells,
-    SaveAutoGrades,
 )
-from traitlets.config import Config
+from traitlets import Bool, Integer
+from traitlets.config import Application, Config
+
+from ..crossing import sandbox
+from ..crossing.sandbox import Limits
+from . import restore, runner
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 TEXT_STUB = "*Write your answer here.*"
-DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
-ROUNDING = 1e-6  # of points
 
 
 def configure(c, root):
@@ -65,15 +68,11 @@ def configure(c, root):
     c.ExportPlugin.to = str(grading / "grades.csv")  # set per run with --to
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
-    c.Execute.timeout = 300
-    c.Execute.iopub_timeout = 60  # 4 s is too short for a cell that prints a lot on a busy machine, and fails the submission
-    c.Execute.skip_cells_with_tag = DEMO
     c.GenerateAssignment.preprocessors = _with(GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs])
     sanitize = _with(Autograde.sanitize_preprocessors, OverwriteCells, [RestoreCells])
     c.Autograde.sanitize_preprocessors = [p for p in sanitize if p is not DeduplicateIds]  # RestoreCells does it
-    score = _with(Autograde.autograde_preprocessors, SaveAutoGrades, [Verdicts, SaveAutoGrades])
-    c.Autograde.autograde_preprocessors = [OneThread if p is Execute else p for p in score]
-    c.Autograde.pre_convert_hook = lambda notebooks, **_: register(root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url)
+    c.Autograde.autograde_preprocessors = _with(Autograde.autograde_preprocessors, Execute, [Isolate])
+    c.Autograde.pre_convert_hook = lambda notebooks, **_: prepare(root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url)
     c.GenerateFeedback.preprocessors = [ClearHiddenTests, *GenerateFeedback.preprocessors.default_args[0]]
 
 
@@ -98,12 +97,24 @@ def generate(root, assignment, release, db_url):
     GenerateAssignment(coursedir=coursedir, config=config, force=True).start()
 
 
+def prepare(root, assignment, db_url):
+    """What has to hold before nbgrader's autograde touches a submission. Exits with one sentence where it can't."""
+    config = Application.instance().config if Application.initialized() else Config()
+    stands_in_the_way = "" if config.Isolate.unsafe is True else _missing()
+    if stands_in_the_way:
+        sys.exit(f"{stands_in_the_way} To grade without a sandbox code that you trust, add --Isolate.unsafe=True.")
+    register(root, assignment, db_url)
+
+
+_missing = functools.lru_cache(sandbox.missing)
+
+
 def register(root, assignment, db_url):
     """Bring a gradebook up to a lesson's source. Exits with one sentence where nbgrader can't: submissions of other cells."""
     path = Path(root, "solutions", assignment, f"{assignment}.ipynb")
     if not path.exists():
         return  # nbgrader says that it knows no such assignment
-    wanted = {grade_id: _rule(c.source, c.metadata.nbgrader) for grade_id, c in originals(path).items()}
+    wanted = {grade_id: _rule(c.source, c.metadata.nbgrader) for grade_id, c in restore.originals(nbformat.read(path, as_version=4)).items()}
     with Gradebook(db_url, "segmentation") as gradebook:
         try:
             notebook = gradebook.find_notebook(assignment, assignment)
@@ -137,11 +148,6 @@ def _rule(source, mark):
     return mark.get("points"), None if mark["solution"] else source
 
 
-def originals(path):
-    """{grade_id: cell} of a source notebook, in order."""
-    return {c.metadata.nbgrader.grade_id: c for c in nbformat.read(path, as_version=4).cells if "nbgrader" in c.metadata}
-
-
 class QuizStubs(NbGraderPreprocessor):
     """An unanswered quiz is a question mark: its cell runs, and its check says "not attempted"."""
 
@@ -158,108 +164,47 @@ def quiz_stub(quiz, letters):
 
 
 class RestoreCells(OverwriteCells):
-    """Everything but the answers comes from the source: text, kind, metadata, and what is missing.
+    """Everything but the answers comes from the source: `restore.restore` does that, nbgrader's own step the checksums.
 
-    A cell is known by its grade_id or, where the metadata was lost, by its cell id. Of two copies the last counts
-    that somebody wrote in; all of them are run. nbgrader's own `add_missing_cells` puts a cell after whichever cell
-    the database lists before it (it keeps no order), fails where that one is missing too, and marks a deleted
-    written answer as written. Here a missing cell goes back behind the nearest earlier cell of the source that is
-    still there, unchanged: a deleted check is run, a deleted answer is an untouched stub, a deleted or emptied
-    written answer counts zero.
+    nbgrader's own `add_missing_cells` puts a cell after whichever cell the database lists before it (it keeps no
+    order), fails where that one is missing too, and marks a deleted written answer as written.
     """
 
     def preprocess(self, nb, resources):
-        names = resources["nbgrader"]
         # nbgrader works in the course's root
-        source = originals(Path("solutions", names["assignment"], names["notebook"] + ".ipynb"))
-        with Gradebook(names["db_url"]) as gradebook:
-            cells = gradebook.find_notebook(names["notebook"], names["assignment"]).source_cells
-            stubs = {c.name: c.source for c in cells if c.name in source}
+        source = restore.source_of(os.getcwd(), resources["nbgrader"]["assignment"])
         if nb.nbformat_minor < 5:  # Colab saves 4.0, where a cell that comes back may have no id
             nb = upgrade(nb, from_minor=nb.nbformat_minor)
-        here = recognise(nb.cells, source, stubs)
-        for grade_id, cell in here.items():
-            mark(cell, source[grade_id])
-            if not cell.source.strip():
-                cell.source = stubs[grade_id]
-        previous = None
-        for grade_id, original in source.items():
-            if grade_id not in here:
-                make = new_code_cell if original.cell_type == "code" else new_markdown_cell
-                here[grade_id] = mark(make(source=stubs[grade_id], id=original.id), original)
-                place = 0 if previous is None else 1 + next(i for i, c in enumerate(nb.cells) if c is previous)
-                nb.cells.insert(place, here[grade_id])
-                self.log.warning("Cell '%s' was missing and has been put back", grade_id)
-            previous = here[grade_id]
-        return super().preprocess(nb, resources)  # texts of locked cells, and checksums
+        for note in restore.restore(nb, source):
+            self.log.warning(note)
+        return super().preprocess(nb, resources)
 
 
-def recognise(cells, source, stubs):
-    """{grade_id: cell} for the cells of a submission that are the source's; the others lose nbgrader's metadata."""
-    ids = {original.id: grade_id for grade_id, original in source.items()}
-    here = {}
-    for cell in cells:
-        claimed = cell.metadata.pop("nbgrader", None)
-        grade_id = str(claimed.get("grade_id")) if isinstance(claimed, dict) else None
-        grade_id = grade_id if grade_id in source else ids.get(cell.get("id"))
-        untouched = cell.source.strip() in ("", stubs.get(grade_id, "").strip())
-        if grade_id and not (grade_id in here and untouched):
-            here[grade_id] = cell
-    return here
+class Isolate(NbGraderPreprocessor):
+    """Runs a submission in the sandbox and its checks here, in place of nbgrader's kernel; see `runner`."""
+
+    unsafe = Bool(False, help="Run student code without a sandbox, in your own account").tag(config=True)
+    cpu = Integer(Limits.cpu, help="Seconds of processor time that a submission's process may use").tag(config=True)
+    wall = Integer(Limits.wall, help="Seconds that it may take").tag(config=True)
+    memory = Integer(Limits.memory, help="MB of memory that it may use").tag(config=True)
+
+    def preprocess(self, nb, resources):
+        source = restore.source_of(os.getcwd(), resources["nbgrader"]["assignment"])
+        limits = replace(Limits(), cpu=self.cpu, wall=self.wall, memory=self.memory)
+        nb, graded = runner.retried(lambda: self._once(nb, source, _station(os.getcwd(), limits, not self.unsafe)))
+        for name, found in graded.checks.items():
+            if found["reason"]:
+                self.log.warning("%s: %s", name, found["reason"])
+        return nb, resources
+
+    def _once(self, nb, source, station):
+        nb, graded = copy.deepcopy(nb), runner.Graded(source.lesson)
+        station.run(nb, source, graded)
+        return nb, graded
 
 
-def mark(cell, original):
-    """Give a cell the original's kind and metadata."""
-    cell.metadata = copy.deepcopy(original.metadata)
-    if cell.cell_type != original.cell_type:
-        cell.cell_type = original.cell_type
-        for key in ("attachments", "outputs", "execution_count"):
-            cell.pop(key, None)
-        if cell.cell_type == "code":
-            cell.update(outputs=[], execution_count=None)
-    return cell
-
-
-class OneThread(Execute):
-    """Run a submission on one core: checks work on small tensors, where a second thread costs more than it brings.
-
-    On a busy two-core machine a solved lesson 02 took 25 s on two threads and 8 s on one.
-    """
-
-    def setup_kernel(self, **options):
-        return super().setup_kernel(env={**os.environ, "OMP_NUM_THREADS": "1"}, **options)
-
-
-class Verdicts(NbGraderPreprocessor):
-    """Leave in each check cell exactly one result that is a number of points; without one, zero and the reason."""
-
-    def preprocess_cell(self, cell, resources, index):
-        if cell.cell_type == "code" and utils.is_grade(cell):
-            reason = settle(cell)
-            if reason:
-                self.log.warning("%s: %s", cell.metadata.nbgrader.grade_id, reason)
-        return cell, resources
-
-
-def settle(cell):
-    """Make a check cell's outputs say its points as nbgrader reads them; the reason where it had to be zero."""
-    most = float(cell.metadata.nbgrader["points"])
-    results = [o for o in cell.outputs if o.output_type == "execute_result"]
-    kept = [o for o in cell.outputs if o.output_type != "execute_result" and o.get("name") != "stderr"]
-    try:
-        points = float(results[-1].data["text/plain"])
-    except (IndexError, KeyError, TypeError, ValueError):
-        points = math.nan
-    failed = any(o.output_type == "error" for o in kept)
-    if not failed and -ROUNDING <= points <= most + ROUNDING:
-        results[-1].data["text/plain"] = f"{min(max(points, 0.0), most):g}"
-        cell.outputs = [*kept, results[-1]]
-        return None
-    reason = "this check stopped with an error" if failed else "this check gave no verdict"
-    text = f"0 of {most:g} points: {reason}. Restart the kernel and run all cells to see it."
-    cell.outputs = kept
-    if not failed:  # nbgrader itself gives zero where there is an error
-        cell.outputs.append(
-            new_output("execute_result", data={"text/plain": "0", "text/html": text}, execution_count=cell.execution_count)
-        )
-    return reason
+@functools.lru_cache(maxsize=1)
+def _station(root, limits, safe):
+    station = runner.Station(root, limits, safe)
+    atexit.register(station.stop)
+    return station

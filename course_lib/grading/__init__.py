@@ -1,0 +1,6 @@
+"""Grading a class: fast, fair, and out of reach of what it grades.
+
+- `course`:  the repository root as an nbgrader course: what stands beside nbgrader's own steps, and why
+- `restore`: everything but a student's answers comes from the lesson's source
+- `runner`:  the answers run in a sandbox, their checks run here
+"""

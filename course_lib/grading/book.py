@@ -1,0 +1,101 @@
+"""The gradebook: what the coordinator alone writes, through nbgrader's own tables, and what a report reads from it."""
+
+import contextlib
+import time
+import warnings
+from datetime import datetime, timezone
+
+from nbgrader.api import Gradebook
+from sqlalchemy.exc import OperationalError, SAWarning
+
+from ..setup_env import Stop
+
+PATIENCE = 60  # seconds that a locked database is waited for
+COURSE = "segmentation"
+
+
+@contextlib.contextmanager
+def opened(db_url):
+    """nbgrader's `Gradebook`; what stands in its way becomes one sentence."""
+    try:
+        with warnings.catch_warnings(), Gradebook(db_url, COURSE) as gradebook:
+            warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, harmless
+            yield gradebook
+    except OperationalError as error:
+        raise Stop(trouble(error)) from error
+
+
+def trouble(error):
+    """An error of the database as a sentence that says what to do."""
+    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    if "locked" in reason:
+        return f"The gradebook has been locked by another program for {PATIENCE} s: close that (formgrader may be saving) and start again. What is graded is kept."
+    if "full" in reason:
+        return "There is no space left for the gradebook: free some and start again. What is graded is kept."
+    return f"The gradebook can't be used ({reason}). What is graded is kept: start again when it works."
+
+
+def patient(action):
+    """Do something with a database that others use too: again while it is locked, for `PATIENCE` seconds."""
+    began = time.monotonic()
+    while True:
+        try:
+            return action()
+        except OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() - began > PATIENCE:
+                raise Stop(trouble(error)) from error
+            time.sleep(0.2)
+
+
+def write(gradebook, graded, student, when=None):
+    """Write what grading gave for one student, in one transaction; manual scores and comments stay.
+
+    graded: a `runner.Graded` as a dict. when: a datetime of the submission, or None.
+    """
+    lesson = graded["lesson"]
+
+    def action():
+        try:
+            gradebook.update_or_create_student(student)
+            gradebook.update_or_create_submission(lesson, student, **({"timestamp": when} if when else {}))
+            notebook = gradebook.find_submission_notebook(lesson, lesson, student)
+            for grade in notebook.grades:
+                entry = graded["checks"].get(grade.cell.name)
+                answered = graded["written"].get(grade.cell.name, False)
+                grade.auto_score = entry["points"] if entry else None if answered else 0.0
+                grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+            for comment in notebook.comments:
+                name = comment.cell.name
+                silent = "No response." if graded["written"].get(name) is False else None
+                comment.auto_comment = graded["unreadable"] or silent
+            gradebook.db.commit()
+        except OperationalError:
+            gradebook.db.rollback()
+            raise
+
+    patient(action)
+
+
+def scores(gradebook, lesson):
+    """{student: {"score", "most", "manual": cells that wait for a person, "cells": {grade_id: score}, "comments": {grade_id: text}}}."""
+    found = {}
+    for submission in gradebook.assignment_submissions(lesson):
+        for notebook in submission.notebooks:
+            found[submission.student_id] = {
+                "score": submission.score, "most": submission.max_score,
+                "late": notebook.late_submission_penalty,
+                "manual": sorted(g.cell.name for g in notebook.grades if g.needs_manual_grade),
+                "cells": {g.cell.name: (g.score, g.max_score) for g in notebook.grades},
+                "comments": {c.cell.name: c.comment for c in notebook.comments},
+            }
+    return found
+
+
+def students(gradebook):
+    """[(id, first name, last name, email)] of the students that the gradebook knows."""
+    return [(s.id, s.first_name, s.last_name, s.email) for s in gradebook.students]
+
+
+def utc(when):
+    """A local time as nbgrader stores it: UTC without a zone."""
+    return datetime.fromtimestamp(when.timestamp(), timezone.utc).replace(tzinfo=None)

@@ -1,0 +1,146 @@
+"""python3 -m course_lib grade PATH…: a class's notebooks in, grades, feedback and a report out."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from tqdm import tqdm
+
+from ..crossing import sandbox
+from ..crossing.sandbox import Limits
+from ..setup_env import ROOT, Stop
+from . import batch, book, collect, restore
+from .pool import Pool, cores
+
+BIG = 8 * 2**20  # bytes of a notebook that is not opened to see which lesson it is
+
+
+def main(arguments):
+    """The command line; 0 where everything has a grade or a reason that lies in the submission."""
+    options = parser().parse_args(arguments)
+    root, ledger = ROOT, batch.Ledger(ROOT)
+    limits = Limits(cpu=options.cpu_seconds, wall=options.wall_seconds, memory=options.memory)
+    if not options.unsafe and (reason := sandbox.missing()):
+        raise Stop(f"{reason} To grade without a sandbox, in your own account, code that you trust, add --unsafe.")
+    if options.unsafe:
+        print("Without a sandbox: student code runs in your account and can do what you can. Every result will say so.", file=sys.stderr)
+    known = restore.lessons(root)
+    wanted = next((name for name in known if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))), None)
+    if options.lesson and not wanted:
+        raise Stop(f"There is no lesson {options.lesson!r}: the lessons are {', '.join(known)}.")
+    db_url = options.db or settings(root).CourseDirectory.db_url
+    try:
+        jobs, left = gather(options.paths, root, ledger, known, wanted, db_url)
+        if not jobs:
+            raise Stop("There is nothing to grade: no notebook of a student was found.")
+        lessons = sorted({job.lesson for job in jobs})
+        learn(root, lessons, db_url)
+        pool = make_pool(options, root, limits, len(jobs))
+        try:
+            with bar(len(jobs), "grading", options.quiet) as progress:
+                faults = batch.grade(ledger, jobs, pool, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
+            failed = 0
+            if options.feedback:
+                with bar(len(jobs), "feedback", options.quiet) as progress:
+                    failed = batch.pages(ledger, jobs, pool, db_url, progress)
+        finally:
+            pool.stop()
+        written = batch.reports(ledger, lessons, db_url, left, faults)
+    except OSError as error:
+        raise batch.full_disk(error) from error
+    refused = [job for job in jobs if ledger.read(job.lesson, job.student).get("graded", {}).get("unreadable")]
+    print(f"{len(jobs) - len(faults) - len(refused)} of {len(jobs)} submissions have grades.")
+    for job in refused:
+        print(f"  {job.student}, {job.lesson}: {ledger.read(job.lesson, job.student)['graded']['unreadable']}")
+    if failed:
+        print(f"  {failed} feedback pages could not be made: start again.")
+    for path in written:
+        print(path.relative_to(root) if path.is_relative_to(root) else path)
+    return 1 if faults or failed else 0
+
+
+def parser():
+    made = argparse.ArgumentParser(prog="python3 -m course_lib grade", description="Grade students' notebooks.")
+    made.add_argument("paths", nargs="+", metavar="PATH", help="nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, or notebooks")
+    made.add_argument("--lesson", help="the lesson that all of them are, such as 02; else each file's name or content tells")
+    made.add_argument("--workers", type=int, default=0, help="submissions graded at once (as many as there are cores)")
+    made.add_argument("--cpu-seconds", type=int, default=Limits.cpu, help="processor time that a submission's process may use (%(default)s)")
+    made.add_argument("--wall-seconds", type=int, default=Limits.wall, help="time that it may take (%(default)s)")
+    made.add_argument("--memory", type=int, default=Limits.memory, help="MB that it may use (%(default)s)")
+    made.add_argument("--again", action="store_true", help="grade what is graded once more")
+    made.add_argument("--no-feedback", dest="feedback", action="store_false", help="write no feedback pages")
+    made.add_argument("--unsafe", action="store_true", help="without a sandbox")
+    made.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler")
+    made.add_argument("--db", metavar="URL", help="the gradebook, where it is not nbgrader_config.py's")
+    made.add_argument("--quiet", action="store_true", help="no progress bar")
+    return made
+
+
+def settings(root):
+    """nbgrader's configuration of this course, nbgrader_config.py and all."""
+    from traitlets.config.loader import PyFileConfigLoader
+
+    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+
+
+def gather(paths, root, ledger, lessons, wanted, db_url):
+    """([Job], what was left out): the notebooks found, in nbgrader's tree; says which could not be used."""
+    known = []
+    if not db_url.startswith("sqlite:///") or Path(db_url.removeprefix("sqlite:///")).exists():
+        with book.opened(db_url) as gradebook:
+            known = book.students(gradebook)
+    handed, left = collect.collect(paths, lessons, known)
+    jobs = {}
+    for one in handed:
+        lesson = wanted or one.lesson or told_by(one, root, left)
+        if lesson:
+            job = batch.submit(ledger, one, lesson)
+            jobs[job.key()] = job
+    for name, reason in left:
+        print(f"Left out: {name} {reason}.")
+    return list(jobs.values()), left
+
+
+def told_by(handed, root, left):
+    """The lesson that a notebook's content shows; None, and a line in `left`, where it shows none."""
+    where = f"{handed.file.root}/{handed.file.path}"
+    if handed.file.size > BIG:
+        left.append((where, "is too large to see what it is of: name the lesson with --lesson"))
+        return None
+    try:
+        lesson = restore.lesson_of(restore.read(handed.file.read()), root)
+    except restore.Unreadable as error:
+        left.append((where, f"can't be read, and its name tells no lesson. {error}"))
+        return None
+    if lesson is None:
+        left.append((where, "has no cell of any lesson"))
+    return lesson
+
+
+def learn(root, lessons, db_url):
+    """Let the gradebook know the lessons."""
+    from . import course
+
+    for lesson in lessons:
+        course.register(root, lesson, db_url)
+
+
+def make_pool(options, root, limits, jobs):
+    if options.scheduler:
+        from .cluster import Cluster
+
+        return Cluster(options.scheduler, root, limits, not options.unsafe)
+    return Pool(root, min(options.workers or cores(), jobs), limits, not options.unsafe)
+
+
+class bar:
+    """A progress bar with rate and time left, called with every job that is done."""
+
+    def __init__(self, total, what, quiet):
+        self.bar = tqdm(total=total, desc=what, unit="notebook", disable=quiet or None, dynamic_ncols=True)
+
+    def __enter__(self):
+        return lambda job: self.bar.update()
+
+    def __exit__(self, *error):
+        self.bar.close()

@@ -1,0 +1,219 @@
+"""A submission as it must be before it is run: everything but the answers comes from the lesson's source.
+
+`read` takes a file's bytes apart without trusting them; `restore` puts text, kind and metadata of the lesson's
+cells right and puts back what is missing. Neither needs nbgrader or a gradebook.
+"""
+
+import copy
+import json
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_markdown_cell
+
+DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
+MOST_BYTES = 128 * 2**20  # of a notebook's file
+MOST_CELLS = 2000
+ADVICE = "Open it in JupyterLab, save it, and hand in that file again"
+
+
+class Unreadable(Exception):
+    """A file that can't be graded, in a sentence for whoever handed it in."""
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def read(data):
+    """The notebook in a file's bytes: format 4.5, its texts and metadata alone, without outputs. Raises `Unreadable`."""
+    if not data.strip():
+        raise Unreadable(f"This file is empty. {ADVICE}.")
+    if len(data) > MOST_BYTES:
+        raise Unreadable(f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded. Use "
+                         "Edit → Clear Outputs of All Cells, save, and hand it in again.")
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        raise Unreadable(f"This file is no notebook: it is not JSON, or broken off. {ADVICE}.") from None
+    if isinstance(found, dict) and isinstance(found.get("worksheets"), list):  # from before 2015
+        try:
+            found = nbformat.convert(nbformat.from_dict(found), 4)
+        except Exception:
+            found = None
+    if not isinstance(found, dict) or not isinstance(found.get("cells"), list):
+        raise Unreadable(f"This file is no notebook: it has no cells. {ADVICE}.")
+    if len(found["cells"]) > MOST_CELLS:
+        raise Unreadable(f"This notebook has {len(found['cells'])} cells; at most {MOST_CELLS} can be graded.")
+    ids, cells = set(), []
+    for number, cell in enumerate(found["cells"]):
+        cell = _clean(cell, number)
+        if cell.id in ids:
+            cell.id = f"copy-{number}"
+        ids.add(cell.id)
+        cells.append(cell)
+    return nbformat.v4.new_notebook(cells=cells)
+
+
+def _clean(cell, number):
+    """A cell of a file as nbformat wants it, whatever it was."""
+    cell = cell if isinstance(cell, dict) else {}
+    text, meta, kind, name = (cell.get(key) for key in ("source", "metadata", "cell_type", "id"))
+    if isinstance(text, list):
+        text = "".join(line for line in text if isinstance(line, str))
+    made = nbformat.from_dict({
+        "cell_type": kind if kind in ("code", "markdown", "raw") else "raw",
+        "source": text.encode(errors="replace").decode() if isinstance(text, str) else "",
+        "metadata": meta if isinstance(meta, dict) else {},
+        "id": name if _is_id(name) else f"cell-{number}",
+    })
+    if not isinstance(made.metadata.get("tags", []), list):
+        del made.metadata["tags"]
+    if made.cell_type == "code":
+        made.update(outputs=[], execution_count=None)
+    elif isinstance(cell.get("attachments"), dict):
+        made.attachments = nbformat.from_dict(cell["attachments"])
+    return made
+
+
+def _is_id(name):
+    return isinstance(name, str) and 0 < len(name) <= 64 and name.replace("-", "").replace("_", "").isalnum() and name.isascii()
+
+
+# --- a lesson's source --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Source:
+    """What grading knows of a lesson: its marked cells with hidden tests, what students got in their place, its demos."""
+
+    lesson: str
+    cells: dict  # grade_id -> cell of solutions/
+    stubs: dict  # grade_id -> text in lessons/
+    demos: frozenset  # texts
+
+
+@lru_cache(maxsize=64)
+def source_of(root, lesson):
+    """The `Source` of a lesson of the course at `root`."""
+    solved, released = (nbformat.read(Path(root, kind, lesson, f"{lesson}.ipynb"), as_version=4) for kind in ("solutions", "lessons"))
+    demos = frozenset(c.source.strip() for c in solved.cells if DEMO in c.metadata.get("tags", []))
+    return Source(lesson, originals(solved), {name: c.source for name, c in originals(released).items()}, demos)
+
+
+def originals(nb):
+    """{grade_id: cell} of a lesson's notebook, in order."""
+    return {c.metadata.nbgrader.grade_id: c for c in nb.cells if "nbgrader" in c.metadata}
+
+
+def lessons(root):
+    """The names of the course's lessons."""
+    return sorted(p.parent.name for p in Path(root, "solutions").glob("[0-9][0-9]_*/*.ipynb") if p.stem == p.parent.name)
+
+
+# --- restoring ----------------------------------------------------------------------------------------------
+
+
+def restore(nb, source):
+    """Put a submission right, in place; returns what had to be put back, a sentence each.
+
+    A cell is known by its grade_id or, where the metadata was lost, by its cell id. Of two copies the last counts
+    that somebody wrote in; all of them are run. A missing cell goes behind the nearest earlier cell of the source
+    that is still there: a deleted check is run, a deleted answer is an untouched stub, a deleted or emptied
+    written answer counts zero.
+    """
+    notes = []
+    here = recognise(nb.cells, source)
+    for grade_id, cell in here.items():
+        original = source.cells[grade_id]
+        mark(cell, original)
+        if is_locked(original):
+            if cell.source.strip() not in (original.source.strip(), source.stubs[grade_id].strip()):
+                notes.append(f"The cell `{grade_id}` had been changed and was put right.")
+            cell.source = original.source
+        elif not cell.source.strip():
+            cell.source = source.stubs[grade_id]
+    previous = None
+    for grade_id, original in source.cells.items():
+        if grade_id not in here:
+            make = new_code_cell if original.cell_type == "code" else new_markdown_cell
+            text = original.source if is_locked(original) else source.stubs[grade_id]
+            here[grade_id] = mark(make(source=text, id=original.id), original)
+            place = 0 if previous is None else 1 + next(i for i, c in enumerate(nb.cells) if c is previous)
+            nb.cells.insert(place, here[grade_id])
+            notes.append(f"The cell `{grade_id}` was missing and has been put back.")
+        previous = here[grade_id]
+    taken = {c.id for c in here.values()}
+    for number, cell in enumerate(nb.cells):
+        if cell.id in taken and not any(cell is c for c in here.values()):
+            cell.id = f"other-{number}"
+    return notes
+
+
+def recognise(cells, source):
+    """{grade_id: cell} for the cells of a submission that are the source's; the others lose nbgrader's metadata.
+
+    Where neither name nor id was kept, an answer is known by what it defines.
+    """
+    ids = {original.id: grade_id for grade_id, original in source.cells.items()}
+    here = {}
+    for cell in cells:
+        claimed = cell.metadata.pop("nbgrader", None)
+        grade_id = str(claimed.get("grade_id")) if isinstance(claimed, dict) else None
+        grade_id = grade_id if grade_id in source.cells else ids.get(cell.get("id"))
+        untouched = cell.source.strip() in ("", source.stubs.get(grade_id, "").strip())
+        if grade_id and not (grade_id in here and untouched):
+            here[grade_id] = cell
+    taken = [id(cell) for cell in here.values()]
+    for grade_id in source.cells.keys() - here.keys():
+        if not is_locked(source.cells[grade_id]) and not is_written(source.cells[grade_id]):
+            for cell in cells:
+                if id(cell) not in taken and re.search(rf"^(def|class) {grade_id}\b|^{grade_id}\s*=(?!=)", cell.source, flags=re.M):
+                    here[grade_id] = cell
+    return here
+
+
+def lesson_of(nb, root, told=None):
+    """The lesson that a notebook is of, by most of its cells; None where it has nothing of any. `told` is asked first."""
+    names = lessons(root)
+    sources = {name: source_of(str(root), name) for name in names}
+    common = {g for g in set().union(*(s.cells for s in sources.values())) if sum(g in s.cells for s in sources.values()) > 1}
+
+    def likeness(name):
+        return len(recognise(copy.deepcopy(nb.cells), sources[name]).keys() - common)
+
+    if told in sources and likeness(told) >= 3:
+        return told
+    found = max(names, key=likeness)
+    return found if likeness(found) else None
+
+
+def mark(cell, original):
+    """Give a cell the original's kind, id and metadata."""
+    cell.metadata, cell.id = copy.deepcopy(original.metadata), original.id
+    if cell.cell_type != original.cell_type:
+        cell.cell_type = original.cell_type
+        for key in ("attachments", "outputs", "execution_count"):
+            cell.pop(key, None)
+        if cell.cell_type == "code":
+            cell.update(outputs=[], execution_count=None)
+    return cell
+
+
+def is_locked(cell):
+    """Whether a cell of the source is ours, so that whatever a student made of it is replaced."""
+    return not cell.metadata.nbgrader["solution"]
+
+
+def is_check(cell):
+    """Whether a restored cell is one that earns points by running."""
+    mark = cell.metadata.get("nbgrader", {})
+    return cell.cell_type == "code" and mark.get("grade", False) and not mark.get("solution", False)
+
+
+def is_written(cell):
+    """Whether a restored cell is an answer that a person grades."""
+    mark = cell.metadata.get("nbgrader", {})
+    return mark.get("grade", False) and mark.get("solution", False)
