@@ -16,6 +16,7 @@ from course_lib import cli, release
 from course_lib.setup_env import Stop
 
 from .conftest import LESSONS, ROOT, Released, build_wheel, environment
+from .system_packages import needs_system
 
 
 def contents(folder):
@@ -38,7 +39,7 @@ def test_only_what_students_need_is_in_it(released):
     assert {n for n in released.names if n.startswith("binder/")} == {
         "binder/postBuild", "binder/requirements.txt", "binder/runtime.txt", "binder/start"}
     for name in released.names:
-        assert not re.search(r"solution|grading|build|release|crossing|test|\.pyc|launchers", name) or name == "binder/postBuild", name
+        assert name == "binder/postBuild" or not re.search(r"solution|grading|build|release|launchers|sandbox|test|\.pyc", name), name
     assert sum((released.tree / name).stat().st_size for name in released.names) < 6e6
 
 
@@ -184,9 +185,42 @@ def test_the_course_itself_is_not_overwritten():
             release.release(folder)
 
 
-def test_the_command_says_what_it_wrote(tmp_path, capsys):
-    assert release.main([str(tmp_path / "tree")]) == 0
+def test_the_command_says_what_it_wrote(tmp_path, monkeypatch, capsys):
+    def write(tree, root, repository, tag):
+        release._put(tree / "lessons" / "new", f"{repository} {tag}".encode())
+
+    monkeypatch.setattr(release, "_write", write)
+    assert release.main([str(tmp_path / "one")]) == 0
     said = capsys.readouterr().out
-    assert re.search(r"\d+ files, [\d.]+ MB, in ", said) and "give --repository" in said
-    first = json.loads((tmp_path / "tree/lessons/00_start_here/00_start_here.ipynb").read_text("utf-8"))["cells"][0]["source"]
-    assert "colab" not in "".join(first)
+    assert re.search(r"^1 files, 0\.0 MB, in .*one: what students get", said) and "give --repository" in said
+    assert (tmp_path / "one/lessons/new").read_text() == " main"
+    assert release.main([str(tmp_path / "two"), "--repository", "a/b", "--tag", "v2"]) == 0
+    assert (tmp_path / "two/lessons/new").read_text() == "a/b v2" and "badges" not in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="README's lines are a shell's")
+def test_readmes_lines_put_a_release_on_a_server(released, tmp_path):
+    """README's own lines, but for the address: a bare repository here."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    line = re.search(r"^python3 -m course_lib release (\S+) --repository owner/name --tag v1$", readme, re.M)
+    pushed = re.search(rf"^cd {re.escape(line[1])} && git init.*\n(?:git .*\n)+", readme, re.M)[0]
+    (tmp_path / "course").mkdir()
+    shutil.copytree(released.tree, tmp_path / "students")
+    git = needs_system("git")
+    subprocess.run([git, "init", "-q", "--bare", "server.git"], cwd=tmp_path, check=True)
+    lines = pushed.replace("https://github.com/owner/name", str(tmp_path / "server.git"))
+    someone = {f"GIT_{who}_{what}": "a@b.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    done = subprocess.run(["bash", "-ec", lines], cwd=tmp_path / "course", env={**os.environ, **someone}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    clone = tmp_path / "clone"
+    subprocess.run([git, "clone", "-q", "--branch", "v1", str(tmp_path / "server.git"), str(clone)], check=True, capture_output=True)
+    assert {n: c for n, (_, c) in contents(clone).items()} == {n: c for n, (_, c) in contents(released.tree).items()}
+    assert os.access(clone / "binder" / "start", os.X_OK)
+
+
+def test_readme_names_no_command_that_is_not_there():
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert set(re.findall(r"python3 -m course_lib (\w+)", readme)) <= set(cli.COMMANDS)
+    options = subprocess.run([sys.executable, "-m", "repo2docker", "--help"], capture_output=True, text=True).stdout
+    line = re.search(r"`repo2docker (.*?)`", readme)[1]
+    assert all(option in options for option in re.findall(r"--[\w-]+", line)) and line.endswith(" ../students")
