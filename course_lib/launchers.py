@@ -3,6 +3,8 @@
 settings: {"repository": "owner/name" or "", "branch": the branch or tag that a lesson is opened at}
 """
 
+import re
+
 SETUP = """# On Colab, get the course and keep Colab's own torch. Elsewhere this does nothing.
 try:
     import google.colab
@@ -41,6 +43,12 @@ def around(setup, settings):
     repository, branch = _address(settings)
     archive = f"https://github.com/{repository}/archive/{branch}.zip"
     return SETUP.format(lesson=setup, install=INSTALL.format(archive=archive) if repository else NO_ADDRESS)
+
+
+def without_address(setup):
+    """A released set-up cell as it is in a checkout, so that the two can be compared."""
+    start, end = INSTALL.format(archive="|").split("|")
+    return re.sub(rf"{re.escape(start)}https://github\.com/[^\"\s]+{re.escape(end)}", NO_ADDRESS, setup)
 
 
 def hand_in(lesson):

@@ -12,7 +12,7 @@ import zipfile
 
 import pytest
 
-from course_lib import cli, release
+from course_lib import cli, launchers, release
 from course_lib.setup_env import Stop
 
 from .conftest import LESSONS, ROOT, Released, build_wheel, environment
@@ -100,6 +100,18 @@ def test_badges_and_addresses_are_those_of_the_release(released):
         binder = f"https://mybinder.org/v2/gh/someone/course/v1?urlpath=lab/tree/work/{lesson}/{lesson}.ipynb"
         assert colab in first and binder in first and colab in readme and binder in readme
         assert '"install -q https://github.com/someone/course/archive/v1.zip"' in setup and len(setup.splitlines()) <= 25
+
+
+def test_but_for_badges_and_address_the_lessons_are_this_checkouts(released):
+    """So an answer from a release is graded by this checkout's source."""
+    for lesson in LESSONS:
+        here, there = (json.loads((tree / "lessons" / lesson / f"{lesson}.ipynb").read_text("utf-8"))["cells"] for tree in (ROOT, released.tree))
+        assert [c["metadata"] for c in here if c["id"] != "setup"] == [c["metadata"] for c in there if c["id"] != "setup"]
+        different = [(a, b) for a, b in zip(here, there, strict=True) if a["source"] != b["source"]]
+        assert [a.get("id") == "setup" for a, _ in different] == [False, True]
+        (text, launched), (setup, with_address) = [("".join(a["source"]), "".join(b["source"])) for a, b in different]
+        assert re.sub(r"\n\n\[!\[.*\n", "\n", launched) == text
+        assert launchers.without_address(with_address) == setup == launchers.without_address(setup)
 
 
 def test_pins_are_the_courses_and_none_is_missing(released):
