@@ -54,9 +54,15 @@ def python():
 
 def course(root):
     lessons = len(list((root / "lessons").glob("*/*.ipynb")))
-    found = f"the course in {root}: {lessons} lesson{'s' * (lessons != 1)}, " + ("a git checkout" if (root / ".git").exists() else "no git checkout")
+    found = f"the course in {root}: {lessons} lesson{'s' * (lessons != 1)}, " + (
+        "a git checkout" if (root / ".git").exists() else "no git checkout"
+    )
     if not lessons:
-        return BAD, found, "Get the course again: its folder lessons/ is gone. An installed package alone is not the course."
+        return (
+            BAD,
+            found,
+            "Get the course again: its folder lessons/ is gone. An installed package alone is not the course.",
+        )
     if not os.access(root, os.W_OK):
         return BAD, found, "You can't write there: copy the course to a folder of your own."
     if not (root / ".git").exists():
@@ -71,7 +77,11 @@ def environment(root, complete):
     missing = [name for name in ("venv", "ensurepip") if not setup_env.has_module(name)]
     if missing:
         package = "python%d.%d-venv" % sys.version_info[:2]
-        return BAD, f"this Python has no {missing[0]}", f"On Debian and Ubuntu: sudo apt install {package}. Else install Python anew."
+        return (
+            BAD,
+            f"this Python has no {missing[0]}",
+            f"On Debian and Ubuntu: sudo apt install {package}. Else install Python anew.",
+        )
     state = "is not complete" if venv.exists() else "is not made yet"
     return NOTE, f"the environment in {venv} {state}", "python3 -m course_lib lab does that (once, some minutes)."
 
@@ -87,7 +97,12 @@ def disk(root, complete):
     if free + there >= need:
         return GOOD, found, ""
     if free + there >= least:
-        return NOTE, found, f"Setting up needs {need:g} GB here, or {least:g} GB with PyTorch's CPU build: add --cpu to the first command."
+        return (
+            NOTE,
+            found,
+            f"Setting up needs {need:g} GB here, or {least:g} GB with PyTorch's CPU build: "
+            "add --cpu to the first command.",
+        )
     return BAD, found, f"Setting up needs {least:g} GB at least: make room."
 
 
@@ -106,7 +121,11 @@ def memory():
 def cores():
     number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     found = f"{number} CPU core" + "s" * (number != 1)
-    return (GOOD, found, "") if number > 1 else (NOTE, found, "All works; what trains takes up to twice the minutes that a lesson says.")
+    return (
+        (GOOD, found, "")
+        if number > 1
+        else (NOTE, found, "All works; what trains takes up to twice the minutes that a lesson says.")
+    )
 
 
 def torch(root, complete):
@@ -116,28 +135,56 @@ def torch(root, complete):
         hint = "" if card or not LINUX else "python3 -m course_lib lab --cpu then takes a tenth of the download."
         return GOOD, found + "; PyTorch comes with the environment", hint
     try:
-        done = subprocess.run([str(setup_env.python_in(root / ".venv")), "-c", PROBE], capture_output=True, text=True, timeout=120)
+        done = subprocess.run(
+            [str(setup_env.python_in(root / ".venv")), "-c", PROBE], capture_output=True, text=True, timeout=120
+        )
         said = (done.stdout.strip().splitlines() or [""])[-1] if not done.returncode else ""
     except (OSError, subprocess.TimeoutExpired):
         said = ""
     version, bar, gpu = said.partition(" |")
     if not bar:
-        return BAD, "PyTorch does not start", f"Delete {root / '.venv'} and start the course: it is then installed anew."
+        return (
+            BAD,
+            "PyTorch does not start",
+            f"Delete {root / '.venv'} and start the course: it is then installed anew.",
+        )
     if gpu.strip():
         return GOOD, f"PyTorch {version} on {gpu.strip()}", "Lessons move there by themselves."
     if card and version.endswith("+cpu"):
-        return NOTE, f"PyTorch {version}, its CPU build, beside an NVIDIA GPU ({card})", f"To use the GPU, delete {root / '.venv'} and start without --cpu."
+        return (
+            NOTE,
+            f"PyTorch {version}, its CPU build, beside an NVIDIA GPU ({card})",
+            f"To use the GPU, delete {root / '.venv'} and start without --cpu.",
+        )
     if card:
-        return NOTE, f"PyTorch {version} does not reach the NVIDIA GPU ({card})", "A newer NVIDIA driver may help; on the CPU all works too."
+        return (
+            NOTE,
+            f"PyTorch {version} does not reach the NVIDIA GPU ({card})",
+            "A newer NVIDIA driver may help; on the CPU all works too.",
+        )
     return GOOD, f"PyTorch {version} on the CPU", ""
 
 
 def network(root, complete):
     if complete:
         return GOOD, "no network is needed", ""
-    pins = [line.split()[0] for line in (root / "requirements.txt").read_text("utf-8").splitlines() if line.startswith("tqdm==")]
+    pins = [
+        line.split()[0]
+        for line in (root / "requirements.txt").read_text("utf-8").splitlines()
+        if line.startswith("tqdm==")
+    ]
     if setup_env.has_module("pip") and pins:  # the way that the set-up goes, with this machine's mirrors and proxies
-        ask = ["-m", "pip", "download", "-q", "--no-deps", "--disable-pip-version-check", "--retries=0", "--timeout=10", *pins]
+        ask = [
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--disable-pip-version-check",
+            "--retries=0",
+            "--timeout=10",
+            *pins,
+        ]
         with tempfile.TemporaryDirectory() as folder:
             try:
                 done = subprocess.run([sys.executable, *ask, "-d", folder], capture_output=True, timeout=60)
@@ -152,30 +199,55 @@ def network(root, complete):
             reached = False
     if reached:
         return GOOD, "packages can be downloaded", ""
-    return BAD, "packages can't be downloaded", "Setting up needs a network: connect, or behind a proxy set HTTPS_PROXY."
+    return (
+        BAD,
+        "packages can't be downloaded",
+        "Setting up needs a network: connect, or behind a proxy set HTTPS_PROXY.",
+    )
 
 
 def browser():
     try:
         return GOOD, f"a browser ({getattr(webbrowser.get(), 'name', None) or 'the system’s own'})", ""
     except webbrowser.Error:
-        return NOTE, "no browser that a program can open", "Open the address that the course prints at its start in any browser, on another machine with --ip=0.0.0.0."
+        return (
+            NOTE,
+            "no browser that a program can open",
+            "Open the address that the course prints at its start in any browser, on another machine with --ip=0.0.0.0.",
+        )
 
 
 def sandbox():
     """For instructors: what grading isolates students' code with."""
     path = shutil.which("bwrap")
     if not LINUX:
-        return NOTE, "students' code can't be isolated on this system", "Grade on Linux, or in a container. Taking lessons needs none of it."
+        return (
+            NOTE,
+            "students' code can't be isolated on this system",
+            "Grade on Linux, or in a container. Taking lessons needs none of it.",
+        )
     if not path:
-        return NOTE, "bubblewrap is missing, which isolates students' code", "To grade: on Debian and Ubuntu, sudo apt install bubblewrap. Taking lessons needs none."
+        return (
+            NOTE,
+            "bubblewrap is missing, which isolates students' code",
+            "To grade: on Debian and Ubuntu, sudo apt install bubblewrap. Taking lessons needs none.",
+        )
     try:
-        works = subprocess.run([path, "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, timeout=20).returncode == 0
+        works = (
+            subprocess.run(
+                [path, "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, timeout=20
+            ).returncode
+            == 0
+        )
     except (OSError, subprocess.TimeoutExpired):
         works = False
     if works:
         return GOOD, "bubblewrap isolates students' code", ""
-    return NOTE, "bubblewrap may not make namespaces here", "To grade: see that the kernel lets users make namespaces (a container may need to be told)."
+    return (
+        NOTE,
+        "bubblewrap may not make namespaces here",
+        "To grade: see that the kernel lets users make namespaces (a container may need to be told).",
+    )
 
 
 # --- what the system says -----------------------------------------------------------------------------------
@@ -186,7 +258,9 @@ def nvidia():
     tool = shutil.which("nvidia-smi")
     if tool:
         try:
-            done = subprocess.run([tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20)
+            done = subprocess.run(
+                [tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20
+            )
             if done.returncode == 0 and done.stdout.strip():
                 return done.stdout.strip().splitlines()[0]
         except (OSError, subprocess.TimeoutExpired):
@@ -204,7 +278,10 @@ def memory_gb():
         total, free = table["MemTotal"], table["MemAvailable"]
     except (OSError, ValueError, KeyError, IndexError):
         return _mac()
-    for limit, used in (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes")):
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
         try:  # a container has less than its machine
             most, now = (int(Path("/sys/fs/cgroup", name).read_text("ascii")) / GB for name in (limit, used))
         except (OSError, ValueError):
@@ -226,7 +303,9 @@ def _windows():
 
     class Status(ctypes.Structure):
         _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
-            (name, ctypes.c_ulonglong) for name in ("total", "free", "pages", "free_pages", "virtual", "free_virtual", "extended")]
+            (name, ctypes.c_ulonglong)
+            for name in ("total", "free", "pages", "free_pages", "virtual", "free_virtual", "extended")
+        ]
 
     status = Status(length=ctypes.sizeof(Status))
     if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):

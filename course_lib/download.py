@@ -1,4 +1,4 @@
-"""Oxford-IIIT Pet over the network: with a progress bar, resumed where it broke off, checked, unpacked whole or not at all.
+"""Oxford-IIIT Pet over the network, with a progress bar: resumed where it broke off, checked, unpacked whole.
 
 torchvision knows where it lies and its checksums; its own download starts again from nothing each time.
 """
@@ -14,7 +14,11 @@ import time
 import urllib.error
 import urllib.request
 
-TRIES, PAUSE, TIMEOUT = 3, 1.0, 30.0  # tries in a row that bring nothing; seconds between them, and to wait for an answer
+TRIES, PAUSE, TIMEOUT = (
+    3,
+    1.0,
+    30.0,
+)  # tries in a row that bring nothing; seconds between them, and to wait for an answer
 CHUNK = 1 << 18
 
 
@@ -67,7 +71,9 @@ def fetch(url, path, md5):
         idle = 0 if _size(part) > before else idle + 1
         if idle >= TRIES:
             kept = _size(part)
-            raise Unavailable(why + (f"; the first {kept / 1e6:.0f} MB are kept, and the next try goes on from there" if kept else ""))
+            raise Unavailable(
+                why + (f"; the first {kept / 1e6:.0f} MB are kept, and the next try goes on from there" if kept else "")
+            )
         time.sleep(PAUSE)
 
 
@@ -124,5 +130,13 @@ def _bar(name, have, total):
 
     from .train import _notebook
 
-    return tqdm(total=total, initial=have, desc=name, unit="B", unit_scale=True, file=sys.stdout, dynamic_ncols=True,
-                disable=False if _notebook() else None)
+    return tqdm(
+        total=total,
+        initial=have,
+        desc=name,
+        unit="B",
+        unit_scale=True,
+        file=sys.stdout,
+        dynamic_ncols=True,
+        disable=False if _notebook() else None,
+    )

@@ -1,7 +1,7 @@
 """Where a notebook runs, and what that means for its reader: Colab, Binder, a class's hub, or a machine of one's own.
 
-    launch.welcome()                        what is special about this place; at home without a GPU: nothing
-    launch.hand_in("02_encoder_decoder")    writes the file to hand in, and says what to do with it
+launch.welcome()                        what is special about this place; at home without a GPU: nothing
+launch.hand_in("02_encoder_decoder")    writes the file to hand in, and says what to do with it
 """
 
 import base64
@@ -40,12 +40,16 @@ def welcome():
     if found:
         print(f"GPU: {found}. Experiments run on it, and are the larger ones.")
     elif here == "colab":
-        print("No GPU: all works without. For one, choose Runtime → Change runtime type → T4 GPU, and run this cell again.")
+        print(
+            "No GPU: all works without. For one, choose Runtime → Change runtime type → T4 GPU, "
+            "and run this cell again."
+        )
     if here == "colab":
         print("Colab forgets this page: choose File → Save a copy in Drive now, and work in the copy.")
     elif here == "binder":
-        print("Binder forgets everything ten minutes after your last click. Before a break, save, run this notebook's last cell "
-              "and download the file; to go on, start Binder again and drag the file over the one in the file list.")  # fmt: skip
+        print("Binder forgets everything about ten minutes after your last click.")
+        print("Before a break, save, run this notebook's last cell and download the file.")
+        print("To go on, start Binder again and drag the file over the one in the file list.")
 
 
 # --- handing in ---------------------------------------------------------------------------------------------
@@ -58,7 +62,9 @@ def hand_in(lesson):
     except (OSError, ValueError, KeyError, TypeError):
         notebook = None
     if not notebook:
-        return Sheet([f"The file to hand in is this notebook, {lesson}.ipynb: save it and download it by the File menu."])
+        return Sheet(
+            [f"The file to hand in is this notebook, {lesson}.ipynb: save it and download it by the File menu."]
+        )
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
@@ -116,5 +122,7 @@ class Sheet:
         lines = [html.escape(line) for line in self.lines]
         if self.content:
             data = base64.b64encode(self.content).decode("ascii")
-            lines.append(f'<a download="{self.name}" href="data:application/x-ipynb+json;base64,{data}">Download {self.name}</a>')
+            lines.append(
+                f'<a download="{self.name}" href="data:application/x-ipynb+json;base64,{data}">Download {self.name}</a>'
+            )
         return "<br>".join(lines)

@@ -136,7 +136,12 @@ def _modules(package, tree, inside):
             home += (node.module or "").split(".") if node.module else []
             names += [home] + [[*home, alias.name] for alias in node.names]
     paths = [package.joinpath(*name[1:]) for name in names if name[:1] == ["course_lib"]]
-    return [f for path in paths for f in (path.with_suffix(".py"), path / "__init__.py") if f != package.with_suffix(".py") and f.is_file()]
+    return [
+        f
+        for path in paths
+        for f in (path.with_suffix(".py"), path / "__init__.py")
+        if f != package.with_suffix(".py") and f.is_file()
+    ]
 
 
 def project(text, tree, settings):
@@ -155,7 +160,9 @@ def requirements(root, binder=False):
     """The pins of a student's machine: of requirements.txt, what the package depends on, pip, JupyterLab, and what those
     bring on any system, as the packages installed here tell. binder: of an image that brings its own Jupyter."""
     text = (root / "requirements.txt").read_text("utf-8")
-    pinned = {canonicalize_name(found[1]): line for line in text.splitlines() if (found := re.match(r"([\w.-]+)==", line))}
+    pinned = {
+        canonicalize_name(found[1]): line for line in text.splitlines() if (found := re.match(r"([\w.-]+)==", line))
+    }
     with open(root / "pyproject.toml", "rb") as file:
         wanted = [Requirement(line).name for line in tomllib.load(file)["project"]["dependencies"]]
     waiting = [name for name in wanted if name != "ipywidgets"] if binder else [*wanted, "pip", "jupyterlab"]
@@ -173,7 +180,11 @@ def requirements(root, binder=False):
     if not binder:
         return "# What the course runs on, in the versions that it is tested with.\n\n" + "\n".join(lines) + "\n"
     cpu = [re.sub(r"^(torch|torchvision)==([\w.]+)", r"\1==\2+cpu", line) for line in lines]
-    return f"# What notebooks import, with PyTorch's CPU build; Jupyter is the image's own.\n\n--extra-index-url={CPU_INDEX}\n" + "\n".join(cpu) + "\n"
+    return (
+        f"# What notebooks import, with PyTorch's CPU build; Jupyter is the image's own.\n\n--extra-index-url={CPU_INDEX}\n"
+        + "\n".join(cpu)
+        + "\n"
+    )
 
 
 # --- README -------------------------------------------------------------------------------------------------
@@ -196,7 +207,9 @@ def readme(text, settings):
 def main(arguments=None):
     """The command line: 0 when all is well, 1 with one line per fault."""
     parser = argparse.ArgumentParser(prog="course_lib release", description="Write the tree that students get.")
-    parser.add_argument("folder", metavar="DIR", help="where to: a new folder, or the checkout of the students' repository")
+    parser.add_argument(
+        "folder", metavar="DIR", help="where to: a new folder, or the checkout of the students' repository"
+    )
     parser.add_argument("--repository", default="", help="owner/name of the students' public repository on GitHub")
     parser.add_argument("--tag", default="main", help="its tag or branch that badges open and Colab installs")
     options = parser.parse_args(arguments)

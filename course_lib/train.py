@@ -94,13 +94,16 @@ class Batches(torch.utils.data.Dataset):
 
 
 def _loading(dev, dataset, workers):
-    """DataLoader's arguments for so many workers. Left to us, composing scenes, which takes a core 2 to 8 ms each, goes to
-    up to four processes where a GPU waits for it. A list has its pictures already; elsewhere than on Linux a process that
-    is not forked would have to import the notebook."""
+    """DataLoader's arguments for so many workers. None: up to four processes where a GPU would wait for scenes.
+
+    Composing one takes a core 2 to 8 ms. A list has its pictures already; and elsewhere than on Linux a process that
+    is not forked would have to import the notebook.
+    """
+    forks = sys.platform.startswith("linux")
     if workers is None:
-        composed = dev.type == "cuda" and not isinstance(dataset, (list, tuple)) and sys.platform.startswith("linux")
-        workers = min(4, len(os.sched_getaffinity(0))) if composed else 0
-    return dict(num_workers=workers, multiprocessing_context="fork" if workers and sys.platform.startswith("linux") else None)
+        composed = dev.type == "cuda" and not isinstance(dataset, (list, tuple))
+        workers = min(4, len(os.sched_getaffinity(0))) if composed and forks else 0
+    return dict(num_workers=workers, multiprocessing_context="fork" if workers and forks else None)
 
 
 def _mix(seed, number):
@@ -122,8 +125,8 @@ def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy
     curve       in a notebook, draw the loss while it falls
     workers     processes that load data; 0 loads it in this one; None takes some where a GPU would wait for pictures
 
-    On CUDA it uses mixed precision, everywhere channels_last. ValueError: a bad argument, a batch that does not fit the net, or a checkpoint of
-    something else. FloatingPointError: the loss is no longer a finite number.
+    Tensors are channels_last everywhere, and on CUDA precision is mixed. ValueError: a bad argument, a batch that does
+    not fit the net, or a checkpoint of something else. FloatingPointError: the loss is no longer a finite number.
     """
     for name, value in dict(steps=steps, batch=batch).items():
         if not isinstance(value, int) or value < 1:

@@ -48,11 +48,20 @@ class Elsewhere:
 
     def environment(self, **more):
         """The variables of a process there: nothing leads back to this checkout."""
-        kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "JPY_", "VIRTUAL_ENV"))}
+        kept = {
+            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "JPY_", "VIRTUAL_ENV"))
+        }
         return {**kept, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.home), **more}
 
     def __call__(self, *arguments, **settings):
-        done = subprocess.run([str(self.python), *arguments], cwd=self.home, env=self.environment(), capture_output=True, text=True, **settings)
+        done = subprocess.run(
+            [str(self.python), *arguments],
+            cwd=self.home,
+            env=self.environment(),
+            capture_output=True,
+            text=True,
+            **settings,
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
@@ -68,7 +77,9 @@ class Elsewhere:
             monkeypatch.delenv(name)
         for name, value in {**self.environment(**variables), "JUPYTER_PATH": str(self.jupyter)}.items():
             monkeypatch.setenv(name, value)
-        client = NotebookClient(notebook, timeout=300, kernel_name=KERNEL, resources={"metadata": {"path": str(self.home)}})
+        client = NotebookClient(
+            notebook, timeout=300, kernel_name=KERNEL, resources={"metadata": {"path": str(self.home)}}
+        )
         client.execute()
         return notebook.cells
 

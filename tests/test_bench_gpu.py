@@ -28,7 +28,10 @@ def test_it_runs_whole_in_its_tiny_form(bench):
     assert {way for _, way, _ in rows} == {"mixed precision, channels_last", "float32, contiguous"}
     assert all(float(rate.replace(",", "")) > 0 for *_, rate in rows)
     assert re.search(r"times the images a second of plain float32\.", text)
-    assert re.search(r"mIoU 0\.30 on Menagerie's validation split \(.*\) (after 20 steps and [\d.]+ s|was not reached in 20 steps)", text)
+    assert re.search(
+        r"mIoU 0\.30 on Menagerie's validation split \(.*\) (after 20 steps and [\d.]+ s|was not reached in 20 steps)",
+        text,
+    )
     assert "say nothing about" in text
     if train.device().type == "cpu":
         assert "No GPU: this is the tiny form on the CPU." in text

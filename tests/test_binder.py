@@ -23,15 +23,25 @@ IMAGE = ("torch", "torchvision", "ipykernel", "ipywidgets", "pip")
 @pytest.fixture(scope="module")
 def dockerfile(released):
     """What repo2docker would have an engine build from the released tree."""
-    done = subprocess.run([sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(released.tree)],
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(released.tree)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 
 
 def test_repo2docker_finds_all_that_binder_holds(dockerfile):
-    steps = ["FROM ", 'pip install --no-cache-dir -r "binder/requirements.txt"', "COPY --chown=0:0 src/ ${REPO_DIR}/",
-             "RUN ./binder/postBuild", 'ENV R2D_ENTRYPOINT="${REPO_DIR}/binder/start"', "ENTRYPOINT "]
+    steps = [
+        "FROM ",
+        'pip install --no-cache-dir -r "binder/requirements.txt"',
+        "COPY --chown=0:0 src/ ${REPO_DIR}/",
+        "RUN ./binder/postBuild",
+        'ENV R2D_ENTRYPOINT="${REPO_DIR}/binder/start"',
+        "ENTRYPOINT ",
+    ]
     places = [dockerfile.index(step) for step in steps]
     assert places == sorted(places)  # packages before the tree: a corrected lesson does not install torch again
     assert re.search(r"environment\S*3-2e12-2dlinux", dockerfile), "Python 3.12"
@@ -39,9 +49,15 @@ def test_repo2docker_finds_all_that_binder_holds(dockerfile):
 
 
 def test_its_packages_are_the_pins_with_the_cpu_build_of_torch(released):
-    lines = [line.split()[0] for line in (released.tree / "binder/requirements.txt").read_text("utf-8").splitlines() if line and line[0] != "#"]
+    lines = [
+        line.split()[0]
+        for line in (released.tree / "binder/requirements.txt").read_text("utf-8").splitlines()
+        if line and line[0] != "#"
+    ]
     assert lines[0] == "--extra-index-url=https://download.pytorch.org/whl/cpu"
-    pins = {line.split()[0] for line in (released.tree / "requirements.txt").read_text("utf-8").splitlines() if "==" in line}
+    pins = {
+        line.split()[0] for line in (released.tree / "requirements.txt").read_text("utf-8").splitlines() if "==" in line
+    }
     assert {line.removesuffix("+cpu") for line in lines[1:]} <= pins
     assert [line.split("==")[0] for line in lines if line.endswith("+cpu")] == ["torch", "torchvision"]
     assert not [line for line in lines if line.startswith(("nvidia", "jupyter", "ipy", "notebook"))]
@@ -56,9 +72,17 @@ def image(released, tmp_path_factory):
     shutil.copytree(released.tree, there.tree)
     wanted = (there.tree / "binder/requirements.txt").read_text("utf-8").replace("+cpu", "")
     (folder / "requirements.txt").write_text(re.sub(r"(?m)^--.*\n", "", wanted))
-    there("-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(folder / "requirements.txt"), timeout=300)
+    there(
+        "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(folder / "requirements.txt"), timeout=300
+    )
     there.path = os.pathsep.join([str(there.python.parent), os.environ["PATH"]])
-    subprocess.run([str(there.tree / "binder/postBuild")], cwd=there.tree, env=there.environment(PATH=there.path), check=True, timeout=120)
+    subprocess.run(
+        [str(there.tree / "binder/postBuild")],
+        cwd=there.tree,
+        env=there.environment(PATH=there.path),
+        check=True,
+        timeout=120,
+    )
     yield there
     shutil.rmtree(folder)
 
@@ -66,7 +90,9 @@ def image(released, tmp_path_factory):
 def start(image, home, *command):
     """Run what an image runs at its start, with this home folder; what it printed."""
     variables = image.environment(PATH=image.path, REPO_DIR=str(image.tree), HOME=str(home))
-    done = subprocess.run([str(image.tree / "binder/start"), *command], env=variables, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [str(image.tree / "binder/start"), *command], env=variables, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout
 
@@ -99,12 +125,14 @@ def test_at_each_start_the_students_copies_are_there_and_theirs(image, tmp_path)
 def test_a_home_that_cant_be_written_does_not_keep_jupyter_from_starting(image, tmp_path):
     (tmp_path / "work").write_text("a file in the way")
     variables = image.environment(PATH=image.path, REPO_DIR=str(image.tree), HOME=str(tmp_path))
-    done = subprocess.run([str(image.tree / "binder/start"), "echo", "started"], env=variables, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [str(image.tree / "binder/start"), "echo", "started"], env=variables, capture_output=True, text=True, timeout=60
+    )
     assert done.returncode == 0 and done.stdout == "started\n"
 
 
 def test_a_lesson_runs_whole_in_binders_memory(image, monkeypatch, capsys):
-    """The kernel may hold 2 GB of its own (RLIMIT_DATA: all that it writes to, and more than it uses), and not a byte more.
+    """The kernel may hold 2 GB of its own (RLIMIT_DATA: all that it may write to, more than it uses), not a byte more.
 
     Experiments take four steps: what they need in memory is there from the first one.
     """

@@ -51,7 +51,9 @@ def archive(released, tmp_path_factory):
     return path
 
 
-def test_the_notebook_installs_the_course_keeps_torch_and_writes_the_file_to_hand_in(colab, archive, released, monkeypatch, capsys):
+def test_the_notebook_installs_the_course_keeps_torch_and_writes_the_file_to_hand_in(
+    colab, archive, released, monkeypatch, capsys
+):
     path = released.tree / "lessons" / LESSON / f"{LESSON}.ipynb"
     lesson = nbformat.read(path, as_version=4)
     setup = next(cell for cell in lesson.cells if cell.cell_type == "code")
@@ -73,7 +75,12 @@ def test_the_notebook_installs_the_course_keeps_torch_and_writes_the_file_to_han
     assert not [texts(cell, "stderr") for cell in cells if texts(cell, "stderr")]
     ours, torch = texts(cells[-2]).split()
     assert str(colab.python.parent.parent) in ours and str(colab.packages) in torch
-    views = [o["data"] for cell in cells for o in cell.get("outputs", []) if "application/vnd.jupyter.widget-view+json" in o.get("data", {})]
+    views = [
+        o["data"]
+        for cell in cells
+        for o in cell.get("outputs", [])
+        if "application/vnd.jupyter.widget-view+json" in o.get("data", {})
+    ]
     pictures = [data for data in views if "tqdm" not in data["text/plain"] and "it/s" not in data["text/plain"]]
     assert pictures and all("image/png" in data for data in pictures)  # what shows where Colab has no widgets
 

@@ -25,10 +25,18 @@ def tree(tmp_path):
 
 
 def test_the_command_runs_before_anything_is_installed_and_ends_with_a_verdict():
-    done = subprocess.run([sys.executable, "-S", "-m", "course_lib", "doctor"], cwd=ROOT, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": "", "PIP_NO_INDEX": "1"}, timeout=200)
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "course_lib", "doctor"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": "", "PIP_NO_INDEX": "1"},
+        timeout=200,
+    )
     lines = done.stdout.splitlines()
-    assert not done.stderr and all(re.match(r"(ok|note|NO)  |      → |$|The course can", line) for line in lines), done.stdout
+    assert not done.stderr and all(re.match(r"(ok|note|NO)  |      → |$|The course can", line) for line in lines), (
+        done.stdout
+    )
     assert done.returncode == any(line.startswith("NO") for line in lines)
     assert lines[-1].startswith("The course can run here" if done.returncode == 0 else "The course can't run here")
 
@@ -43,7 +51,10 @@ def test_what_is_bad_makes_the_status_1(tree, monkeypatch, capsys):
     monkeypatch.setattr(doctor, "memory_gb", lambda: (1.0, 0.5))
     assert doctor.main((), root=tree) == 1
     said = capsys.readouterr().out
-    assert "NO    1.0 GB of memory, 0.5 GB of it free\n      → The course needs 2 GB: take another machine, Binder or Colab.\n" in said
+    assert (
+        "NO    1.0 GB of memory, 0.5 GB of it free\n      → The course needs 2 GB: take another machine, Binder or Colab.\n"
+        in said
+    )
     assert said.rstrip().endswith("see to what NO stands before, and ask again.")
 
 
@@ -52,7 +63,10 @@ def test_an_argument_is_a_sentence():
         doctor.main(["--fix"])
 
 
-@pytest.mark.parametrize(("gb", "status"), [((16.0, 9.0), GOOD), ((16.0, 1.0), NOTE), ((2.0, 1.9), GOOD), ((1.5, 1.4), BAD), ((None, None), NOTE)])
+@pytest.mark.parametrize(
+    ("gb", "status"),
+    [((16.0, 9.0), GOOD), ((16.0, 1.0), NOTE), ((2.0, 1.9), GOOD), ((1.5, 1.4), BAD), ((None, None), NOTE)],
+)
 def test_memory(monkeypatch, gb, status):
     monkeypatch.setattr(doctor, "memory_gb", lambda: gb)
     assert doctor.memory()[0] == status
@@ -93,7 +107,11 @@ def test_network_is_asked_for_as_the_set_up_asks(tree, monkeypatch):
     assert doctor.network(tree, complete=True) == (GOOD, "no network is needed", "")
     for status, expected in ((0, GOOD), (1, BAD)):
         asked = []
-        monkeypatch.setattr(subprocess, "run", lambda command, **k: asked.append(command) or subprocess.CompletedProcess(command, status))
+        monkeypatch.setattr(
+            subprocess,
+            "run",
+            lambda command, **k: asked.append(command) or subprocess.CompletedProcess(command, status),
+        )
         assert doctor.network(tree, complete=False)[0] == expected
         assert "tqdm==1.0" in asked[0] and "download" in asked[0]
 
@@ -105,17 +123,22 @@ def test_network_is_asked_for_as_the_set_up_asks(tree, monkeypatch):
     assert doctor.network(tree, complete=False)[0] == BAD and "HTTPS_PROXY" in doctor.network(tree, complete=False)[2]
 
 
-@pytest.mark.parametrize(("said", "card", "status", "words"), [
-    ("2.14.1 | Tesla T4", "Tesla T4", GOOD, "on Tesla T4"),
-    ("2.14.1+cpu | ", "", GOOD, "on the CPU"),
-    ("2.14.1+cpu | ", "Tesla T4", NOTE, "start without --cpu"),
-    ("2.14.1 | ", "Tesla T4", NOTE, "newer NVIDIA driver"),
-    ("2.14.1 | Apple's GPU", "", GOOD, "on Apple's GPU"),
-    ("", "", BAD, "does not start"),
-])
+@pytest.mark.parametrize(
+    ("said", "card", "status", "words"),
+    [
+        ("2.14.1 | Tesla T4", "Tesla T4", GOOD, "on Tesla T4"),
+        ("2.14.1+cpu | ", "", GOOD, "on the CPU"),
+        ("2.14.1+cpu | ", "Tesla T4", NOTE, "start without --cpu"),
+        ("2.14.1 | ", "Tesla T4", NOTE, "newer NVIDIA driver"),
+        ("2.14.1 | Apple's GPU", "", GOOD, "on Apple's GPU"),
+        ("", "", BAD, "does not start"),
+    ],
+)
 def test_torch_and_the_gpu(tree, monkeypatch, said, card, status, words):
     monkeypatch.setattr(doctor, "nvidia", lambda: card)
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0 if said else 1, said + "\n", ""))
+    monkeypatch.setattr(
+        subprocess, "run", lambda *a, **k: subprocess.CompletedProcess(a, 0 if said else 1, said + "\n", "")
+    )
     found = doctor.torch(tree, complete=True)
     assert found[0] == status and words in " ".join(found)
 

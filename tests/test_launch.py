@@ -86,16 +86,25 @@ def test_jupyter_writes_what_was_saved_without_outputs(home, monkeypatch):
         handed = json.loads(written)
         assert len(written) < 200_000 and saved.read_bytes() == before
         assert [c["source"] for c in handed["cells"]] == [c["source"] for c in notebook["cells"]]
-        assert not any(c.get("outputs") or c.get("execution_count") or "outputId" in c["metadata"] for c in handed["cells"])
-        assert "Answered: 2 of 7." in repr(sheet) and re.search(r"Not yet: count_pixels, colour, quiz_average, quiz_validation, rounding\.", repr(sheet))
+        assert not any(
+            c.get("outputs") or c.get("execution_count") or "outputId" in c["metadata"] for c in handed["cells"]
+        )
+        assert "Answered: 2 of 7." in repr(sheet) and re.search(
+            r"Not yet: count_pixels, colour, quiz_average, quiz_validation, rounding\.", repr(sheet)
+        )
         assert re.search(r"as you saved it at \d\d:\d\d:\d\d", repr(sheet))
-        link = re.search(r'<a download="00_start_here\.ipynb" href="data:application/x-ipynb\+json;base64,([^"]+)">', sheet._repr_html_())
+        link = re.search(
+            r'<a download="00_start_here\.ipynb" href="data:application/x-ipynb\+json;base64,([^"]+)">',
+            sheet._repr_html_(),
+        )
         assert base64.b64decode(link[1]) == written
 
 
 def test_colab_writes_what_the_page_shows(home, monkeypatch):
     asked = []
-    message = types.SimpleNamespace(blocking_request=lambda kind, **more: asked.append(kind) or {"ipynb": copy.deepcopy(page())})
+    message = types.SimpleNamespace(
+        blocking_request=lambda kind, **more: asked.append(kind) or {"ipynb": copy.deepcopy(page())}
+    )
     monkeypatch.setitem(sys.modules, "google.colab", COLAB)
     monkeypatch.setattr(COLAB, "_message", message, raising=False)
     assert "hand_in/00_start_here.ipynb is written" in repr(launch.hand_in(LESSON)) and asked == ["get_ipynb"]
@@ -110,7 +119,9 @@ def test_where_the_notebook_cant_be_found_it_says_how_to_do_without(home, monkey
     (home / "gone.ipynb").write_text("{")
     assert "by the File menu" in launch.hand_in(LESSON)._repr_html_()
     monkeypatch.setitem(sys.modules, "google.colab", COLAB)
-    monkeypatch.setattr(COLAB, "_message", types.SimpleNamespace(blocking_request=lambda *a, **k: answered), raising=False)
+    monkeypatch.setattr(
+        COLAB, "_message", types.SimpleNamespace(blocking_request=lambda *a, **k: answered), raising=False
+    )
     assert "by the File menu" in repr(launch.hand_in(LESSON))
     assert not (home / "hand_in").exists()
 
@@ -119,9 +130,16 @@ def test_a_stub_counts_as_unanswered_however_it_was_touched():
     def cell(kind, text):
         return {"cell_type": kind, "source": text, "metadata": {"nbgrader": {"solution": True, "grade_id": text[:9]}}}
 
-    stubs = ["def f():\n    # YOUR CODE HERE\n    raise NotImplementedError", "def g():\n    raise NotImplementedError", "  \n",
-             'quiz_a = "?"  # your choice: a or b']
+    stubs = [
+        "def f():\n    # YOUR CODE HERE\n    raise NotImplementedError",
+        "def g():\n    raise NotImplementedError",
+        "  \n",
+        'quiz_a = "?"  # your choice: a or b',
+    ]
     answers = ["def h():\n    return 1  # NotImplementedError", 'quiz_b = "a"  # your choice: a or b']
-    cells = [cell("code", text) for text in stubs + answers] + [cell("markdown", "*Write your answer here.*"), cell("markdown", "Because.")]
+    cells = [cell("code", text) for text in stubs + answers] + [
+        cell("markdown", "*Write your answer here.*"),
+        cell("markdown", "Because."),
+    ]
     done, missing = launch.answered({"cells": cells})
     assert (len(done), len(missing)) == (3, 5)

@@ -24,7 +24,10 @@ def contents(folder):
     found = {}
     for path in sorted(folder.rglob("*")):
         if ".git" not in path.relative_to(folder).parts:
-            found[path.relative_to(folder).as_posix()] = (stat.S_IMODE(path.stat().st_mode), path.is_file() and path.read_bytes())
+            found[path.relative_to(folder).as_posix()] = (
+                stat.S_IMODE(path.stat().st_mode),
+                path.is_file() and path.read_bytes(),
+            )
     return found
 
 
@@ -33,20 +36,46 @@ def contents(folder):
 
 def test_only_what_students_need_is_in_it(released):
     top = {name.partition("/")[0] for name in released.names}
-    assert top == {".gitattributes", ".gitignore", "LICENSE", "LICENSE-TEXT", "README.md", "binder", "course_lib", "docs",
-                   "lessons", "pyproject.toml", "requirements.txt"}
+    assert top == {
+        ".gitattributes",
+        ".gitignore",
+        "LICENSE",
+        "LICENSE-TEXT",
+        "README.md",
+        "binder",
+        "course_lib",
+        "docs",
+        "lessons",
+        "pyproject.toml",
+        "requirements.txt",
+    }
     assert {n for n in released.names if n.startswith("lessons/")} == {f"lessons/{n}/{n}.ipynb" for n in LESSONS}
     assert {n for n in released.names if n.startswith("binder/")} == {
-        "binder/postBuild", "binder/requirements.txt", "binder/runtime.txt", "binder/start"}
+        "binder/postBuild",
+        "binder/requirements.txt",
+        "binder/runtime.txt",
+        "binder/start",
+    }
     for name in released.names:
-        assert name == "binder/postBuild" or not re.search(r"solution|grading|build|release|launchers|sandbox|test|\.pyc", name), name
+        assert name == "binder/postBuild" or not re.search(
+            r"solution|grading|build|release|launchers|sandbox|test|\.pyc", name
+        ), name
     assert sum((released.tree / name).stat().st_size for name in released.names) < 6e6
 
 
 def test_nothing_in_it_speaks_of_what_is_not_there(released):
-    for name in ("README.md", "pyproject.toml", ".gitignore", "binder/postBuild", "binder/start", "binder/requirements.txt"):
+    for name in (
+        "README.md",
+        "pyproject.toml",
+        ".gitignore",
+        "binder/postBuild",
+        "binder/start",
+        "binder/requirements.txt",
+    ):
         text = (released.tree / name).read_text("utf-8")
-        assert not re.search(r"solutions/|nbgrader|grading|course_lib (build|test|release)|pytest|jupytext|instructors -->", text), name
+        assert not re.search(
+            r"solutions/|nbgrader|grading|course_lib (build|test|release)|pytest|jupytext|instructors -->", text
+        ), name
     readme = (released.tree / "README.md").read_text("utf-8")
     for target in re.findall(r"\]\((?!https?:)([^)]+)\)", readme):
         assert (released.tree / target).exists(), target
@@ -55,16 +84,30 @@ def test_nothing_in_it_speaks_of_what_is_not_there(released):
 def test_every_module_is_there_that_some_module_or_lesson_imports(released):
     """In a Python without this checkout: the tree alone."""
     names = [f"course_lib.checks.lesson_{n[:2]}" for n in LESSONS]
-    names += [n.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for n in released.names if n.endswith(".py")]
-    code = "import importlib, course_lib\n" + "".join(f"importlib.import_module({n!r})\n" for n in names if "__main__" not in n)
-    done = subprocess.run([sys.executable, "-c", code + "print(course_lib.__file__)"], cwd=released.tree, capture_output=True, text=True,
-                          env={**environment(PYTHONPATH=""), "PYTHONDONTWRITEBYTECODE": "1"})
+    names += [
+        n.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for n in released.names if n.endswith(".py")
+    ]
+    code = "import importlib, course_lib\n" + "".join(
+        f"importlib.import_module({n!r})\n" for n in names if "__main__" not in n
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code + "print(course_lib.__file__)"],
+        cwd=released.tree,
+        capture_output=True,
+        text=True,
+        env={**environment(PYTHONPATH=""), "PYTHONDONTWRITEBYTECODE": "1"},
+    )
     assert done.returncode == 0 and str(released.tree) in done.stdout, done.stderr
 
 
 def test_only_the_students_commands_are_offered_there(released):
-    done = subprocess.run([sys.executable, "-B", "-m", "course_lib"], cwd=released.tree, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": ""})
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "course_lib"],
+        cwd=released.tree,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
     assert re.findall(r"^  (\w+) ", done.stdout, re.M) == ["lab", "doctor"]
     assert set(cli.COMMANDS) >= {"lab", "doctor", "test", "build", "release"}
 
@@ -78,12 +121,27 @@ def test_lab_works_there(released, tmp_path):
     opened = "import sys, course_lib; print(sys.argv[1:], course_lib.__file__)"
     for name, text in {"torch": "", "torchvision": "", "jupyterlab": opened}.items():
         wheel(tmp_path / "wheels", name, "1.0", text)
-    lines = ["--no-index", f"--find-links {(tmp_path / 'wheels').as_posix()}", "torch==1.0", "torchvision==1.0", "jupyterlab==1.0"]
+    lines = [
+        "--no-index",
+        f"--find-links {(tmp_path / 'wheels').as_posix()}",
+        "torch==1.0",
+        "torchvision==1.0",
+        "jupyterlab==1.0",
+    ]
     (tree / "requirements.txt").write_text("\n".join(lines) + "\n")
-    done = subprocess.run([sys.executable, "-m", "course_lib", "lab", "02"], cwd=tree, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONPATH": ""})
+    done = subprocess.run(
+        [sys.executable, "-m", "course_lib", "lab", "02"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": ""},
+    )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{tree}/work" in done.stdout and "02_encoder_decoder.ipynb" in done.stdout and f"{tree}/course_lib" in done.stdout
+    assert (
+        f"{tree}/work" in done.stdout
+        and "02_encoder_decoder.ipynb" in done.stdout
+        and f"{tree}/course_lib" in done.stdout
+    )
     for lesson in LESSONS:
         copy = tree / "work" / lesson / f"{lesson}.ipynb"
         assert copy.read_bytes() == (released.tree / "lessons" / lesson / f"{lesson}.ipynb").read_bytes()
@@ -95,18 +153,28 @@ def test_badges_and_addresses_are_those_of_the_release(released):
     readme = (released.tree / "README.md").read_text("utf-8")
     for lesson in LESSONS:
         cells = json.loads((released.tree / "lessons" / lesson / f"{lesson}.ipynb").read_text("utf-8"))["cells"]
-        first, setup = "".join(cells[0]["source"]), next("".join(c["source"]) for c in cells if c["cell_type"] == "code")
+        first, setup = (
+            "".join(cells[0]["source"]),
+            next("".join(c["source"]) for c in cells if c["cell_type"] == "code"),
+        )
         colab = f"https://colab.research.google.com/github/someone/course/blob/v1/lessons/{lesson}/{lesson}.ipynb"
         binder = f"https://mybinder.org/v2/gh/someone/course/v1?urlpath=lab/tree/work/{lesson}/{lesson}.ipynb"
         assert colab in first and binder in first and colab in readme and binder in readme
-        assert '"install -q https://github.com/someone/course/archive/v1.zip"' in setup and len(setup.splitlines()) <= 25
+        assert (
+            '"install -q https://github.com/someone/course/archive/v1.zip"' in setup and len(setup.splitlines()) <= 25
+        )
 
 
 def test_but_for_badges_and_address_the_lessons_are_this_checkouts(released):
     """So an answer from a release is graded by this checkout's source."""
     for lesson in LESSONS:
-        here, there = (json.loads((tree / "lessons" / lesson / f"{lesson}.ipynb").read_text("utf-8"))["cells"] for tree in (ROOT, released.tree))
-        assert [c["metadata"] for c in here if c["id"] != "setup"] == [c["metadata"] for c in there if c["id"] != "setup"]
+        here, there = (
+            json.loads((tree / "lessons" / lesson / f"{lesson}.ipynb").read_text("utf-8"))["cells"]
+            for tree in (ROOT, released.tree)
+        )
+        assert [c["metadata"] for c in here if c["id"] != "setup"] == [
+            c["metadata"] for c in there if c["id"] != "setup"
+        ]
         different = [(a, b) for a, b in zip(here, there, strict=True) if a["source"] != b["source"]]
         assert [a.get("id") == "setup" for a, _ in different] == [False, True]
         (text, launched), (setup, with_address) = [("".join(a["source"]), "".join(b["source"])) for a, b in different]
@@ -115,7 +183,11 @@ def test_but_for_badges_and_address_the_lessons_are_this_checkouts(released):
 
 
 def test_pins_are_the_courses_and_none_is_missing(released):
-    ours = {line.split("==")[0]: line for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines() if "==" in line}
+    ours = {
+        line.split("==")[0]: line
+        for line in (ROOT / "requirements.txt").read_text("utf-8").splitlines()
+        if "==" in line
+    }
     lines = [line for line in (released.tree / "requirements.txt").read_text("utf-8").splitlines() if "==" in line]
     names = {line.split("==")[0] for line in lines}
     assert all(ours[line.split("==")[0]] == line for line in lines)
@@ -134,7 +206,10 @@ def test_it_is_the_same_byte_for_byte_whatever_the_machine_is_set_to(released, t
         os.umask(mask)
     again = contents(tmp_path / "again")
     assert again == contents(released.tree)
-    assert {name for name, (mode, content) in again.items() if content and mode == 0o755} == {"binder/postBuild", "binder/start"}
+    assert {name for name, (mode, content) in again.items() if content and mode == 0o755} == {
+        "binder/postBuild",
+        "binder/start",
+    }
     wheel = build_wheel(tmp_path / "again", tmp_path / "wheel")
     assert wheel.name == released.wheel.name and wheel.read_bytes() == released.wheel.read_bytes()
 
@@ -161,7 +236,10 @@ def test_it_is_written_anew_into_a_checkout_and_nowhere_else(released, tmp_path,
     (checkout / ".git").mkdir()
     (checkout / ".git" / "HEAD").write_text("ref")
     assert release.release(checkout) == ["lessons/new"]
-    assert sorted(p.name for p in checkout.iterdir()) == [".git", "lessons"] and (checkout / ".git" / "HEAD").read_text() == "ref"
+    assert (
+        sorted(p.name for p in checkout.iterdir()) == [".git", "lessons"]
+        and (checkout / ".git" / "HEAD").read_text() == "ref"
+    )
 
     fresh = tmp_path / "fresh"
     (fresh / ".git").mkdir(parents=True)
@@ -180,11 +258,14 @@ def test_it_is_written_anew_into_a_checkout_and_nowhere_else(released, tmp_path,
     assert (other / "thesis.tex").exists() and (worked / "README.md").exists()
 
 
-@pytest.mark.parametrize(("options", "said"), [
-    (dict(repository="course"), "--repository=course is no GitHub repository: write owner/name."),
-    (dict(repository='a/b"); import os'), "is no GitHub repository"),
-    (dict(tag="v 1"), "--tag=v 1 is no name of a tag"),
-])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (dict(repository="course"), "--repository=course is no GitHub repository: write owner/name."),
+        (dict(repository='a/b"); import os'), "is no GitHub repository"),
+        (dict(tag="v 1"), "--tag=v 1 is no name of a tag"),
+    ],
+)
 def test_a_wrong_option_is_a_sentence(options, said, tmp_path):
     with pytest.raises(Stop, match=re.escape(said)) as caught:
         release.release(tmp_path / "new", **options)
@@ -222,10 +303,16 @@ def test_readmes_lines_put_a_release_on_a_server(released, tmp_path):
     subprocess.run([git, "init", "-q", "--bare", "server.git"], cwd=tmp_path, check=True)
     lines = pushed.replace("https://github.com/owner/name", str(tmp_path / "server.git"))
     someone = {f"GIT_{who}_{what}": "a@b.example" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
-    done = subprocess.run(["bash", "-ec", lines], cwd=tmp_path / "course", env={**os.environ, **someone}, capture_output=True, text=True)
+    done = subprocess.run(
+        ["bash", "-ec", lines], cwd=tmp_path / "course", env={**os.environ, **someone}, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stderr
     clone = tmp_path / "clone"
-    subprocess.run([git, "clone", "-q", "--branch", "v1", str(tmp_path / "server.git"), str(clone)], check=True, capture_output=True)
+    subprocess.run(
+        [git, "clone", "-q", "--branch", "v1", str(tmp_path / "server.git"), str(clone)],
+        check=True,
+        capture_output=True,
+    )
     assert {n: c for n, (_, c) in contents(clone).items()} == {n: c for n, (_, c) in contents(released.tree).items()}
     assert os.access(clone / "binder" / "start", os.X_OK)
 
