@@ -185,7 +185,7 @@ check.blend(blend) & check.blend(blend, seed=33071)
 # %% [markdown]
 # Look at your own work. The next cell makes the picture from the top of this lesson with your three functions.
 
-# %%
+# %% tags=["demo"]
 palette = torch.tensor([[0.90, 0.62, 0.00], [0.00, 0.00, 0.00], [0.34, 0.71, 0.91]])
 image, mask = data.scenes("val", size=256)[3]
 try:

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · FCN: coarse answers, made finer
 #
-# A classifier gives one answer for a whole picture. But its last map is a grid. What if we asked the question at every cell of it? We would get an answer for each place, and a coarse one: one cell for 32 × 32 pixels. The **fully convolutional network** of 2015 did that, enlarged the answers, and added finer ones from maps that the network had computed anyway.
+# A classifier gives one answer for a whole picture. But its last map is a grid of cells. What if we asked the question at every cell? We would get an answer for each place, and a coarse one: one cell for 32 × 32 pixels. The **fully convolutional network** of 2015 did that, enlarged the answers, and added finer ones from maps that the network had computed anyway.
 #
 # By the end you will have built each part of the network drawn below, and compared three trained ones with the best that such coarse answers can be.
 #
@@ -12,7 +12,7 @@
 # - enlarge scores without moving them, and catch code that does move them;
 # - fuse scores of stride 32, 16 and 8, and measure what each step brings.
 #
-# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 105 minutes. **Points:** 20.
+# **You need** lesson 02; of lesson 01, that a fully connected layer is a convolution. **Time:** 90 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -28,13 +28,13 @@ print(f"torch {torch.__version__}, device: {train.device()}")
 plot.shape_flow(models.FCN(classes=2, base=8, stride=8), size=128)
 
 # %% [markdown]
-# On the left, a classifier's maps. At the bottom, a **head** gives each of 4 × 4 cells a score for each class. On the right, two doublings. At each of them the scores of a finer map are added. The last step enlarges eight times. Look at the numbers under the shapes: nearly all weights are on the left.
+# On the left, a classifier's maps. At the bottom, a **head** gives each of 4 × 4 cells a score for each class. On the right, two doublings; at each of them the scores of a finer map are added. The last step enlarges eight times. Look at the numbers under the shapes: nearly all weights are on the left.
 #
 # ## 1 · How right can a coarse answer be?
 #
 # Forget the network. Suppose that someone who knows the truth sets one score for each cell: above 0 for animal, below 0 for background. The scores are enlarged to the picture's size, and the sign decides. How right can that be?
 #
-# In lesson 02 you averaged the truth over blocks. That is a fair choice of scores, not the best. Better: start there, and let gradient descent move the scores until the *enlarged* map overlaps the truth as well as it can.
+# The function below starts from the share of animal in each cell. Then gradient descent moves the scores until the *enlarged* map overlaps the truth as well as it can. (You can skip its code. What matters is that no network is in it.)
 
 # %% tags=["demo"]
 def best_scores(animal, stride, steps=40, mode="bilinear"):
@@ -61,7 +61,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="What each grid
 # %% [markdown]
 # At stride 32 there is something like a body. At stride 8 there are a head and the tops of the legs, and still no antlers.
 #
-# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of the animal's pixels keep only those near its outline (here within 4 px, 2 % of the diagonal), do the same with the answer's, and take the IoU of the two rims that are left. (You will write it in lesson 07.) IoU counts flesh; boundary IoU counts outline.
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: the same for the two rims, that is, for what is left when only pixels near an outline are kept (here within 4 px, 2 % of the diagonal). IoU counts flesh; boundary IoU counts outline.
 #
 # Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a body and a foot, and no leg between. The switch enlarges by blocks instead.
 
@@ -92,7 +92,7 @@ fitted = {s: both((best_scores(truth, s)[1] > 0).long()) for s in (32, 16, 8)}
 for s, (whole, edges) in fitted.items():
     print(f"stride {s:2}: mIoU {whole:.2f}, boundary IoU {edges:.2f}")
 
-# %% [markdown] statement="ceiling" minutes=12 level=2
+# %% [markdown] statement="ceiling" minutes=8 level=2
 # From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
 #
 # Gradient descent comes close to the best, without a guarantee. There is a simpler kind of answer whose best can be found exactly. A **block** answer calls each block of s × s pixels animal or not, as a whole.
@@ -104,7 +104,7 @@ for s, (whole, edges) in fitted.items():
 # - `mask`: `int64` tensor `(H, W)`, 1 on the animal, 0 elsewhere, with at least one 1;
 # - `stride`: an `int` that divides `H` and `W`.
 #
-# Here and in every exercise of this lesson, leave the arguments as they were. A real mask has hundreds of blocks: too many to try each set of them.
+# You need not try every set of blocks. If *k* blocks are called animal, the *k* with the most animal pixels are the best. So sort the blocks' counts and try *k* = 1, 2, 3, … Here and in every exercise of this lesson, leave the arguments as they were.
 #
 # For example, take stride 2 and the mask
 #
@@ -115,7 +115,7 @@ for s, (whole, edges) in fitted.items():
 # 0 0 0 0
 # ```
 #
-# Its blocks hold 4, 2, 1 and 0 animal pixels, 7 together. Call only the first animal: IoU 4/7 = 0.571. The first two: 6 pixels of overlap, and a union of the 7 and two pixels of background, 6/9 = 0.667. The first three: 7/(7 + 5) = 0.583. So `ceiling(mask, 2)` is 0.667. Does it pay to call a block animal only if more than half of it is?
+# Its blocks hold 4, 2, 1 and 0 animal pixels, 7 together. Call only the first animal: IoU 4/7 = 0.571. The first two: 6 pixels of overlap, and a union of the 7 and two pixels of background, 6/9 = 0.667. The first three: 7/(7 + 5) = 0.583. So `ceiling(mask, 2)` is 0.667.
 
 # %% answer="ceiling"
 def ceiling(mask, stride):
@@ -147,109 +147,79 @@ for s in (32, 16, 8):
     print(line + f", smooth {smooth:.3f}" + (f", your ceiling {ceiling(truth[0], s):.3f}" if passed else ""))
 
 # %% [markdown]
-# The majority makes the fewest wrong pixels. For the IoU, one more block pays as long as its animal pixels, divided by its background pixels, are more than the IoU so far. So the best answer is often more generous. And scores enlarged smoothly beat the best blocks by far. Neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
+# The majority makes the fewest wrong pixels. For the IoU, one more block pays as long as its animal pixels, divided by its background pixels, are more than the IoU so far. So the best answer is often more generous. And scores enlarged smoothly beat the best blocks by far: neighbouring scores together place an outline *inside* a cell. So how we enlarge matters (section 3).
 #
 # ## 2 · A classifier that looks everywhere
 #
-# Where do the scores come from? FCN began with VGG16, a finished classifier. Its last map has 512 channels of 7 × 7. It is flattened and goes through three fully connected layers, FC6, FC7 and FC8. Each of them is a convolution, as lesson 01 showed. But of what kernel?
-
-# %%
-flat = nn.Linear(512 * 7 * 7, 4096, device="meta")
-for k in (1, 7):
-    kernel = nn.Conv2d(512, 4096, k, device="meta")
-    print(f"FC6 has {flat.weight.numel():,} weights; a {k} × {k} convolution {kernel.weight.numel():,}")
-
-# %% [markdown]
-# FC6 reads the whole 7 × 7 map, so it is a **7 × 7** convolution. FC7 and FC8 read one vector: they are 1 × 1.
-#
-# Here is a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
+# Where do the scores come from? Take a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
 
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 250), gpu=(256, 1000))[1]
 seen = data.scenes("train", size=size, target="instance", length=600)
 scenes, squares = [(picture, mask.byte()) for picture, mask in seen], []  # a byte a pixel, to save memory
 torch.manual_seed(0)
-for picture, mask in scenes[:400]:
-    for label in (0, 1) * 4:
-        places = torch.nonzero(mask[16:-15, 16:-15] == label)  # middles, less 16: top left corners
-        if len(places):
-            top, left = places[torch.randint(len(places), ())].tolist()
-            squares.append((picture[:, top : top + 32, left : left + 32], torch.tensor(label)))
-classifier = nn.Sequential(
+for picture, mask in scenes:
+    for top, left in torch.randint(size - 31, (6, 2)).tolist():
+        squares.append((picture[:, top : top + 32, left : left + 32], mask[top + 16, left + 16].long()))
+features = nn.Sequential(
     nn.Conv2d(3, 16, 3), nn.ReLU(), nn.MaxPool2d(2),  # 32 → 30 → 15
     nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2),  # 15 → 13 → 6
-    nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2),  # 6 → 4 → 2: 64 channels of 2 × 2
-    nn.Flatten(), nn.Linear(64 * 2 * 2, 64), nn.ReLU(), nn.Linear(64, 2))
+    nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2))  # 6 → 4 → 2: 64 channels of 2 × 2
+head = nn.Sequential(nn.Flatten(), nn.Linear(64 * 2 * 2, 64), nn.ReLU(), nn.Linear(64, 2))
+classifier = nn.Sequential(features, head)
 print(train.fit(classifier, squares, steps=steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="classifier"))
 classifier = classifier.cpu().eval()
 
-# %% [markdown] statement="convolutionise" minutes=18 level=3
-# It takes squares of 32 × 32 and nothing else: the `Linear` after the `Flatten` wants exactly 64 · 2 · 2 numbers. As a convolution it would slide. If you wrote `as_convolutions` in lesson 01, you have done the harder half of this already; start from it.
+# %% [markdown] statement="sliding" minutes=6 level=2
+# It takes squares of 32 × 32 and nothing else: the first `Linear` wants exactly 64 · 2 · 2 numbers. In lesson 01 you made a whole head slide. Here is the one step that it takes.
 #
-# ### A classifier that slides
+# ### A layer that slides
 #
-# Write `convolutionise(classifier, side)`. It returns an `nn.Module` that turns pictures `(B, C, H, W)` into scores `(B, classes, h, w)`: one place for each position where the first `Linear`, now a kernel, fits whole on the last map. (`Flatten` reads a channel row by row, then the next channel.)
+# Write `sliding(linear, side)`. It returns an `nn.Conv2d` that does at every place of a map what `linear` does at one.
 #
-# - `classifier`: an `nn.Sequential` like the one above. First any number of `Conv2d`, `ReLU`, `MaxPool2d`, none of which pads; then one `Flatten`; then one or more `Linear` (each with a bias) with `ReLU` between them;
-# - `side`: the `Flatten` gets a map of `side` × `side`. Above it is 2.
+# - `linear`: an `nn.Linear` with a bias. It reads *C* · `side` · `side` numbers: a map of *C* channels, `side` × `side`, flattened. (`Flatten` reads a channel row by row, then the next channel. So does the weight of a convolution, `(out, C, side, side)`.)
+# - `side`: an `int`. Above it is 2 for the first `Linear`, and 1 for the second, which reads one vector.
 #
-# On a picture of the classifier's own size, h = w = 1 and the scores are the classifier's. On a larger one, the score at each place is what the classifier would say of the square there. The new module has copies of all weights and biases, reshaped where needed, no more and no fewer, and they can be trained on. Training them does not change the classifier.
+# The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights can learn.
 #
-# For example, `convolutionise(classifier, 2)(torch.rand(1, 3, 48, 40))` has shape `(1, 2, 3, 2)`: the last map is 4 × 3, and a 2 × 2 kernel fits at 3 × 2 places.
+# For example, `sliding(nn.Linear(36, 5), 3)` has a weight of shape `(5, 4, 3, 3)`, and turns maps of `(2, 4, 7, 6)` into `(2, 5, 5, 4)`.
 
-# %% answer="convolutionise"
-def convolutionise(classifier, side):
-    """The classifier as a convolutional net: pictures (B, C, H, W) → scores (B, classes, h, w)."""
+# %% answer="sliding"
+def sliding(linear, side):
+    """The nn.Conv2d that does at every place what linear does with one flattened map (C, side, side)."""
     ### BEGIN SOLUTION
-    import copy
-
-    layers, kernel = [], side
-    for layer in copy.deepcopy(classifier):
-        if isinstance(layer, nn.Flatten):
-            continue
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // kernel**2, layer.out_features, kernel)
-            conv.weight = nn.Parameter(layer.weight.detach().reshape(conv.weight.shape))
-            conv.bias = layer.bias
-            layer, kernel = conv, 1
-        layers.append(layer)
-    return nn.Sequential(*layers)
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight = nn.Parameter(linear.weight.detach().clone().reshape(conv.weight.shape))
+    conv.bias = nn.Parameter(linear.bias.detach().clone())
+    return conv
     ### END SOLUTION
 
-# %% check="convolutionise"
-check.convolutionise(convolutionise)
+# %% check="sliding"
+check.sliding(sliding)
 ### BEGIN HIDDEN TESTS
-check.convolutionise(convolutionise) & check.convolutionise(convolutionise, seed=30911)
+check.sliding(sliding) & check.sliding(sliding, seed=30911)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Look again. The slow way cuts a square out at every eighth pixel and asks the classifier each time. Yours asks once.
-
-# %% tags=["demo"]
-picture = images[4]
-squares = picture.unfold(1, 32, 8).unfold(2, 32, 8).permute(1, 2, 0, 3, 4)  # rows, columns, 3, 32, 32
-with torch.no_grad():
-    slow = torch.stack([classifier(row).T for row in squares], 1)
-print(f"the slow way: {squares[:, :, 0].numel():,} pixels go in; at once: {picture[0].numel():,}")
-if check.convolutionise(convolutionise).outcome == "passed":
-    quick = convolutionise(classifier, 2)
-    with torch.no_grad():
-        print("largest difference:", (quick(picture[None])[0] - slow).abs().max().item())
+# Look again. The slow way cuts a square out at every eighth pixel and asks the classifier each time. With your layers in place of the two `Linear`, the whole picture goes in once.
 
 # %% tags=["demo", "experiment"]
-some = [2, 4, 9, 13]
+some = images[[2, 4, 9, 13]]
+squares = some.unfold(2, 32, 8).unfold(3, 32, 8).permute(0, 2, 3, 1, 4, 5)  # picture, row, column, 3, 32, 32
 with torch.no_grad():
-    rows = [torch.stack([classifier(row) for row in images[i].unfold(1, 32, 8).unfold(2, 32, 8).permute(1, 2, 0, 3, 4)])
-            for i in some]
-maps = [row.softmax(-1)[..., 1] for row in rows]
-asked = images[some][..., 12:116, 12:116]  # 13 × 13 places, 8 px apart; the first middle is pixel 16
-plot.grid([*asked, *maps], ["picture, its rim cut off"] * 4 + ["chance of animal"] * 4,
+    maps = classifier(squares.flatten(0, 2)).unflatten(0, squares.shape[:3]).movedim(-1, 1)
+print(f"the slow way: {squares[:, :, :, 0].numel():,} pixels go in; at once: {some[:, 0].numel():,}")
+if check.sliding(sliding).outcome == "passed":
+    slid = nn.Sequential(features, sliding(head[1], 2), nn.ReLU(), sliding(head[3], 1))
+    print(f"largest difference: {(slid(some) - maps).abs().max():.6f}")
+middles = some[..., 12 : size - 12, 12 : size - 12]  # places 8 px apart; the first middle is pixel 16
+plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 + ["chance of animal"] * 4,
           title="One label a square, asked at every place")
 
 # %% [markdown]
 # The same scores, from a tenth of the pixels: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself, the whole picture would not.)
 #
-# The map is noisy and coarse, and it is a segmentation. It has a stride of 8, as there are three poolings. VGG16 has five, so 32. FCN trains on from there, with the true masks.
+# The map is noisy and coarse, and it is a segmentation. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier: its fully connected layers became a 7 × 7 convolution and two of 1 × 1. VGG16 has five poolings, so a stride of 32. FCN trains on from there, with the true masks.
 #
 # ## 3 · Growing the scores
 #
@@ -258,37 +228,34 @@ plot.grid([*asked, *maps], ["picture, its rim cut off"] * 4 + ["chance of animal
 # %% tags=["demo"]
 plot.tents(4)
 
-# %% [markdown] statement="enlarger" minutes=18 level=3
+# %% [markdown] statement="enlarger" minutes=10 level=2
 # Painting the same brush from every cell: that is a transposed convolution (lesson 02). So bilinear enlarging can be a layer, and a layer can learn to do better. FCN starts its doublings this way.
 #
-# A pixel's weight is 1 − distance/stride, where the distance is that to the cell's middle. For stride 4 the picture shows the brush: 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. The middle lies between two pixels, so the nearest pixel is half a pixel away, and its weight is 1 − 0.5/4. For stride 3 the middle is *on* a pixel: 1/3, 2/3, 1, 2/3, 1/3. In two directions, the two weights are multiplied.
+# A cell of `stride` pixels paints on 2 · `stride` of them. The weight of a pixel is 1 − distance/`stride`, where the distance is that to the cell's middle. The middle lies *between* two pixels, so the distances are 0.5, 1.5, 2.5, … to either side. For stride 4 the brush is 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. In two directions, the two weights are multiplied.
 #
 # ### Tents as a layer
 #
-# Write `enlarger(classes, stride)`. It returns an `nn.ConvTranspose2d` with its weight filled.
+# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, with the right size and padding. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*.
 #
-# - It turns scores `(B, classes, h, w)` into `(B, classes, stride·h, stride·w)`.
-# - Each class is enlarged by itself, bilinearly. `stride` pixels away from the rim and further in, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
-# - `stride` is 2 or more, even or odd.
-# - No bias. The weight must still be able to learn.
+# - `stride` is even.
+# - `stride` pixels away from the rim and further in, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
+# - The weight must still be able to learn.
 #
-# `padding=p` cuts `p` pixels off at each end of what was painted.
-#
-# For example, in one direction, `enlarger(1, 2)` paints the brush 1/4, 3/4, 3/4, 1/4 and cuts one pixel at each end: scores 0, 4, 4 become 0, 1, 3, 4, 4, 3.
+# For example, in one direction, `enlarger(1, 2)` paints the brush 1/4, 3/4, 3/4, 1/4, and its padding of 1 cuts one pixel off at each end: scores 0, 4, 4 become 0, 1, 3, 4, 4, 3.
 
 # %% answer="enlarger"
 def enlarger(classes, stride):
     """A transposed convolution that enlarges (B, classes, h, w) stride times, at first bilinearly."""
+    k = 2 * stride
+    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=stride // 2, bias=False)
     ### BEGIN SOLUTION
-    k = 2 * stride if stride % 2 == 0 else 2 * stride - 1
     row = torch.tensor([1 - abs(i - (k - 1) / 2) / stride for i in range(k)])
-    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=(k - stride) // 2, bias=False)
     nn.init.zeros_(layer.weight)
     with torch.no_grad():
         for c in range(classes):
             layer.weight[c, c] = row[:, None] * row
-    return layer
     ### END SOLUTION
+    return layer
 
 # %% check="enlarger"
 check.enlarger(enlarger)
@@ -316,25 +283,25 @@ def seam(enlarge, scores):
     return (whole[..., :keep] - alone[..., :keep]).abs().max().item()
 
 
-print("seam on a flat map:", seam(copied, torch.ones(1, 1, 4, 8)))
+print(f"seam on a flat map: {seam(copied, torch.ones(1, 1, 4, 16)):.4f}")
 
-# %% [markdown] statement="catch" minutes=10 level=2
+# %% [markdown] statement="catch" minutes=9 level=2
 # No seam, says this test. It is a bad test: a flat map looks the same however it is moved.
 #
 # ### Catch it, and repair it
 #
 # Write `catch(stride)`. It returns two things, `(scores, repaired)`, for a stride of 8, 16 or 32:
 #
-# - `scores`: a float tensor `(1, 1, h, w)`, values from 0 to 1, at most 16 rows and 16 columns, `w` even and at least 4. On it, `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3;
-# - `repaired`: an `nn.Module` that enlarges any score map `(1, 1, h, w)` `stride` times, bilinearly, and has no seam (at most 0.0001). At the rim, up to `stride` pixels, it may do as it likes.
+# - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1. On it, `seam` of the copied layer of that stride, `nn.UpsamplingBilinear2d(scale_factor=stride)`, is at least 0.3;
+# - `repaired`: an `nn.Module` that enlarges any score map `(1, 1, h, w)` `stride` times, bilinearly, and has no seam (at most 0.0001 for scores from 0 to 1). At the rim, up to `stride` pixels, it may do as it likes.
 #
-# For example, `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 8))` is `0.0`: copying cells to blocks has no seam. But it is not bilinear.
+# For example, `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 16))` is `0.0`: copying cells to blocks has no seam. But it is not bilinear.
 
 # %% answer="catch"
 def catch(stride):
     """Scores on which the copied layer contradicts itself, and a module that does not."""
     ### BEGIN SOLUTION
-    stripes = torch.tensor([0.0, 1.0]).repeat(8)[None, None, None]
+    stripes = torch.tensor([0.0, 1.0]).repeat(4, 8)[None, None]
     return stripes, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
     ### END SOLUTION
 
@@ -354,7 +321,7 @@ for cells in (4, 8):
     print(f"{cells} cells of 32 px, off by (px):", [f"{c - t:+.1f}" for c, t in zip(claimed, true)])
 
 # %% [markdown]
-# Cells drift outwards: at the ends by 15.5 pixels, and between by amounts that depend on the map's size. If every cell were off by the same amount, a network could learn to make up for it: it would be the same everywhere. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
+# Cells drift outwards: at the ends by 15.5 pixels, and between by amounts that depend on the map's size. If every cell were off by the same amount, a network could learn to make up for it. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
 #
 # ## 5 · Adding finer scores
 #
@@ -389,7 +356,7 @@ check.fuse(fuse)
 check.fuse(fuse) & check.fuse(fuse, seed=81649)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="ladder" minutes=12 level=3
+# %% [markdown] statement="ladder" minutes=10 level=3
 # One fusion gives FCN-16s, two give FCN-8s, none is FCN-32s. The number is the stride of the finest scores.
 #
 # ### The ladder
@@ -397,10 +364,10 @@ check.fuse(fuse) & check.fuse(fuse, seed=81649)
 # Write `ladder(maps, weights, size)`: all that FCN does after its backbone.
 #
 # - `maps`: a list of one, two or three float tensors `(B, C_i, h_i, w_i)`, the maps of stride 32, 16 and 8, **coarsest first**. Each is half as large as the next, rounded up; the first is the picture divided by 32, rounded up.
-# - `weights`: a list of as many float tensors `(classes, C_i)`: the score of a class at a place is the sum over channels of weight times value. No bias.
+# - `weights`: a list of as many float tensors `(classes, C_i)`. Score each map by a 1 × 1 convolution with its weight, without bias: `F.conv2d` takes the weight as `weight[:, :, None, None]`.
 # - `size`: the picture's `(H, W)`.
 #
-# Score each map. Fuse from the coarsest on, as in exercise 5; if your `fuse` passes, you may call it. Enlarge the sum by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
+# Fuse the scores from the coarsest on, as in exercise 5; if your `fuse` passes, call it. Enlarge the sum by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
 #
 # For example, with maps of 2 × 3, 3 × 5 and 5 × 9 and `size=(40, 70)`: the scores of 2 × 3 become 4 × 6, cut to 3 × 5; these become 6 × 10, cut to 5 × 9; and these 40 × 72, cut to 40 × 70.
 
@@ -429,7 +396,7 @@ check.ladder(ladder) & check.ladder(ladder, seed=12547)
 # %% [markdown]
 # ## 6 · Three rungs, trained
 #
-# Now train. FCN's authors trained in stages, and so do we. First a 32s. Then three networks start from it: one stays a 32s, one becomes a 16s, one an 8s. The new heads start at **zero**, so that each network begins with the 32s's own predictions. All three train for the same number of further steps, on the same batches.
+# Now train, in stages, as FCN's authors did. First a 32s. Then three networks start from it: one stays a 32s, one becomes a 16s, one an 8s. The new heads start at **zero**, so that each network begins with the 32s's own predictions. All three train for the same number of further steps, on the same batches.
 
 # %% tags=["demo", "experiment"]
 import copy
@@ -463,9 +430,9 @@ answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
 # %% [markdown]
-# Read the right half of the first figure, then the left. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains too, by about a tenth. (With other seeds the edges gained 60 to 90 %, mIoU 6 to 12 %. With five times the steps and more scenes the edges went from 0.16 to 0.32, mIoU from 0.69 to 0.74.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well, and at equal false alarms: each network's threshold is set so that it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
+# Read the right half of the first figure. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains too, by about a tenth. (With other seeds the edges gained 60 to 90 %, mIoU 6 to 12 %.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say roughly how much room is left. (Roughly, since those scores were fitted to the IoU of the whole animal. Fitted to its edges they would do a little better there.) The edge score of the 32s could rise to two or three times what it is: then its grid is in the way. That of the 8s could more than triple. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. And the longer run took the 8s past the fitted scores of stride 32.
+# The dashed lines, the fitted scores, say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is: then its grid is in the way. That of the 8s could more than triple. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. (With five times the steps and more scenes, the 8s reached 0.32, past the fitted scores of stride 32.)
 #
 # Look also at what is passed on. A head turns the 32 channels of stride 8 into two scores a cell, and these are added. Nothing after the sum can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #

@@ -166,10 +166,13 @@ def experiment(run_notebook):
     source = next(c.source for c in run.cells if "depth=depth" in c.source)
     size, steps = (int(v) for v in re.search(r"cpu=\((\d+), (\d+)\)", source).groups())
     settings = {k: int(v) for k, v in re.findall(r"(classes|base)=(\d+)", source)}
+    part, rate = re.search(r"steps=steps // (\d+), lr=([\d.e-]+)", source).groups()
+    scenes = data.scenes("train", size=size, length=4000)
     for seed in (1, 2):
         torch.manual_seed(seed)
         net = models.EncoderDecoder(**settings, depth=4)
-        train.fit(net, data.scenes("train", size=size, length=4000), steps=steps, seed=seed, curve=False)
+        train.fit(net, scenes, steps=steps, seed=seed, curve=False)
+        train.fit(net, scenes, steps=steps // int(part), lr=float(rate), seed=seed, curve=False)
         unseen = data.scenes("val", size=size, length=200)
         images, truth = data.stack(unseen, 200)
         wrong, distance = train.predict(net, images) != truth, metrics.distance_to_boundary(truth)

@@ -16,7 +16,7 @@ catch = check.exercise(
         "Try `seam` on some maps of your own: a flat one, a smooth one, one with a sharp change. Where, and why, does it grow?",
         "The copied layer puts the first cell's middle on the first pixel and the last cell's on the last, and spreads the others "
         "evenly. So cells near the cut stand elsewhere in the half than in the whole. Only where neighbouring cells differ does one see it.",
-        "For the witness, let 0 and 1 take turns from column to column, with 8 columns or more. For the repair, look at the arguments "
+        "For the witness, let 0 and 1 take turns from column to column. For the repair, look at the arguments "
         "that `nn.Upsample` has beside `scale_factor` and `mode`.",
     ),
 )
@@ -44,17 +44,13 @@ def _pair(t, stride):
 def _(t):
     for stride in (8, 16, 32):
         scores, _ = _pair(t, stride)
-        if not isinstance(scores, torch.Tensor) or scores.dim() != 4 or scores.shape[:2] != (1, 1) or not scores.is_floating_point():
-            t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, h, w), got {kind(scores)}")
-        h, w = scores.shape[2:]
-        if not (1 <= h <= 16 and 4 <= w <= 16 and w % 2 == 0):
-            t.fail(f"For stride={stride}: your scores are {h} × {w} cells; take 1 to 16 rows and an even number of columns, 4 to 16.")
+        if not isinstance(scores, torch.Tensor) or scores.shape != (1, 1, 4, 16) or not scores.is_floating_point():
+            t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, 4, 16), got {kind(scores)}")
         if not (scores.min() >= 0 and scores.max() <= 1):
             t.fail(f"For stride={stride}: your scores go from {scores.min():.3g} to {scores.max():.3g}; keep them between 0 and 1.")
         size = _seam(nn.UpsamplingBilinear2d(scale_factor=stride), scores.float())
         if size < LEAST:
             more = " A flat map looks the same wherever its cells stand." if scores.max() - scores.min() < 1e-6 else \
-                " With few columns the cells move little. Take more of them." if w <= 6 and size > 0.02 else \
                 " Let neighbouring columns differ more, above all close to the cut." if size > 0.02 else \
                 " The copied layer moves cells left and right by different amounts. Do your columns differ from each other?"
             t.fail(f"For stride={stride}: on your scores the two halves differ by {size:.3f} at most, and {LEAST} is asked for.{more}")
@@ -166,13 +162,13 @@ def _fuse_part(t, coarse, fine):
     t.close(got, want, given, known, picture=_draw_maps)
 
 
-@fuse.part("even sizes", 0.5)
+@fuse.part("even sizes", 0.75)
 def _(t):
     _fuse_part(t, t.tensor(1, 1, 1, 2, low=0, high=5).float(), 10 * t.tensor(1, 1, 2, 4, low=1, high=5).float())
     _fuse_part(t, t.tensor(2, 3, 4, 5), t.tensor(2, 3, 8, 10))
 
 
-@fuse.part("odd sizes", 0.5)
+@fuse.part("odd sizes", 0.75)
 def _(t):
     _fuse_part(t, t.tensor(1, 1, 1, 2, low=1, high=5).float(), 10 * t.tensor(1, 1, 1, 3, low=1, high=5).float())
     for h, w in ((7, 10), (8, 9), (11, 5)):
@@ -308,7 +304,7 @@ def _(t):
     _ladder_part(t, 3, 64, 96, t.random.randint(2, 4))
 
 
-@ladder.part("pictures of any size, nothing changed", 0.5)
+@ladder.part("pictures of any size, nothing changed", 1)
 def _(t):
     for n in (1, 2, 3):
         _ladder_part(t, n, t.random.randint(33, 63), t.random.randint(65, 95), 2, batch=1)

@@ -1,4 +1,4 @@
-"""Checks of lesson 03, coarse answers: what blocks can say, and a classifier that gives a map of scores."""
+"""Checks of lesson 03, coarse answers: what blocks can say, and a `Linear` that slides over a map."""
 
 import torch
 import torch.nn as nn
@@ -93,7 +93,7 @@ def _blocks(t, counts, stride):
     return torch.cat(rows).long()
 
 
-@ceiling.part("blocks that are all animal or none", 0.25)
+@ceiling.part("blocks that are all animal or none", 0.5)
 def _(t):
     stride = t.random.choice([2, 3])
     counts = [stride**2 * (i % 2) for i in range(6)]
@@ -117,7 +117,7 @@ def _(t):
         _ceiling_part(t, _blocks(t, [flat[:3], flat[3:]], stride), stride)
 
 
-@ceiling.part("any size and stride, a float, the mask unchanged", 0.5)
+@ceiling.part("any size and stride, a float, the mask unchanged", 0.75)
 def _(t):
     stride = t.random.choice([5, 6])
     h, w = stride * t.random.randint(2, 4), stride * t.random.randint(5, 6)
@@ -131,146 +131,86 @@ def _(t):
         t.fail("Your function changed the mask that it was given. Work on a copy.")
 
 
-# --- a classifier as a convolutional net --------------------------------------------------------------------
+# --- a layer that slides ------------------------------------------------------------------------------------
 
-convolutionise = check.exercise(
-    "convolutionise",
+sliding = check.exercise(
+    "sliding",
     hints=(
-        "Walk through the classifier's layers. What comes before the flattening can stay. What happens to `Flatten`, to the first "
-        "`Linear` and to the later ones?",
-        "The first `Linear` reads C·side·side numbers: it becomes a side × side convolution. Each later one reads one vector: "
-        "1 × 1. `Flatten` runs through a channel's rows before it goes to the next channel, which is the order of a kernel.",
-        "Make a `Conv2d` with the channels in, the channels out and the kernel. Under `torch.no_grad()`, copy the `Linear`'s weight, "
-        "reshaped to the new weight's shape, and its bias as it is. `copy.deepcopy` of the layers before keeps the classifier out of it.",
+        "A unit of the `Linear` has C·side·side weights. How many does a convolution have for each of its outputs?",
+        "The channels that come in are `linear.in_features` divided by side². The kernel is side × side, and both layers keep a unit's "
+        "weights in the same order: channel by channel, each row by row.",
+        "Make the `nn.Conv2d` from channels in, channels out and kernel. Under `torch.no_grad()`, `copy_` the `Linear`'s weight into its "
+        "weight, reshaped to that weight's shape, and the bias into its bias as it is.",
     ),
 )
 
 
-def _classifier(t, widths=(5, 4), hidden=(6,), classes=3, channels=3, side=2, bias=True):
-    """A small classifier without padding, its side, its pictures' size and the stride of its last map."""
-    layers, size = [], side
-    for i, o in zip((channels, *widths), widths):
-        layers += [nn.Conv2d(i, o, 3), nn.ReLU(), nn.MaxPool2d(2)]
-        size = 2 * size + 2
-    layers.append(nn.Flatten())
-    last = widths[-1] * side * side
-    for width in (*hidden, classes):
-        layers += [nn.Linear(last, width, bias=bias), nn.ReLU()]
-        last = width
-    net = nn.Sequential(*layers[:-1])
-    for p in net.parameters():
-        fan = p[0].numel() if p.dim() > 1 else 1
-        p.data = t.tensor(*p.shape) * (1.4 / fan**0.5 if p.dim() > 1 else 0.5)
-    return net, size, 2 ** len(widths)
-
-
-def _made(t, net, side):
-    """The answer's module for this classifier, after a look at what was done to the classifier."""
-    before = {name: value.clone() for name, value in net.state_dict().items()}
-    layers = [repr(layer) for layer in net]
-    made = t.call(net, side)
+def _made(t, linear, side):
+    """The answer's module for this `Linear`, after a look at what was done to the `Linear`."""
+    before = {name: value.clone() for name, value in linear.state_dict().items()}
+    made = t.call(linear, side)
     if not isinstance(made, nn.Module):
-        t.fail(f"Expected an `nn.Module`, got {kind(made)}")
-    after = net.state_dict()
-    if [repr(layer) for layer in net] != layers or before.keys() != after.keys() or \
-            any(before[n].shape != after[n].shape or not torch.equal(before[n], after[n]) for n in before):
-        t.fail("Your function changed the classifier that it was given. Copy its layers (`copy.deepcopy`), or make new ones.")
+        t.fail(f"Expected an `nn.Module`, such as an `nn.Conv2d`, got {kind(made)}")
+    after = linear.state_dict()
+    if before.keys() != after.keys() or any(before[n].shape != after[n].shape or not torch.equal(before[n], after[n]) for n in before):
+        t.fail("Your function changed the `Linear` that it was given. Copy its weight, or make a new one from it.")
     return made
 
 
-def _shapes(net):
-    return ", ".join(f"{type(layer).__name__}({layer.in_features} → {layer.out_features})" for layer in net if isinstance(layer, nn.Linear))
+def _linear(t, channels, side, out):
+    linear = nn.Linear(channels * side * side, out)
+    for p in linear.parameters():
+        p.data = t.tensor(*p.shape)
+    return linear
 
 
-def _map(t, net, made, side, size, stride, shape):
-    """Compare a score map with the classifier run on one crop after another; fail with what went wrong."""
-    x = t.tensor(*shape)
-    rows, columns = ((n - size) // stride + 1 for n in shape[2:])
+def _slid(t, side, extra, channels, out, batch=2):
+    """Compare the module with the `Linear` asked for one window after another; fail with what went wrong."""
+    linear, shape = _linear(t, channels, side, out), (batch, channels, side + extra[0], side + extra[1])
+    x, made = t.tensor(*shape), _made(t, linear, side)
     with torch.no_grad():
-        want = torch.stack([torch.stack([net(x[:, :, r * stride:r * stride + size, c * stride:c * stride + size])
-                                         for c in range(columns)], -1) for r in range(rows)], -2)
+        windows = x.unfold(2, side, 1).unfold(3, side, 1).movedim(1, 3)  # picture, row, column, channel, side, side
+        want = linear(windows.flatten(3)).movedim(3, 1)
+        orders = [  # how else the weights may be read
+            (windows.movedim(3, 5), "The kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel."),
+            (windows.transpose(4, 5), "Rows and columns of the kernel have changed places."),
+            (windows.flip((4, 5)), "The kernel is upside down: nothing is flipped here."),
+        ]
+        known = [(linear(other.flatten(3)).movedim(3, 1), says) for other, says in orders]
+        known.append((want - linear.bias[:, None, None], "The bias is missing."))
+        known.append((F.relu(want), "There is a ReLU too many: what the `Linear` says may be below 0."))
+    given = f"nn.Linear({linear.in_features}, {out}), side={side} and maps of shape {shape}"
     got = t.run(made, x)
-    given = f"a classifier of {size} × {size} pictures, side={side}, {_shapes(net)}, and pictures of shape {tuple(shape)}"
-    if isinstance(got, torch.Tensor) and got.dim() == 2:
-        t.fail(f"For {given}: got a tensor of shape {tuple(got.shape)}. The scores are a map (B, classes, h, w), even where it has only "
-               "one place: flatten nothing.")
-    known = []
-    first = next(i for i, layer in enumerate(net) if isinstance(layer, nn.Linear))
-    linear = net[first]
-    c = linear.in_features // side**2
-    swapped = {"The first kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel.":
-               linear.weight.reshape(-1, side, side, c).permute(0, 3, 1, 2),
-               "Rows and columns of the first kernel have changed places.": linear.weight.reshape(-1, c, side, side).transpose(2, 3),
-               "The first kernel is upside down: nothing is flipped here.": linear.weight.reshape(-1, c, side, side).flip(2, 3)}
-    with torch.no_grad():
-        features = net[:first - 1](x)
-
-        def rest(y, bias=True):
-            for layer in list(net)[first + 1:]:
-                y = F.conv2d(y, layer.weight[:, :, None, None], layer.bias if bias else None) if isinstance(layer, nn.Linear) else layer(y)
-            return y
-
-        for meaning, weight in swapped.items():
-            known.append((rest(F.conv2d(features, weight, linear.bias)), meaning))
-        weight = linear.weight.reshape(-1, c, side, side)
-        known.append((rest(F.conv2d(features, weight), False), "The biases are missing: each `Linear` has one, and its convolution needs it."))
-        known.append((rest(F.conv2d(features, weight)), "The first `Linear`'s bias is missing."))
-        padded = rest(F.conv2d(features, weight, linear.bias, padding=side // 2))
-        tiled = rest(F.conv2d(features, weight, linear.bias, stride=side))
-        scores = F.conv2d(features, weight, linear.bias)
-        bare = scores
-        for layer in list(net)[first + 1:]:
-            bare = F.conv2d(bare, layer.weight[:, :, None, None], layer.bias) if isinstance(layer, nn.Linear) else bare
-        known.append((bare, "A ReLU between the former `Linear` layers is missing."))
-        known.append((F.relu(rest(scores)), "There is a ReLU too many, after the last layer: scores may be below 0."))
-    if isinstance(got, torch.Tensor) and got.shape == padded.shape != want.shape:
-        t.fail(f"For {given}: expected a score map of shape {tuple(want.shape)}, got {tuple(got.shape)}. The first kernel needs no padding: "
-               "a place counts where the whole kernel fits.")
-    if isinstance(got, torch.Tensor) and got.shape == tiled.shape != want.shape:
-        t.fail(f"For {given}: expected a score map of shape {tuple(want.shape)}, got {tuple(got.shape)}. The first kernel steps by its own "
-               "size. It should step by 1: every place where it fits gets its scores.")
-    t.close(got, want, given, known)
+    if isinstance(got, torch.Tensor) and got.shape != want.shape:
+        more = ""
+        rows, columns = want.shape[2:]
+        if got.dim() == 2:
+            more = " The scores are a map, even where it has only one place: flatten nothing."
+        elif got.dim() == 4 and tuple(got.shape[2:]) == ((rows - 1) // side + 1, (columns - 1) // side + 1):
+            more = " The kernel steps by its own size. It should step by 1: every place where it fits gets its scores."
+        elif got.dim() == 4 and got.shape[2] > rows:
+            more = " The kernel needs no padding: a place counts where the whole kernel fits."
+        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
+    t.close(got, want, given, known, tolerance=1e-3)
 
 
-@convolutionise.part("the classifier's own size: one place, the same scores", 1)
+@sliding.part("one place: what the Linear says", 1)
 def _(t):
-    net, size, stride = _classifier(t, side=t.random.choice([2, 3]))
-    side = 2 if size == 14 else 3
-    _map(t, net, _made(t, net, side), side, size, stride, (2, 3, size, size))
+    _slid(t, t.random.choice([2, 3]), (0, 0), t.random.randint(3, 5), 4)
+    _slid(t, 1, (0, 0), 6, 3)
 
 
-@convolutionise.part("larger pictures: a map of scores", 1)
+@sliding.part("larger maps: a map of scores", 1)
 def _(t):
-    side = t.random.choice([2, 3])
-    net, size, stride = _classifier(t, side=side)
-    _map(t, net, _made(t, net, side), side, size, stride, (2, 3, size + 2 * stride, size + 3 * stride))
+    for side in (2, 1, t.random.choice([3, 4])):
+        _slid(t, side, (t.random.randint(2, 4), t.random.randint(4, 6)), t.random.randint(2, 6), t.random.randint(2, 5))
 
 
-@convolutionise.part("classifiers of another build", 0.75)
+@sliding.part("its weights can learn", 0.5)
 def _(t):
-    for settings in (dict(widths=(4,), hidden=(), side=3, channels=1), dict(widths=(6, 5), hidden=(7, 4), side=1, classes=4),
-                     dict(widths=(3,), hidden=(5,), side=4, channels=2)):
-        net, size, stride = _classifier(t, **settings)
-        _map(t, net, _made(t, net, settings["side"]), settings["side"], size, stride,
-             (1, settings.get("channels", 3), size + stride, size))
-
-
-@convolutionise.part("every weight is there and can learn, the classifier is unchanged", 0.75)
-def _(t):
-    net, size, _ = _classifier(t)
-    made = _made(t, net, 2)
+    linear = _linear(t, 3, 2, 4)
+    made = _made(t, linear, 2)
     if not list(made.parameters()):
-        t.fail("The module has no parameters, so it could not be trained further. Make the layers part of the module.")
-    count, want = (sum(p.numel() for p in m.parameters()) for m in (made, net))
-    if count != want:
-        t.fail(f"The classifier has {want} weights and biases, your module has {count}. They should be the same ones, in other shapes.")
-    stuck = [name for name, g in t.weight_gradients(made, t.tensor(2, 3, size + 4, size + 4)).items() if g is None]
-    if stuck:
-        t.fail(f"No gradient reaches {', '.join(f'`{n}`' for n in stuck[:3])}. Each layer of the module must be used, and its weights be "
-               "parameters that want a gradient.")
-    before = [p.detach().clone() for p in net.parameters()]
-    with torch.no_grad():
-        for p in made.parameters():
-            p += 1
-    if not all(torch.equal(a, b) for a, b in zip(before, net.parameters())):
-        t.fail("Training the new module would change the classifier: they share weights. Give the module copies of its own.")
+        t.fail("The module has no parameters, so it could not be trained further. Make the weight part of the module.")
+    if any(g is None for g in t.weight_gradients(made, t.tensor(2, 3, 4, 5)).values()):
+        t.fail("No gradient reaches one of the module's weights. Each must be used, and be a parameter that wants a gradient.")

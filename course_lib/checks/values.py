@@ -152,20 +152,25 @@ def kind(value):
 
 
 def statements_of(source):
-    """[(names that it binds, names that it refers to, whether it is a definition)] of a source's statements; runs nothing."""
+    """What a source's statements bind and refer to, one tuple each; runs nothing.
+
+    (names bound, global names referred to, attributes and imports referred to, whether it is a definition)
+    """
     found = []
     for statement in ast.parse(source).body:
         whole = compile(ast.Module([statement], []), "<answer>", "exec")
-        made, used, ahead = set(), set(), [whole]
+        made, names, parts, ahead = set(), set(), set(), [whole]
         while ahead:
             code = ahead.pop()
             for step in dis.get_instructions(code):
                 if step.opname == "STORE_NAME" and code is whole:
                     made.add(step.argval)
-                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_GLOBAL", "LOAD_NAME", "LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
-                    used |= {step.argval, step.argval.split(".")[-1]}
+                elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
+                    names.add(step.argval)
+                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
+                    parts |= {step.argval, step.argval.split(".")[-1]}
             ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
-        found.append((made, used, isinstance(statement, (ast.FunctionDef, ast.ClassDef))))
+        found.append((made, names, parts, isinstance(statement, (ast.FunctionDef, ast.ClassDef))))
     return found
 
 
@@ -175,17 +180,20 @@ def reached(statements):
     The same rule as `names_used`, read from the text: helpers of the same source count as part of an answer.
     """
     direct, own = {}, set()
-    for made, used, defines in statements:
+    for made, names, parts, defines in statements:
         own |= made if defines else set()
         for name in made:
-            direct[name] = used if defines else direct.get(name, set()) | used
+            before = (set(), set()) if defines else direct.get(name, (set(), set()))
+            direct[name] = (before[0] | names, before[1] | parts)
     everything = {}
     for name in direct:
-        found, ahead = set(), [name]
+        found, ahead, seen = set(), [name], {name}
         while ahead:
-            new = direct.get(ahead.pop(), set()) - found
-            found |= new
-            ahead += [n for n in new if n in direct]
+            names, parts = direct[ahead.pop()]
+            found |= names | parts
+            new = {n for n in names if n in direct} - seen
+            seen |= new
+            ahead += new
         everything[name] = found - own
     return everything
 

@@ -104,7 +104,7 @@ class Far:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
+                torch.default_generator.manual_seed(0)
                 value = function(*args, **kwargs)
         outputs = []
         reply = {"value": self.outward(value, outputs), "printed": out.getvalue()[:MOST_PRINTED], "call": len(self.calls)}

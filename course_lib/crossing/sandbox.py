@@ -78,7 +78,7 @@ def _unrooted(needed):
     """Where root grades: a command line that goes on as nobody, with the paths `needed` open to nobody."""
     if os.geteuid():
         return []
-    line, closed = ["bwrap", "--dev-bind", "/", "/"], set()
+    line, closed = ["bwrap", "--die-with-parent", "--dev-bind", "/", "/"], set()
     for path in needed:
         parents = [p for p in reversed(Path(path).parents) if not p.stat().st_mode & 0o001]
         if parents and parents[0] not in closed:

@@ -16,8 +16,7 @@ from nbgrader.utils import parse_utc
 
 from ..setup_env import Stop
 from . import book, feedback, report
-
-PACKAGE = Path(__file__).resolve().parents[1]
+from .runner import version
 
 
 @dataclass(frozen=True)
@@ -93,7 +92,7 @@ def submit(ledger, handed, lesson):
 
 def fingerprint(ledger, job, limits, safe):
     """What a grade depends on, as one text."""
-    parts = [hashlib.sha256(job.path.read_bytes()).hexdigest(), _lesson(str(ledger.root), job.lesson), _code(), repr(limits), str(safe)]
+    parts = [hashlib.sha256(job.path.read_bytes()).hexdigest(), _lesson(str(ledger.root), job.lesson), version(), repr(limits), str(safe)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -103,23 +102,21 @@ def _lesson(root, lesson):
     return hashlib.sha256(b"\n".join(found)).hexdigest()
 
 
-@lru_cache
-def _code():
-    """The code that answers and checks run on."""
-    apart = {"batch", "book", "collect", "command", "feedback", "pool", "report", "cluster"}
-    files = [p for p in sorted(PACKAGE.rglob("*")) if p.suffix in (".py", ".json") and not (p.parent.name == "grading" and p.stem in apart)]
-    return hashlib.sha256(b"\n".join(hashlib.sha256(p.read_bytes()).digest() for p in files)).hexdigest()
-
-
 # --- the batch ----------------------------------------------------------------------------------------------
 
 
-def grade(ledger, jobs, pool, db_url, limits, safe, again=False, progress=None, say=print):
+def grade(ledger, jobs, pool, settings, db_url, limits, safe, again=False, progress=None, say=print):
     """Grade `jobs`, write the gradebook; {(lesson, student): fault} of those that could not be graded through our fault.
 
-    pool: something with `run({key: job})`, as `pool.Pool`. progress: called with each job when it is done.
+    pool: something with `run({key: job})`, as `pool.Pool`. settings: nbgrader's. progress: called with each job when it is done.
     """
     todo, faults = {}, {}
+
+    def enter(job, key, graded):
+        book.write(gradebook, graded, job.student, job.when)
+        book.penalise(gradebook, settings, job.lesson, job.student, db_url)
+        ledger.write(job, key, graded, booked=True)
+
     with book.opened(db_url) as gradebook:
         for job in jobs:
             key, known = fingerprint(ledger, job, limits, safe), ledger.read(job.lesson, job.student)
@@ -127,7 +124,7 @@ def grade(ledger, jobs, pool, db_url, limits, safe, again=False, progress=None, 
                 todo[job.key()] = (job, key)
             else:
                 if not known["booked"]:
-                    _enter(ledger, gradebook, job, key, known["graded"])
+                    enter(job, key, known["graded"])
                 if progress:
                     progress(job)
         for name, result, fault in pool.run({name: ("grade", str(job.path), job.lesson) for name, (job, _) in todo.items()}):
@@ -137,15 +134,10 @@ def grade(ledger, jobs, pool, db_url, limits, safe, again=False, progress=None, 
                 say(f"{job.student}, {job.lesson}: not graded, and not through a fault of the submission: {fault}.")
             else:
                 ledger.write(job, key, result, booked=False)
-                _enter(ledger, gradebook, job, key, result)
+                enter(job, key, result)
             if progress:
                 progress(job)
     return faults
-
-
-def _enter(ledger, gradebook, job, key, graded):
-    book.write(gradebook, graded, job.student, job.when)
-    ledger.write(job, key, graded, booked=True)
 
 
 def pages(ledger, jobs, pool, db_url, progress=None):
@@ -161,13 +153,19 @@ def pages(ledger, jobs, pool, db_url, progress=None):
             feedback.save(ledger.page(job.lesson, job.student), feedback.refusal(job.lesson, graded["unreadable"]))
             continue
         text = ledger.graded(job.lesson, job.student).read_text(encoding="utf-8")
-        todo[job.key()] = (job, ("page", text, job.lesson, (found["score"], found["most"], found["late"]), found["cells"], found["comments"]))
-    for name, page, fault in pool.run({name: task for name, (_, task) in todo.items()}):
-        job = todo[name][0]
+        task = ("page", text, job.lesson, (found["score"], found["most"], found["late"]), found["cells"], found["comments"])
+        mark = f"<!-- {hashlib.sha256(repr(task).encode()).hexdigest()} -->\n"
+        path = ledger.page(job.lesson, job.student)
+        if not (path.exists() and path.read_text(encoding="utf-8").endswith(mark)):
+            todo[job.key()] = (job, task, mark)
+        elif progress:
+            progress(job)
+    for name, page, fault in pool.run({name: task for name, (_, task, _) in todo.items()}):
+        job, _, mark = todo[name]
         if fault:
             failed += 1
         else:
-            feedback.save(ledger.page(job.lesson, job.student), page)
+            feedback.save(ledger.page(job.lesson, job.student), page + mark)
         if progress:
             progress(job)
     return failed

@@ -5,7 +5,9 @@ import time
 import warnings
 from datetime import datetime, timezone
 
+from nbformat.v4 import new_notebook
 from nbgrader.api import Gradebook
+from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning
 
 from ..setup_env import Stop
@@ -74,6 +76,13 @@ def write(gradebook, graded, student, when=None):
             raise
 
     patient(action)
+
+
+def penalise(gradebook, settings, lesson, student, db_url):
+    """Let nbgrader's plugin for late submissions, as configured, have its say; without a due date there is none."""
+    if gradebook.find_submission(lesson, student).total_seconds_late > 0:
+        names = {"notebook": lesson, "assignment": lesson, "student": student, "db_url": db_url}
+        patient(lambda: AssignLatePenalties(config=settings).preprocess(new_notebook(), {"nbgrader": names}))
 
 
 def scores(gradebook, lesson):

@@ -55,14 +55,14 @@ def collect(paths, lessons, students=()):
     """
     left, best, roster = [], {}, _roster(students)
     for path in paths:
-        for file in _files(Path(path), left):
-            if isinstance(file, str) or NOISE.search(file.path):
-                continue
-            name = file.path if file.path in ("", ".") else f"{file.root}/{file.path}"
-            if not file.path.lower().endswith(".ipynb"):
-                left.append((name, "is no notebook"))
-                continue
-            student, lesson = _who(file, lessons)
+        files = [file for file in _files(Path(path), left) if not NOISE.search(file.path)]
+        left += [(f"{file.root}/{file.path}", "is no notebook") for file in files if not file.path.lower().endswith(".ipynb")]
+        files = [file for file in files if file.path.lower().endswith(".ipynb")]
+        folders = [_folders(file, lessons) for file in files]
+        level = min(len(os.path.commonprefix(folders)), max(0, min(map(len, folders), default=0) - 1))
+        for file, inner in zip(files, folders):
+            name = f"{file.root}/{file.path}"
+            student, lesson = _who(file, lessons, inner[level] if inner else "")
             if not student:
                 left.append((name, "names no student: put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'"))
                 continue
@@ -165,8 +165,16 @@ def _too_big(size):
 # --- names --------------------------------------------------------------------------------------------------
 
 
-def _who(file, lessons):
-    """(student, lesson or None) as a file's path tells; ("", …) where it names no student."""
+def _folders(file, lessons):
+    """The folders of a file that may be a student's: neither a lesson's nor the zip that was given."""
+    folders = PurePosixPath(file.path).parts[:-1]
+    if folders and Path(file.root, f"{folders[0]}.zip").is_file():
+        folders = folders[1:]
+    return [name for name in folders if not _lesson_in(name, lessons)]
+
+
+def _who(file, lessons, folder):
+    """(student, lesson or None) as a file's path tells; ("", …) where it names no student. `folder` may be a student's."""
     *folders, name = PurePosixPath(file.path).parts
     stem = PurePosixPath(name).stem
     lesson = next((known for part in (stem, *reversed(folders), *Path(file.root).parts[:-3:-1]) if (known := _lesson_in(part, lessons))), None)
@@ -186,15 +194,9 @@ def _who(file, lessons):
         rest = re.sub(re.escape(known) + r"|\bsolutions?\b|\bsubmission\b", "", rest, flags=re.I)
         if _key(rest):
             return tidy(rest.strip(" -_–—")), lesson
-    inner = [f for f in folders if not _lesson_in(f, lessons)]
-    if inner and not (len(inner) == 1 and file.path.startswith(inner[0]) and _is_zip(file, inner[0])):
-        return tidy(inner[-1]), lesson
+    if folder:
+        return tidy(folder), lesson
     return ("" if known or not _key(rest) else tidy(rest)), lesson
-
-
-def _is_zip(file, folder):
-    """Whether the first folder of a path is the name of a zip, which tells nothing of a student."""
-    return Path(file.root, f"{folder}.zip").is_file()
 
 
 def _lesson_in(text, lessons):

@@ -28,7 +28,8 @@ def main(arguments):
     wanted = next((name for name in known if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))), None)
     if options.lesson and not wanted:
         raise Stop(f"There is no lesson {options.lesson!r}: the lessons are {', '.join(known)}.")
-    db_url = options.db or settings(root).CourseDirectory.db_url
+    configured = settings(root)  # puts nbgrader's own commands within reach, too
+    db_url = options.db or configured.CourseDirectory.db_url
     try:
         jobs, left = gather(options.paths, root, ledger, known, wanted, db_url)
         if not jobs:
@@ -38,7 +39,7 @@ def main(arguments):
         pool = make_pool(options, root, limits, len(jobs))
         try:
             with bar(len(jobs), "grading", options.quiet) as progress:
-                faults = batch.grade(ledger, jobs, pool, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
+                faults = batch.grade(ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
             failed = 0
             if options.feedback:
                 with bar(len(jobs), "feedback", options.quiet) as progress:
@@ -129,7 +130,7 @@ def make_pool(options, root, limits, jobs):
     if options.scheduler:
         from .cluster import Cluster
 
-        return Cluster(options.scheduler, root, limits, not options.unsafe)
+        return Cluster(options.scheduler, limits, not options.unsafe)
     return Pool(root, min(options.workers or cores(), jobs), limits, not options.unsafe)
 
 

@@ -13,7 +13,7 @@ COLOURS = {PASSED: "#009E73", NOT_YET: "#D55E00", NOT_ATTEMPTED: "#B0B0B0"}
 MOST_MESSAGES = 20
 STYLE = """body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em;line-height:1.4;color:#222}
 table{border-collapse:collapse;margin:.5em 0}td,th{padding:.2em .7em;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}
-td.n,th.n{text-align:right}.bar{display:flex;width:22em;height:1em}.bar span{display:block;height:100%}
+td.n,th.n{text-align:right;white-space:nowrap}.bar{display:flex;width:22em;height:1em}.bar span{display:block;height:100%}
 .part td:first-child{padding-left:2em}.warn{border-left:4px solid #D55E00;padding:.3em .8em}
 .hist{display:flex;align-items:flex-end;height:8em;gap:2px}.hist div{width:1.6em;text-align:center;font-size:.75em}
 .hist i{display:block;background:#0072B2}"""

@@ -117,21 +117,21 @@ def lessons(root):
 
 
 def restore(nb, source):
-    """Put a submission right, in place; returns what had to be put back, a sentence each.
+    """Put a submission right, in place; returns what had to be done, in sentences.
 
     A cell is known by its grade_id or, where the metadata was lost, by its cell id. Of two copies the last counts
     that somebody wrote in; all of them are run. A missing cell goes behind the nearest earlier cell of the source
     that is still there: a deleted check is run, a deleted answer is an untouched stub, a deleted or emptied
     written answer counts zero.
     """
-    notes = []
+    changed, missing = [], []
     here = recognise(nb.cells, source)
     for grade_id, cell in here.items():
         original = source.cells[grade_id]
         mark(cell, original)
         if is_locked(original):
             if cell.source.strip() not in (original.source.strip(), source.stubs[grade_id].strip()):
-                notes.append(f"The cell `{grade_id}` had been changed and was put right.")
+                changed.append(grade_id)
             cell.source = original.source
         elif not cell.source.strip():
             cell.source = source.stubs[grade_id]
@@ -143,13 +143,14 @@ def restore(nb, source):
             here[grade_id] = mark(make(source=text, id=original.id), original)
             place = 0 if previous is None else 1 + next(i for i, c in enumerate(nb.cells) if c is previous)
             nb.cells.insert(place, here[grade_id])
-            notes.append(f"The cell `{grade_id}` was missing and has been put back.")
+            missing.append(grade_id)
         previous = here[grade_id]
     taken = {c.id for c in here.values()}
     for number, cell in enumerate(nb.cells):
         if cell.id in taken and not any(cell is c for c in here.values()):
             cell.id = f"other-{number}"
-    return notes
+    told = (("Changed, and put right", changed), ("Missing, and put back", missing))
+    return [f"{what}: {', '.join(f'`{name}`' for name in names)}." for what, names in told if names]
 
 
 def recognise(cells, source):

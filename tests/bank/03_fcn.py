@@ -196,71 +196,23 @@ def ceiling(mask, stride):
     n = sum(counts)
     return max(sum(counts[:k]) / (n + k * stride**2 - sum(counts[:k])) for k in range(1, len(counts) + 1))
 
-# %% right convolutionise: copies layer by layer, the first Linear gets a side × side kernel
-def convolutionise(classifier, side):
-    import copy
+# %% right sliding: a reshaped copy
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight.view(linear.out_features, -1, side, side))
+        conv.bias.copy_(linear.bias)
+    return conv
 
-    layers, kernel = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Flatten):
-            continue
-        if not isinstance(layer, nn.Linear):
-            layers.append(copy.deepcopy(layer))
-            continue
-        channels = layer.in_features // kernel**2
-        conv = nn.Conv2d(channels, layer.out_features, kernel)
-        with torch.no_grad():
-            conv.weight.copy_(layer.weight.view(layer.out_features, channels, kernel, kernel))
-            conv.bias.copy_(layer.bias)
-        layers.append(conv)
-        kernel = 1
-    return nn.Sequential(*layers)
+# %% right sliding: load_state_dict carries the weights
+def sliding(linear, side):
+    out, numbers = linear.weight.shape
+    conv = nn.Conv2d(numbers // (side * side), out, (side, side))
+    conv.load_state_dict({"weight": linear.weight.unflatten(1, (-1, side, side)), "bias": linear.bias})
+    return conv
 
-# %% right convolutionise: a deep copy, then the tail is exchanged in place, from the back
-def convolutionise(classifier, side):
-    import copy
-
-    net = copy.deepcopy(classifier)
-    flatten = next(i for i, layer in enumerate(net) if isinstance(layer, nn.Flatten))
-    for i in range(len(net) - 1, flatten, -1):
-        if isinstance(net[i], nn.Linear):
-            k = side if i == flatten + 1 else 1
-            weight = net[i].weight.detach().unflatten(1, (-1, k, k))
-            conv = nn.Conv2d(weight.shape[1], weight.shape[0], k)
-            conv.weight = nn.Parameter(weight.clone())
-            conv.bias = nn.Parameter(net[i].bias.detach().clone())
-            net[i] = conv
-    del net[flatten]
-    return net
-
-# %% right convolutionise: a class with functional convolutions and a list of parameters
-def convolutionise(classifier, side):
-    import copy
-
-    class Sliding(nn.Module):
-        def __init__(self):
-            super().__init__()
-            cut = [type(layer) for layer in classifier].index(nn.Flatten)
-            self.trunk = copy.deepcopy(classifier[:cut])
-            self.weights, self.biases = nn.ParameterList(), nn.ParameterList()
-            for layer in classifier[cut:]:
-                if isinstance(layer, nn.Linear):
-                    k = 1 if len(self.weights) else side
-                    self.weights.append(nn.Parameter(layer.weight.detach().clone().reshape(len(layer.weight), -1, k, k)))
-                    self.biases.append(nn.Parameter(layer.bias.detach().clone()))
-
-        def forward(self, pictures):
-            x = self.trunk(pictures)
-            for i, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-                x = F.conv2d(x if i == 0 else x.relu(), weight, bias)
-            return x
-
-    return Sliding()
-
-# %% right convolutionise: cuts the last map into patches, one Conv2d of 1 × 1 for each Linear
-def convolutionise(classifier, side):
-    import copy
-
+# %% right sliding: cuts the map into patches, and a 1 × 1 convolution reads them
+def sliding(linear, side):
     class Patches(nn.Module):
         """Unfold keeps the order that Flatten has: channel, row, column."""
 
@@ -268,274 +220,138 @@ def convolutionise(classifier, side):
             h, w = x.shape[2] - side + 1, x.shape[3] - side + 1
             return F.unfold(x, side).unflatten(2, (h, w))
 
-    def change(layer):
-        if isinstance(layer, nn.Flatten):
-            return Patches()
-        layer = copy.deepcopy(layer)
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features, layer.out_features, 1)
-            conv.weight.data = layer.weight.data[:, :, None, None]
-            conv.bias.data = layer.bias.data
-            return conv
-        return layer
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    conv.weight.data = linear.weight.data[:, :, None, None].clone()
+    conv.bias.data = linear.bias.data.clone()
+    return nn.Sequential(Patches(), conv)
 
-    return nn.Sequential(*map(change, classifier))
-
-# %% right convolutionise: lets load_state_dict carry the weights
-def convolutionise(classifier, side):
+# %% right sliding: a class with a copy of the Linear, moved from place to place
+def sliding(linear, side):
     import copy
 
-    net, state, first = nn.Sequential(), {}, True
-    for name, layer in classifier.named_children():
-        if isinstance(layer, nn.Linear):
-            k = side if first else 1
-            first = False
-            net.add_module(name, nn.Conv2d(layer.in_features // (k * k), layer.out_features, (k, k)))
-        else:
-            net.add_module(name, nn.Identity() if isinstance(layer, nn.Flatten) else copy.deepcopy(layer))
-    for name, value in classifier.state_dict().items():
-        state[name] = value.reshape(net.state_dict()[name].shape)
-    net.load_state_dict(state)
-    return net
+    class Slider(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.linear = copy.deepcopy(linear)
 
-# %% wrong convolutionise: all Linear become 1 × 1, as FC7 and FC8 do
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build; every weight is there and can learn, the classifier is unchanged
-# says: to have 36 channels, but got 4 channels instead
-# differs at: the first Linear, which has side² times as many inputs as the map has channels
-def convolutionise(classifier, side):
-    import copy
+        def forward(self, maps):
+            rows, columns = (n - side + 1 for n in maps.shape[2:])
+            return torch.stack([torch.stack([self.linear(maps[:, :, i : i + side, j : j + side].flatten(1)) for j in range(columns)], -1)
+                                for i in range(rows)], -2)
 
-    layers = []
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features, layer.out_features, 1)
-            conv.weight.data = layer.weight.data[:, :, None, None].clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
+    return Slider()
 
-# %% wrong convolutionise: the right shapes with fresh, random weights
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
-# says: the shape is right, but 72 of 72 values differ
-# differs at: the scores of any picture
-def convolutionise(classifier, side):
-    import copy
+# %% right sliding: a view of the Linear's weights, not a copy, which nothing forbids
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.view(conv.weight.shape)
+    conv.bias = linear.bias
+    return conv
 
-    layers, kernel = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            layers.append(nn.Conv2d(layer.in_features // kernel**2, layer.out_features, kernel))
-            kernel = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
+# %% wrong sliding: always 1 × 1, as FC7 and FC8 are
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
+# says: to have 12 channels, but got 3 channels instead
+# differs at: side 2, where the Linear has four times as many inputs as the map has channels
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    conv.weight.data = linear.weight.data[:, :, None, None].clone()
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
-# %% wrong convolutionise: reads the flattened map as row, column, channel
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
-# says: The first kernel is read in the order (rows, columns, channels);
-# differs at: the scores of any picture, side 2
-def convolutionise(classifier, side):
-    import copy
+# %% wrong sliding: the right shape with fresh, random weights
+# fails: one place: what the Linear says; larger maps: a map of scores
+# says: expected
+# differs at: the scores of any map
+def sliding(linear, side):
+    return nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
 
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(len(layer.weight), k, k, -1).permute(0, 3, 1, 2).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
+# %% wrong sliding: reads the flattened map as row, column, channel
+# fails: one place: what the Linear says; larger maps: a map of scores
+# says: The kernel is read in the order (rows, columns, channels);
+# differs at: the scores of any map, side 2
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.reshape(len(linear.weight), side, side, -1).permute(0, 3, 1, 2).clone()
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
-# %% wrong convolutionise: rows and columns of the kernel exchanged
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
-# says: Rows and columns of the first kernel have changed places.
-# differs at: the scores of any picture, side 2
-def convolutionise(classifier, side):
-    import copy
+# %% wrong sliding: rows and columns of the kernel exchanged
+# fails: one place: what the Linear says; larger maps: a map of scores
+# says: Rows and columns of the kernel have changed places.
+# differs at: the scores of any map, side 2
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape).transpose(2, 3).clone()
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(len(layer.weight), -1, k, k).transpose(2, 3).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
+# %% wrong sliding: flips the kernel, as mathematicians convolve
+# fails: one place: what the Linear says; larger maps: a map of scores
+# says: nothing is flipped here
+# differs at: the scores of any map, side 2
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape).flip(2, 3)
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
-# %% wrong convolutionise: convolutions without a bias
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build; every weight is there and can learn, the classifier is unchanged
-# says: each `Linear` has one, and its convolution needs it.
-# differs at: the scores of any picture, and the number of parameters
-def convolutionise(classifier, side):
-    import copy
+# %% wrong sliding: no bias
+# fails: one place: what the Linear says; larger maps: a map of scores
+# says: The bias is missing.
+# differs at: the scores of any map
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side, bias=False)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape).clone()
+    return conv
 
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k, bias=False)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
-
-# %% wrong convolutionise: loses the ReLU between the Linear
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
-# says: A ReLU between the former `Linear` layers is missing.
-# differs at: the scores of any picture, with two Linear
-def convolutionise(classifier, side):
-    import copy
-
-    flatten = [isinstance(layer, nn.Flatten) for layer in classifier].index(True)
-    layers, k = list(copy.deepcopy(classifier[:flatten])), side
-    for layer in classifier[flatten:]:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-    return nn.Sequential(*layers)
-
-# %% wrong convolutionise: a ReLU after every Linear, the last one too
-# fails: larger pictures: a map of scores; classifiers of another build
-# says: There is a ReLU too many, after the last layer:
-# differs at: any picture with a negative score
-def convolutionise(classifier, side):
-    import copy
-
-    flatten = [isinstance(layer, nn.Flatten) for layer in classifier].index(True)
-    layers, k = list(copy.deepcopy(classifier[:flatten])), side
-    for layer in classifier[flatten:]:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers += [conv, nn.ReLU()]
-            k = 1
-    return nn.Sequential(*layers)
-
-# %% wrong convolutionise: pads, so that the scores are as large as the last map
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build
+# %% wrong sliding: pads, so that the scores are as large as the map
+# fails: one place: what the Linear says; larger maps: a map of scores
 # says: a place counts where the whole kernel fits.
-# differs at: the shape, (1, 2, 5, 4) for a picture of 48 × 40 with side 2
-def convolutionise(classifier, side):
-    import copy
+# differs at: the size of the scores, side 3
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side, padding=side // 2)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape).clone()
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k, padding=k // 2)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
-
-# %% wrong convolutionise: the kernel steps by its own size, like tiles
-# fails: larger pictures: a map of scores; classifiers of another build
+# %% wrong sliding: the kernel steps by its own size, like tiles
+# fails: larger maps: a map of scores
 # says: every place where it fits gets its scores.
-# differs at: the shape, (1, 2, 2, 1) for a picture of 48 × 40
-def convolutionise(classifier, side):
-    import copy
+# differs at: the size of the scores
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side, stride=side)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape).clone()
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k, stride=k)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers)
+# %% wrong sliding: frozen weights
+# fails: its weights can learn
+# says: Each must be used, and be a parameter that wants a gradient.
+# differs at: conv.weight.requires_grad
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.reshape(conv.weight.shape).clone()
+    conv.bias.data = linear.bias.data.clone()
+    conv.weight.requires_grad_(False)
+    return conv
 
-# %% wrong convolutionise: exactly two Linear, the last taken for 1 × 1
-# fails: classifiers of another build
-# says: For float32 tensor of shape (1, 1, 10, 8) your code stopped
-# differs at: a classifier with one Linear, or with three
-def convolutionise(classifier, side):
-    import copy
-
-    cut = [isinstance(layer, nn.Flatten) for layer in classifier].index(True)
-    one, two = classifier[cut + 1], classifier[-1]
-    first = nn.Conv2d(one.in_features // side**2, one.out_features, side)
-    last = nn.Conv2d(two.in_features, two.out_features, 1)
-    first.weight.data, first.bias.data = one.weight.data.reshape(first.weight.shape).clone(), one.bias.data.clone()
-    last.weight.data, last.bias.data = two.weight.data.reshape(last.weight.shape).clone(), two.bias.data.clone()
-    return nn.Sequential(*copy.deepcopy(list(classifier[:cut])), first, nn.ReLU(), last)
-
-# %% wrong convolutionise: frozen weights
-# fails: every weight is there and can learn, the classifier is unchanged
-# says: Each layer of the module must be used, and its weights be parameters that want a gradient.
-# differs at: requires_grad of the new module's parameters
-def convolutionise(classifier, side):
-    import copy
-
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(copy.deepcopy(layer))
-    return nn.Sequential(*layers).requires_grad_(False)
-
-# %% wrong convolutionise: shares the classifier's convolutions instead of copying them
-# fails: every weight is there and can learn, the classifier is unchanged
-# says: Training the new module would change the classifier:
-# differs at: the classifier after the new module was trained for a step
-def convolutionise(classifier, side):
-    layers, k = [], side
-    for layer in classifier:
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            layers.append(conv)
-            k = 1
-        elif not isinstance(layer, nn.Flatten):
-            layers.append(layer)
-    return nn.Sequential(*layers)
-
-# %% wrong convolutionise: rebuilds the given classifier in place
-# fails: the classifier's own size: one place, the same scores; larger pictures: a map of scores; classifiers of another build; every weight is there and can learn, the classifier is unchanged
-# says: Your function changed the classifier that it was given.
-# differs at: the classifier afterwards, which no longer has a Flatten
-def convolutionise(classifier, side):
-    k = side
-    for i, layer in enumerate(classifier):
-        if isinstance(layer, nn.Flatten):
-            classifier[i] = nn.Identity()
-        if isinstance(layer, nn.Linear):
-            conv = nn.Conv2d(layer.in_features // k**2, layer.out_features, k)
-            conv.weight.data = layer.weight.data.reshape(conv.weight.shape).clone()
-            conv.bias.data = layer.bias.data.clone()
-            classifier[i] = conv
-            k = 1
-    return classifier
+# %% wrong sliding: reshapes the weight of the Linear that was given
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
+# says: Your function changed the `Linear` that it was given.
+# differs at: linear.weight.shape afterwards
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
+    linear.weight = nn.Parameter(linear.weight.detach().reshape(conv.weight.shape))
+    conv.weight.data = linear.weight.data.clone()
+    conv.bias.data = linear.bias.data.clone()
+    return conv
 
 # %% right enlarger: the brush by its formula, a loop over classes
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     middle = (size - 1) / 2
     brush = 1 - (torch.arange(size) - middle).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride=stride, padding=(size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride=stride, padding=stride // 2, bias=False)
     with torch.no_grad():
         layer.weight.zero_()
         for c in range(classes):
@@ -553,34 +369,20 @@ def enlarger(classes, stride):
 
 # %% right enlarger: one group a class
 def enlarger(classes, stride):
-    odd = stride % 2
-    half = [(2 * i + 1 + odd) / (2 * stride) for i in range(stride)]
-    brush = torch.tensor(half + half[::-1][odd:])
-    layer = nn.ConvTranspose2d(classes, classes, len(brush), stride, padding=(len(brush) - stride) // 2,
+    half = [(2 * i + 1) / (2 * stride) for i in range(stride)]
+    brush = torch.tensor(half + half[::-1])
+    layer = nn.ConvTranspose2d(classes, classes, len(brush), stride, padding=stride // 2,
                                groups=classes, bias=False)
     nn.init.ones_(layer.weight)
     layer.weight.data *= torch.outer(brush, brush)
     return layer
 
-# %% right enlarger: always a kernel of two strides, and output_padding where the stride is odd
-def enlarger(classes, stride):
-    odd = stride % 2
-    x = torch.arange(2 * stride) - stride + (0 if odd else 0.5)  # for odd strides the first weight is zero
-    brush = (1 - x.abs() / stride).clamp(min=0)
-    layer = nn.ConvTranspose2d(classes, classes, 2 * stride, stride, (stride + odd) // 2, output_padding=odd, bias=False)
-    index = torch.arange(classes)
-    weight = torch.zeros_like(layer.weight)
-    weight[index, index] = torch.einsum("i,j->ij", brush, brush)
-    layer.load_state_dict({"weight": weight})
-    return layer
-
 # %% right enlarger: two boxes, one painted with the other, make a tent
 def enlarger(classes, stride):
     box = torch.ones(1, 1, stride)
-    other = torch.ones(1, 1, stride) if stride % 2 else torch.tensor([0.5] + [1.0] * (stride - 1) + [0.5])[None, None]
+    other = torch.tensor([0.5] + [1.0] * (stride - 1) + [0.5])[None, None]
     brush = F.conv_transpose1d(box, other)[0, 0] / stride
-    k = len(brush)
-    layer = nn.ConvTranspose2d(classes, classes, k, stride, (k - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, len(brush), stride, stride // 2, bias=False)
     for a in range(classes):
         for b in range(classes):
             layer.weight.data[a, b] = torch.outer(brush, brush) if a == b else 0
@@ -591,9 +393,9 @@ def enlarger(classes, stride):
 # says: `weight[a, b]` is what class a paints on class b
 # differs at: two classes or more
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
     layer.weight.data[:] = torch.outer(brush, brush)
     return layer
 
@@ -602,26 +404,15 @@ def enlarger(classes, stride):
 # says: `weight[a, b]` is what class a paints on class b
 # differs at: two classes or more
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
     for c in range(classes):
         layer.weight.data[c, c] = torch.outer(brush, brush)
     return layer
 
-# %% wrong enlarger: a kernel of two strides with the even brush, whatever the stride
-# fails: size; one class, odd strides
-# says: That is 1 px too many.
-# differs at: stride 3, where it returns 3·h + 1
-def enlarger(classes, stride):
-    size = 2 * stride
-    brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
-    layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
-    return layer
-
-# %% wrong enlarger: the odd kernel, peak on a pixel, whatever the stride
-# fails: size; one class, even strides; classes keep apart; a transposed convolution that can learn
+# %% wrong enlarger: peak on a pixel, in a layer of one's own
+# fails: one class; classes keep apart; a transposed convolution that can learn
 # says: px too many. `padding=p` cuts p px off at each of the two ends
 # differs at: stride 2, where all is half a pixel off
 def enlarger(classes, stride):
@@ -633,7 +424,7 @@ def enlarger(classes, stride):
     return layer
 
 # %% wrong enlarger: blocks, a kernel of ones
-# fails: one class, even strides; one class, odd strides; classes keep apart; a transposed convolution that can learn
+# fails: one class; classes keep apart; a transposed convolution that can learn
 # says: This copies each cell to a block.
 # differs at: enlarger(1, 2) on 0, 4, 4, which becomes 0, 0, 4, 4, 4, 4
 def enlarger(classes, stride):
@@ -642,37 +433,37 @@ def enlarger(classes, stride):
     return layer
 
 # %% wrong enlarger: the brush is scaled to sum to one
-# fails: one class, even strides; one class, odd strides; classes keep apart
+# fails: one class; classes keep apart
 # says: The weights sum to 1, so the map fades
 # differs at: a flat map of ones, which becomes 1 / stride²
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
     kernel = torch.outer(brush, brush)
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
     layer.weight.data = torch.eye(classes)[:, :, None, None] * (kernel / kernel.sum())
     return layer
 
 # %% wrong enlarger: a pyramid: the smaller of the two weights in place of their product
-# fails: one class, even strides; one class, odd strides; classes keep apart
+# fails: one class; classes keep apart
 # says: holds the smaller of the two weights
 # differs at: the corners of the brush; the product of two weights is not their minimum
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
     layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.minimum(brush[:, None], brush[None])
     return layer
 
 # %% wrong enlarger: the tent reaches 1 at the pixels next to the middle
-# fails: one class, even strides; classes keep apart
+# fails: one class; classes keep apart
 # says: The pixels next to a cell's middle have weight 1.
 # differs at: stride 4, brush 1/4, 2/4, 3/4, 1, 1, 3/4, 2/4, 1/4
 def enlarger(classes, stride):
     up = [(i + 1) / stride for i in range(stride)]
-    brush = torch.tensor(up + up[::-1][stride % 2 :])
+    brush = torch.tensor(up + up[::-1])
     size = len(brush)
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
     layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
     return layer
 
@@ -681,9 +472,9 @@ def enlarger(classes, stride):
 # says: The layer has a bias.
 # differs at: layer.bias, which is not None
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2)
     layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
     layer.bias.data.zero_()
     return layer
@@ -693,19 +484,19 @@ def enlarger(classes, stride):
 # says: No gradient reaches the layer's weight, so it could not learn.
 # differs at: layer.weight.requires_grad
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
-    layer = nn.ConvTranspose2d(classes, classes, size, stride, (size - stride) // 2, bias=False)
+    layer = nn.ConvTranspose2d(classes, classes, size, stride, stride // 2, bias=False)
     weight = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
     layer.weight = nn.Parameter(weight, requires_grad=False)
     return layer
 
-# %% wrong enlarger: forgets the padding
-# fails: size; one class, even strides; one class, odd strides; classes keep apart; a transposed convolution that can learn
+# %% wrong enlarger: a layer of one's own, without the padding
+# fails: one class; classes keep apart; a transposed convolution that can learn
 # says: px too many. `padding=p` cuts p px off at each of the two ends
 # differs at: the shape, stride 2 and 3 cells become 8 pixels
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
     layer = nn.ConvTranspose2d(classes, classes, size, stride, bias=False)
     layer.weight.data = torch.eye(classes)[:, :, None, None] * torch.outer(brush, brush)
@@ -719,12 +510,12 @@ def enlarger(classes, stride):
     return nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
 
 # %% wrong enlarger: paints in one direction only, and copies in the other
-# fails: one class, even strides; one class, odd strides; classes keep apart
+# fails: one class; classes keep apart
 # says: The tent falls off from
 # differs at: scores that change from row to row
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
-    cut = (size - stride) // 2
+    size = 2 * stride
+    cut = stride // 2
     brush = 1 - (torch.arange(size) - (size - 1) / 2).abs() / stride
     flat = torch.zeros(size)
     flat[cut : cut + stride] = 1
@@ -741,7 +532,7 @@ def catch(stride):
 # %% right catch: a chessboard, and a transposed convolution of tents
 def catch(stride):
     i = torch.arange(16)
-    scores = ((i[:, None] + i) % 2).float()[None, None]
+    scores = ((i[:4, None] + i) % 2).float()[None, None]
     brush = 1 - (torch.arange(2 * stride) - stride + 0.5).abs() / stride
     repaired = nn.ConvTranspose2d(1, 1, 2 * stride, stride, stride // 2, bias=False)
     repaired.weight.data = torch.outer(brush, brush)[None, None]
@@ -749,7 +540,7 @@ def catch(stride):
 
 # %% right catch: one bright column near the cut, in a module of one's own
 def catch(stride):
-    scores = torch.zeros(1, 1, 2, 16)
+    scores = torch.zeros(1, 1, 4, 16)
     scores[..., 6] = 1.0
 
     class Enlarge(nn.Module):
@@ -764,9 +555,9 @@ def catch(stride):
     draw = torch.Generator().manual_seed(0)
     best, most = None, 0.0
     for _ in range(50):
-        scores = (torch.rand(1, 1, 8, 14, generator=draw) > 0.5).float()
-        keep = stride * 6
-        gap = (copied(scores)[..., :keep] - copied(scores[..., :7])[..., :keep]).abs().max().item()
+        scores = (torch.rand(1, 1, 4, 16, generator=draw) > 0.5).float()
+        keep = stride * 7
+        gap = (copied(scores)[..., :keep] - copied(scores[..., :8])[..., :keep]).abs().max().item()
         if gap > most:
             best, most = scores, gap
 
@@ -793,14 +584,14 @@ def catch(stride):
         def forward(self, x):
             return matrix(x.shape[2]) @ x @ matrix(x.shape[3]).T
 
-    return torch.tensor([0.0, 1.0] * 6).repeat(1, 1, 6, 1), Product()
+    return torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1), Product()
 
 # %% wrong catch: a flat map, as in the notebook
 # fails: a witness: scores on which the copied layer contradicts itself
 # says: A flat map looks the same wherever its cells stand.
 # differs at: seam of the copied layer, 0
 def catch(stride):
-    return torch.ones(1, 1, 4, 8), nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+    return torch.ones(1, 1, 4, 16), nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
 
 # %% wrong catch: a ramp from 0 to 1, too gentle
 # fails: a witness: scores on which the copied layer contradicts itself
@@ -815,29 +606,21 @@ def catch(stride):
 # says: The copied layer moves cells left and right by different amounts.
 # differs at: seam of the copied layer, 0
 def catch(stride):
-    scores = torch.zeros(1, 1, 16, 16)
+    scores = torch.zeros(1, 1, 4, 16)
     scores[:, :, ::2] = 1
     return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
 
-# %% wrong catch: too few columns for the drift
+# %% wrong catch: a map of four columns
 # fails: a witness: scores on which the copied layer contradicts itself
-# says: With few columns the cells move little.
-# differs at: seam of the copied layer, about 0.2
+# says: of shape (1, 1, 4, 16), got
+# differs at: scores.shape
 def catch(stride):
     scores = torch.tensor([0.0, 1.0, 0.0, 1.0]).repeat(1, 1, 4, 1)
     return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
 
-# %% wrong catch: a map of 64 columns
-# fails: a witness: scores on which the copied layer contradicts itself
-# says: your scores are 4 × 64 cells
-# differs at: scores.shape
-def catch(stride):
-    scores = torch.tensor([0.0, 1.0] * 32).repeat(1, 1, 4, 1)
-    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
-
 # %% wrong catch: a bare (h, w) map
 # fails: a witness: scores on which the copied layer contradicts itself
-# says: should be a float tensor of shape (1, 1, h, w)
+# says: should be a float tensor of shape (1, 1, 4, 16)
 # differs at: scores.dim()
 def catch(stride):
     scores = torch.zeros(4, 16)
@@ -1264,11 +1047,11 @@ def ladder(maps, weights, size):
     return F.interpolate(total, scale_factor=left, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
 
 # %% wrong enlarger: the library's weights, unseen
-# fails: size; one class, even strides; one class, odd strides; classes keep apart; a transposed convolution that can learn
+# fails: one class; classes keep apart; a transposed convolution that can learn
 # says: This takes the weights from the library.
 # differs at: nothing; the work is the library's
 def enlarger(classes, stride):
-    size = 2 * stride - stride % 2
+    size = 2 * stride
     layer = nn.ConvTranspose2d(classes, classes, size, stride, padding=stride // 2, bias=False)
     layer.weight = nn.Parameter(models.bilinear_kernel(classes, stride))
     return layer
