@@ -10,6 +10,8 @@ A lesson is `solutions/NN_name.py`, in jupytext's percent format. A cell's mark 
     # %% given="setup"                                code that answers rely on: locked, restored when grading
     # %% tags=["demo"]                                trains or demonstrates: grading skips it
 
+Badges, the start on Colab and the cell that writes the file to hand in come from course_lib/launchers.py.
+
 From it come, in this order and by nothing but this file and nbgrader's own generate step:
 solutions/NN_name/NN_name.ipynb, lessons/NN_name/NN_name.ipynb, and course_lib/checks/quiz.json.
 """
@@ -30,6 +32,7 @@ import jupytext
 from nbformat import write
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
+from . import launchers
 from .checks import quiz as quizzes
 from .grading.course import generate
 
@@ -186,8 +189,9 @@ def nbgrader(grade_id, *, grade=False, solution=False, locked=False, points=None
     return {"nbgrader": meta}
 
 
-def expand(source, check, badges=""):
+def expand(source, check, settings=None):
     """(nbgrader's source notebook, {quiz: {letter: sealed feedback}}) of a lesson; raises BuildError."""
+    badges = launchers.badges(source.name, settings)
     marks = [mark_of(source, i) for i in range(len(source.cells))]
     examine(source, marks, check)
     cells, sealed, number, total = [], {}, 0, 0.0
@@ -209,6 +213,7 @@ def expand(source, check, badges=""):
             total += points
             cells.append(_cell("code", text, nbgrader(f"check_{name}", grade=True, locked=True, points=points), f"check_{name}"))
         elif mark == "given":
+            text = launchers.around(text, settings) if name == "setup" else text
             cells.append(_cell("code", text, {**nbgrader(name, locked=True), **tags}, name))
         elif mark == "written":
             points = cell.metadata["points"]
@@ -226,6 +231,7 @@ def expand(source, check, badges=""):
             cells.append(_cell("code", f"check.{quiz}({quiz})", locked, f"check_{quiz}"))
     if total != POINTS and not source.name.startswith("00"):
         source.fail(0, f"a lesson's points add up to {POINTS}; these add up to {total:g}")
+    cells.append(_cell("code", launchers.hand_in(source.name), {"tags": ["demo"]}, "hand_in"))
     _stable_ids(cells)
     return new_notebook(cells=cells, metadata=METADATA), sealed
 
@@ -297,35 +303,25 @@ def _stable_ids(cells):
         taken.add(cell.id)
 
 
-def badges(lesson, settings):
-    """Launch badges for a lesson from pyproject's [tool.course]; empty where no repository is set."""
-    repository, branch = settings.get("repository", ""), settings.get("branch", "main")
-    if not repository:
-        return ""
-    path = f"lessons/{lesson}/{lesson}.ipynb"
-    colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/{path}"
-    binder = f"https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}"
-    return (
-        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
-        f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})"
-    )
-
-
 # --- the command --------------------------------------------------------------------------------------------
 
 
-def build(root=ROOT, out=None):
-    """Build every lesson of the course at `root` into the folder `out`; the list of files written, relative to it."""
+def build(root=ROOT, out=None, settings=None):
+    """Build every lesson of the course at `root` into the folder `out`; the list of files written, relative to it.
+
+    settings: {"repository": "owner/name", "branch": a branch or tag}; by default [tool.course] of pyproject.toml.
+    """
     root, out = Path(root), Path(out or root)
-    with open(root / "pyproject.toml", "rb") as file:
-        settings = tomllib.load(file).get("tool", {}).get("course", {})
+    if settings is None:
+        with open(root / "pyproject.toml", "rb") as file:
+            settings = tomllib.load(file).get("tool", {}).get("course", {})
     sealed, written = {}, []
     sources = sorted((root / "solutions").glob("[0-9][0-9]_*.py"))
     with tempfile.TemporaryDirectory() as folder:
         course = Path(folder)
         for path in sources:
             source = Source(path)
-            notebook, quiz = expand(source, checks_of(source.name), badges(source.name, settings))
+            notebook, quiz = expand(source, checks_of(source.name), settings)
             sealed[source.name] = quiz
             built = course / "solutions" / source.name / f"{source.name}.ipynb"
             built.parent.mkdir(parents=True)

@@ -37,17 +37,27 @@ def inside(name, module=None):
     return command
 
 
+def doctor(arguments, cpu):
+    from course_lib import doctor as examiner
+
+    return examiner.main(arguments)
+
+
 COMMANDS = {
     "lab": (lab, "open JupyterLab on lesson 00, in your own copy under work/ (lab 02 opens lesson 02)"),
+    "doctor": (doctor, "say in plain words whether this machine can run the course, and what to do"),
     "test": (test, "run every test (what follows goes to pytest)"),
     "build": (inside("build"), "build lessons/ from solutions/ (--check only says what differs)"),
+    "release": (inside("release"), "write what students get into a folder: release DIR --repository owner/name --tag v1"),
     "grade": (inside("grade", "grading.command"), "grade a class's notebooks (grade --help says how)"),
 }
+NEEDS = {"test": "tests"} | dict.fromkeys(("build", "release", "grade"), "solutions")  # what a student's tree lacks
+COMMANDS = {name: what for name, what in COMMANDS.items() if (setup_env.ROOT / NEEDS.get(name, "course_lib")).is_dir()}
 USAGE = "\n".join(
     [
         "Usage: python3 -m course_lib COMMAND [--cpu] [...]",
         "",
-        *(f"  {name:6} {line}" for name, (_, line) in COMMANDS.items()),
+        *(f"  {name:8}{line}" for name, (_, line) in COMMANDS.items()),
         "",
         "The first command makes an environment in .venv (once, some minutes). On Linux without an NVIDIA GPU,",
         "--cpu takes PyTorch's CPU build: a tenth of the download.",

@@ -47,7 +47,8 @@ def scenes(split="train", size=64, *, data="menagerie", target="trimap", animals
     dict(boxes=float32 (N, 4) as x1 y1 x2 y2 with x2 and y2 just outside, labels=int64 (N,) indices into SEMANTIC);
     a tuple of names gives a dict by name. dataset.classes names the labels of the first map.
     The same (split, seed, i) is the same scene in any process and order, and at another size the same scene again.
-    Raises ValueError for an argument outside these, RuntimeError where Oxford-IIIT Pet cannot be had.
+    Where Oxford-IIIT Pet can't be had, as without a network, it says why and gives Menagerie.
+    Raises ValueError for an argument outside these.
     """
     if data == "menagerie":
         return Menagerie(split, size, target=target, animals=animals, length=length, seed=seed, transform=transform)
@@ -55,7 +56,13 @@ def scenes(split="train", size=64, *, data="menagerie", target="trimap", animals
         if animals != 1:
             raise ValueError(f"Oxford-IIIT Pet shows one pet a picture, so animals={animals!r} is not to be had: "
                              "leave animals at 1.")
-        return OxfordPet(split, size, target=target, length=length, seed=seed, transform=transform, root=root)
+        settings = dict(target=target, length=length, seed=seed, transform=transform)
+        try:
+            return OxfordPet(split, size, root=root, **settings)
+        except NoPets as error:
+            dataset = Menagerie(split, size, **settings)
+            print(f"{error.fact}. These are scenes of Menagerie instead, with the classes {', '.join(dataset.classes)}.")
+            return dataset
     raise ValueError(f'data is {data!r}: choose "menagerie" or "oxford-pet".')
 
 
@@ -117,6 +124,14 @@ class Menagerie(Dataset):
         return np.clip(canvas + 0.5, 0, 255).astype(np.uint8), instance, np.array(labels, np.int64)
 
 
+class NoPets(RuntimeError):
+    """Oxford-IIIT Pet can't be had; .fact says why, and the whole sentence what to do."""
+
+    def __init__(self, fact):
+        super().__init__(f'{fact}: connect to a network, give its folder as root=, or use data="menagerie".')
+        self.fact = fact
+
+
 class OxfordPet(Dataset):
     """Oxford-IIIT Pet (Parkhi et al. 2012, robots.ox.ac.uk/~vgg/data/pets) behind the interface of `scenes`.
 
@@ -125,6 +140,7 @@ class OxfordPet(Dataset):
     trimap    its values 1, 2, 3 (pet, background, border) less one.
     semantic  0 background, 1 cat, 2 dog; the border, which it leaves unclassified, is IGNORE.
     instance, boxes: it does not mark single animals, so these raise ValueError.
+    download  fetch it into root/oxford-iiit-pet where it is not there. Raises NoPets where it can't be had.
     """
 
     def __init__(self, split="train", size=64, *, target="trimap", length=None, seed=0, transform=None, root=None,
@@ -428,9 +444,14 @@ def _classes(target, known):
 def _oxford(root, split, download):
     from torchvision.datasets import OxfordIIITPet
 
+    from .download import Unavailable, oxford_pet
+
+    fact = f"Oxford-IIIT Pet is not in {root}"
     try:
-        return OxfordIIITPet(root, "trainval" if split == "train" else "test", ("segmentation", "binary-category"),
-                             download=download)
+        if download:
+            oxford_pet(root / "oxford-iiit-pet")
+        return OxfordIIITPet(root, "trainval" if split == "train" else "test", ("segmentation", "binary-category"))
+    except Unavailable as error:
+        raise NoPets(f"{fact} and could not be downloaded, because {error}") from None
     except (OSError, RuntimeError) as error:
-        raise RuntimeError(f'Oxford-IIIT Pet is not in {root} and could not be downloaded ({error}): connect to a '
-                           'network, give its folder as root=, or use data="menagerie".') from None
+        raise NoPets(f"{fact} ({error})") from None

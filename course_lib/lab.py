@@ -21,21 +21,14 @@ def main(arguments, ensure, root=setup_env.ROOT):
         print(USAGE)
         return 0
     wanted, options = split(arguments)
-    lessons = sorted(path for path in (root / "lessons").glob("*/*.ipynb") if path.stem == path.parent.name)
-    lesson = choose([path.stem for path in lessons], wanted, root)
+    lesson = choose([path.stem for path in released(root / "lessons")], wanted, root)
     address = {name: value(options, name) for name in ("port", "ip")}
     if address["port"]:
         check_port(address["port"], address["ip"])
         options = ["--ServerApp.port_retries=0", *options]  # that port or none
     python = ensure()
     work = root / "work"
-    try:
-        for path in lessons:
-            sentence = update(path, work)
-            if sentence:
-                print(sentence)
-    except OSError as error:
-        raise Stop(f"Your copies can't be written in {work} ({error}): put that right and start again.") from None
+    copies(root / "lessons", work)
     print(f"Your copies of the lessons are in {work}. Opening {lesson}; Ctrl-C here ends it.")
     # Jupyter would run as root in a container only when told so
     as_root = ["--allow-root"] if hasattr(os, "geteuid") and os.geteuid() == 0 and "--allow-root" not in options else []
@@ -46,6 +39,22 @@ def main(arguments, ensure, root=setup_env.ROOT):
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     page = [f"--ServerApp.root_dir={work}", f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb"]
     return setup_env.run(python, ["-m", "jupyterlab", *page, *as_root, *quiet, *options], replace=True)
+
+
+def released(lessons):
+    """The released notebooks in the folder lessons/, in order."""
+    return sorted(path for path in lessons.glob("*/*.ipynb") if path.stem == path.parent.name)
+
+
+def copies(lessons, work):
+    """Make or correct the student's copies of all lessons; prints a sentence for each that was corrected. Raises Stop."""
+    try:
+        for path in released(lessons):
+            sentence = update(path, work)
+            if sentence:
+                print(sentence)
+    except OSError as error:
+        raise Stop(f"Your copies can't be written in {work} ({error}): put that right and start again.") from None
 
 
 def split(arguments):

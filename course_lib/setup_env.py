@@ -51,6 +51,16 @@ def ensure(files, cpu=False, root=ROOT):
     return python_in(root / ".venv")
 
 
+def complete(root=ROOT):
+    """Is .venv ready for lessons?"""
+    return (root / "requirements.txt").exists() and _ready(root, ("requirements.txt",), False)
+
+
+def has_module(name):
+    """Can this Python import it? (Debian and Ubuntu ship one without what makes environments.)"""
+    return importlib.util.find_spec(name) is not None
+
+
 def python_in(venv):
     return venv / ("Scripts/python.exe" if WINDOWS else "bin/python")
 
@@ -164,7 +174,7 @@ def _make(root, files, cpu):
         kind = "cpu" if cpu or not LINUX else "gpu"
         options = _check_disk(root, kind)
         print(f"Setting up the course's environment in {venv} (once; up to {SIZES[kind][0]:g} GB to download).")
-        if kind == "gpu" and not _has_nvidia():
+        if kind == "gpu" and not has_nvidia():
             print("No NVIDIA GPU here: stop with Ctrl-C and add --cpu to the command for a tenth of the download.")
     else:
         print(f"Bringing the course's environment in {venv} up to date.")
@@ -191,7 +201,7 @@ def _make(root, files, cpu):
         install([part for name in names for part in ("-r", str(root / name))], raw)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    _finish(root, venv)
+    finish(root, venv)
     _write_stamp(root, names, cpu)
     print(f"The environment is ready ({clock(time.monotonic() - started)}).")
 
@@ -207,15 +217,16 @@ def _create(venv):
 
 
 def _check_modules(missing=None):
-    """Debian and Ubuntu ship Python without what makes environments; `missing`: what is known to be."""
-    absent = [name for name in ("venv", "ensurepip") if name == missing or importlib.util.find_spec(name) is None]
+    """Raise Stop where this Python can't make environments; missing: what is known to be missing."""
+    absent = [name for name in ("venv", "ensurepip") if name == missing or not has_module(name)]
     if absent:
         package = "python%d.%d-venv" % sys.version_info[:2]
         debian = f"on Debian and Ubuntu: 'sudo apt install {package}'"
         raise Stop(f"This Python has no {absent[0]}: install it ({debian}) and start again.")
 
 
-def _finish(root, venv):
+def finish(root, venv):
+    """Make root's course_lib importable in the environment at `venv`, and JupyterLab quiet at its first start."""
     # A .pth line makes course_lib importable from any folder. `pip install -e` would do so too, but needs its build
     # tools from the network. A relative line has no letters that the system's encoding could lack.
     site = _site(venv)
@@ -262,7 +273,7 @@ def _check_disk(root, kind):
     return [] if free > (need + download) * GB else ["--no-cache-dir"]
 
 
-def _has_nvidia():
+def has_nvidia():
     signs = ("/proc/driver/nvidia", "/dev/nvidia0", "/dev/dxg")  # the last one is Windows' own Linux
     return any(map(os.path.exists, signs)) or bool(shutil.which("nvidia-smi"))
 

@@ -241,6 +241,8 @@ except Exception:
 #
 # JupyterLab saves this notebook every two minutes, and whenever you press **Ctrl + S** (⌘ S on a Mac). Your answers stay in it when you close the window. To go on later, start the course again and choose *Run → Run All Cells*: the code runs again, and your answers are still there.
 #
-# To hand in, save, and give your instructor the notebook file, or submit it the way the course's README says. Before that, choose *Kernel → Restart Kernel and Run All Cells…* once. It shows you what the grader will see.
+# Machines on Binder and Colab forget. There, the first code cell says how to keep your work.
+#
+# To hand in, choose *Kernel → Restart Kernel and Run All Cells…* once (on Colab *Runtime → Restart session and run all*): it shows you what the grader will see. Then save, and run the last cell. It writes the file for your instructor, says what is still unanswered, and gives a link to the file. With that file you can also go on elsewhere: put it in place of the notebook there.
 #
 # **Next:** lesson 01 goes from one word for a picture to a label for every pixel.

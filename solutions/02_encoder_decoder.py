@@ -490,8 +490,6 @@ for depth in (4, 2):
     print(train.fit(nets[depth], scenes, steps=steps, title=f"{depth} halvings"))
     train.fit(nets[depth], scenes, steps=steps // 3, lr=3e-4, curve=False, title="a tenth of the rate")
     print(f"{depth} halvings:", train.evaluate(nets[depth], unseen))
-
-# %% tags=["demo", "experiment"]
 guess = {depth: train.predict(net, images) for depth, net in nets.items()}
 for depth in (4, 2):
     display(plot.comparison(images[:3], truth[:3], guess[depth][:3], classes=data.TRIMAP, title=f"{depth} halvings"))

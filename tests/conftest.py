@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -25,6 +26,37 @@ def environment(**more):
 def notebook(kind, lesson):
     """The committed notebook of a lesson; `kind` is "solutions" or "lessons"."""
     return nbformat.read(ROOT / kind / lesson / f"{lesson}.ipynb", as_version=4)
+
+
+class Released:
+    """What students get: the released tree of the course, and the wheel that Colab would build from it."""
+
+    REPOSITORY, TAG = "someone/course", "v1"
+
+    def __init__(self, folder):
+        from course_lib import release
+
+        self.tree = folder / "tree"
+        self.names = release.release(self.tree, self.REPOSITORY, self.TAG)
+        self.wheel = build_wheel(self.tree, folder / "wheel")
+
+
+def build_wheel(tree, folder):
+    """Build a tree's wheel with the setuptools that is here, as pip does; its path."""
+    copy = folder / "copy"  # building leaves things behind
+    shutil.copytree(tree, copy)
+    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index",
+               "--disable-pip-version-check", "-w", str(folder), str(copy)]
+    done = subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    shutil.rmtree(copy)
+    return next(folder.glob("course_lib-*.whl"))
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory):
+    """The release for someone/course at v1, made once a session: .tree, .names, .wheel."""
+    return Released(tmp_path_factory.mktemp("released"))
 
 
 class Run:

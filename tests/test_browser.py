@@ -366,6 +366,27 @@ def test_a_wrong_answer_a_hint_and_a_right_one(browser, server, tmp_path):
         assert "d * (k - 1)" in saved["conv-out-size"].source
 
 
+# --- handing in ---------------------------------------------------------------------------------------------
+
+
+def test_the_last_cell_writes_the_file_to_hand_in_and_its_link_gives_it(browser, server, tmp_path):
+    with opened(browser, server, server.copy("00_start_here"), tmp_path) as book:
+        book.run("setup")
+        answer = "def blend(image, colours, opacity):\n    return image + opacity * (colours - image)"
+        book.write("blend", answer)
+        book.page.keyboard.press("ControlOrMeta+s")
+        book.page.wait_for_selector(".jp-mod-dirty", state="detached")
+        output = book.run("hand-in").locator(OUTPUT)
+        expect(output).to_contain_text("hand_in/00_start_here.ipynb is written, as you saved it at ")
+        expect(output).to_contain_text("Answered: 1 of 7.")
+        with book.page.expect_download(timeout=MOVE) as download:
+            output.get_by_text("Download 00_start_here.ipynb").click()
+        assert download.value.suggested_filename == "00_start_here.ipynb"
+        given = Path(download.value.path()).read_bytes()
+        assert given == (book.path.parent / "hand_in" / "00_start_here.ipynb").read_bytes()
+        assert next(c.source for c in nbformat.reads(given.decode(), as_version=4).cells if c.id == "blend") == answer
+
+
 def assert_readable(book, theme):
     """Every verdict and hint on the page stands out from its background in this theme."""
     book.menu("Settings", "Theme", theme)

@@ -75,7 +75,7 @@ def test_drift_is_named_file_by_file(tmp_path):
 def test_the_command_fails_on_a_bad_source_with_one_line(tmp_path, monkeypatch, capsys):
     root = course(tmp_path, GOOD.replace("    ### END SOLUTION\n", ""))
     monkeypatch.setattr(build, "ROOT", root)
-    monkeypatch.setattr(build.build, "__defaults__", (root, None))
+    monkeypatch.setattr(build.build, "__defaults__", (root, None, None))
     assert build.main([]) == 1
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1 and re.search(r"02_tiny\.py:12: ### BEGIN SOLUTION has no ### END SOLUTION$", errors[0])

@@ -19,6 +19,8 @@ from course_lib import data
 from course_lib.data import (IGNORE, MAPS, PETS, SEMANTIC, TRIMAP, Menagerie, OxfordPet, Resize, augment, band, index,
                              scenes, stack)
 
+from .pets import pets
+
 ROOT = Path(__file__).resolve().parent.parent
 PACK = ROOT / "course_lib" / "menagerie"
 
@@ -305,24 +307,7 @@ def test_stack():
 
 @pytest.fixture(scope="module")
 def oxford(tmp_path_factory):
-    """A tiny folder of Oxford-IIIT Pet's layout: each picture's colours are its trimap, painted."""
-    root = tmp_path_factory.mktemp("pets")
-    base = root / "oxford-iiit-pet"
-    (base / "annotations" / "trimaps").mkdir(parents=True)
-    (base / "images").mkdir()
-    rng = np.random.default_rng(0)
-    for split, breeds in (("trainval", ("Abyssinian", "beagle", "Bengal")), ("test", ("Abyssinian", "beagle"))):
-        lines = []
-        for number in range(2):
-            for label, breed in enumerate(breeds, 1):
-                name, (h, w) = f"{breed}_{split}{number}", rng.integers(30, 60, 2)
-                truth = np.full((h, w), 2, np.uint8)
-                truth[5:20, 5:25], truth[8:17, 8:22] = 3, 1
-                Image.fromarray(truth).save(base / "annotations" / "trimaps" / f"{name}.png")
-                Image.fromarray((np.stack([truth] * 3, -1) * 80)).save(base / "images" / f"{name}.jpg", quality=95)
-                lines.append(f"{name} {label} {2 if breed.islower() else 1} {number + 1}")
-        (base / "annotations" / f"{split}.txt").write_text("\n".join(lines) + "\n")
-    return root
+    return pets(tmp_path_factory.mktemp("pets"))
 
 
 def test_oxford_pet_behind_the_same_interface(oxford):
@@ -348,18 +333,6 @@ def test_oxford_pet_behind_the_same_interface(oxford):
         a[6]
     image, mask = scenes(data="oxford-pet", root=oxford, transform=augment(24))[0]
     assert image.shape == (3, 24, 24) and mask.shape == (24, 24)
-
-
-def test_oxford_pet_without_network_is_one_sentence(tmp_path, monkeypatch):
-    def refuse(*args, **kwargs):
-        raise OSError("no route to host")
-
-    monkeypatch.setattr("torchvision.datasets.oxford_iiit_pet.download_and_extract_archive", refuse)
-    for options in (dict(), dict(download=False)):
-        with pytest.raises(RuntimeError) as caught:
-            OxfordPet(root=tmp_path, **options)
-        text = str(caught.value)
-        assert str(tmp_path) in text and 'data="menagerie"' in text and "\n" not in text
 
 
 # ---- speed ------------------------------------------------------------------------------------------------------

@@ -1,10 +1,14 @@
-"""Nothing of a solution is in what a student receives: the lessons and everything in the package."""
+"""Nothing of a solution is in what a student receives: this checkout's lessons and package, a release, its wheel."""
 
+import functools
 import io
+import json
 import re
 import tokenize
 import types
+import zipfile
 
+import nbformat
 import pytest
 
 from .conftest import LESSONS, ROOT, notebook
@@ -23,11 +27,56 @@ def solutions(lesson):
     return found
 
 
-def shipped():
-    """{name: text} of every text file that students receive."""
+def checkout():
+    """The lessons and the package of this checkout, which students who clone it import."""
     files = [ROOT / "lessons" / n / f"{n}.ipynb" for n in LESSONS]
     files += [p for p in (ROOT / "course_lib").rglob("*") if p.suffix in (".py", ".json", ".csv", ".txt", ".md")]
-    return {str(p.relative_to(ROOT)): p.read_text(encoding="utf-8") for p in files}
+    return {p.relative_to(ROOT).as_posix(): p.read_bytes() for p in files}
+
+
+def wheel(path):
+    with zipfile.ZipFile(path) as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+class Shipped:
+    """{name: text} of every text file that students receive, and what the tests below compare solutions with."""
+
+    def __init__(self, files):
+        self.texts = {}
+        for name, content in files.items():
+            try:
+                self.texts[name] = content.decode("utf-8")
+            except UnicodeDecodeError:  # a picture, weights
+                assert name.endswith((".webp", ".npz")), name
+        self.streams = {name: " ".join(tokens(code)) for name, code in self.codes()}
+        self.squeezed = {name: re.sub(r"\s|\\n|\\\"", "", text) for name, text in self.texts.items()}
+
+    def codes(self):
+        """The code of each module and notebook."""
+        for name, text in self.texts.items():
+            if name.endswith(".py"):
+                yield name, text
+            elif name.endswith(".ipynb"):
+                yield name, "\n".join("".join(c["source"]) for c in json.loads(text)["cells"] if c["cell_type"] == "code")
+
+    @functools.cached_property
+    def functions(self):
+        found = {}
+        for name, text in self.texts.items():
+            if name.endswith(".py"):
+                for code in codes(compile(text, name, "exec")):
+                    found[shape(code)] = f"{name}: {code.co_name}"
+        return found
+
+
+@pytest.fixture(scope="module", params=["checkout", "release", "wheel"])
+def shipped(request, released):
+    if request.param == "checkout":
+        return Shipped(checkout())
+    if request.param == "wheel":
+        return Shipped(wheel(released.wheel))
+    return Shipped({name: (released.tree / name).read_bytes() for name in released.names})
 
 
 def tokens(code):
@@ -45,32 +94,24 @@ def dedented(code):
     return textwrap.dedent(code)
 
 
-SHIPPED = shipped()
-STREAMS = {name: " ".join(tokens(text)) for name, text in SHIPPED.items() if name.endswith(".py")}
-for _lesson in LESSONS:
-    STREAMS[f"lessons/{_lesson}"] = " ".join(
-        t for c in notebook("lessons", _lesson).cells if c.cell_type == "code" for t in tokens(c.source))
-SQUEEZED = {name: re.sub(r"\s|\\n|\\\"", "", text) for name, text in SHIPPED.items()}
-
-
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_no_run_of_a_solutions_tokens_is_shipped(lesson):
+def test_no_run_of_a_solutions_tokens_is_shipped(lesson, shipped):
     for name, code in solutions(lesson).items():
         stream = [t for part in [dedented(code)] for t in tokens(part)]
         for i in range(len(stream) - WINDOW + 1):
             run = " ".join(stream[i : i + WINDOW])
             if sum(t.isidentifier() for t in stream[i : i + WINDOW]) < NAMES:
                 continue
-            assert not [f for f, text in STREAMS.items() if run in text], f"{name}: {run}"
+            assert not [f for f, text in shipped.streams.items() if run in text], f"{name}: {run}"
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_no_line_of_a_solution_is_shipped_not_even_in_a_string_or_a_text(lesson):
+def test_no_line_of_a_solution_is_shipped_not_even_in_a_string_or_a_text(lesson, shipped):
     for name, code in solutions(lesson).items():
         for line in code.splitlines():
             squeezed = re.sub(r"\s", "", line)
             if len(squeezed) >= 28 and not re.fullmatch(r"(for|if|else|elif|return|import|from|def|class)\b.{0,24}", line.strip()):
-                assert not [f for f, text in SQUEEZED.items() if squeezed in text], f"{name}: {line}"
+                assert not [f for f, text in shipped.squeezed.items() if squeezed in text], f"{name}: {line}"
 
 
 def test_the_test_above_would_find_a_leak():
@@ -91,32 +132,33 @@ def shape(code):
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_no_function_of_the_package_compiles_to_a_solution(lesson):
-    ours = {}
-    for name, text in SHIPPED.items():
-        if name.endswith(".py"):
-            for code in codes(compile(text, name, "exec")):
-                ours[shape(code)] = f"{name}: {code.co_name}"
+def test_no_function_of_the_package_compiles_to_a_solution(lesson, shipped):
     for cell in notebook("solutions", lesson).cells:
         if cell.metadata.get("nbgrader", {}).get("solution") and cell.cell_type == "code":
             for code in codes(compile(cell.source, "solution", "exec")):
                 if len(code.co_code) > 40:
-                    assert shape(code) not in ours, f"{code.co_name} is {ours.get(shape(code))}"
+                    assert shape(code) not in shipped.functions, f"{code.co_name} is {shipped.functions.get(shape(code))}"
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_notebooks_hold_no_markers_seeds_outputs_or_foreign_metadata(lesson):
-    source, released = notebook("solutions", lesson), notebook("lessons", lesson)
+def test_notebooks_hold_no_markers_seeds_outputs_or_foreign_metadata(lesson, released):
+    source, students = notebook("solutions", lesson), notebook("lessons", lesson)
+    launched = nbformat.read(released.tree / "lessons" / lesson / f"{lesson}.ipynb", as_version=4)
     seeds = {s for c in source.cells for s in re.findall(r"seed=(\d+)", c.source)}
     assert seeds
-    for cell in released.cells:
+    for cell in students.cells + launched.cells:
         assert not re.search(r"BEGIN|END SOLUTION|HIDDEN|seed=", cell.source)
         assert not any(seed in cell.source for seed in seeds)
         assert not cell.get("outputs") and cell.get("execution_count") is None and not cell.get("attachments")
         assert set(cell.metadata) <= {"nbgrader", "tags", "deletable", "editable", "quiz", "letters"}
         assert set(cell.metadata.get("nbgrader", {})) <= {
             "cell_type", "checksum", "grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
-    assert not any(seed in text for seed in seeds for text in SHIPPED.values())
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_no_hidden_seed_is_shipped(lesson, shipped):
+    seeds = {s for c in notebook("solutions", lesson).cells for s in re.findall(r"seed=(\d+)", c.source)}
+    assert not [(seed, name) for seed in seeds for name, text in shipped.texts.items() if seed in text]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -160,10 +202,10 @@ def test_students_modules_need_no_instructors_packages():
     assert done.returncode == 0, done.stderr
 
 
-def test_answers_of_quizzes_and_model_answers_are_not_in_the_clear():
+def test_answers_of_quizzes_and_model_answers_are_not_in_the_clear(shipped):
     for lesson in LESSONS:
         written = [text for text in solutions(lesson).values() if len(text) > 200 and ". " in text]
         quizzes = [text for name, text in solutions(lesson).items() if name.startswith("quiz_")]
         assert written and len(quizzes) == 3
         for text in quizzes + [s for t in written for s in t.split(". ") if len(s) > 30]:
-            assert not [name for name, shipped_text in SHIPPED.items() if text in shipped_text], text
+            assert not [name for name, shipped_text in shipped.texts.items() if text in shipped_text], text

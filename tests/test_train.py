@@ -151,6 +151,16 @@ def test_small_data_sets_and_workers():
         fit(there, Discs(jitter=True), steps=3, batch=4, workers=1).loss and same(here, there)
 
 
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere processes are not forked")
+def test_a_gpu_gets_processes_that_load_and_a_cpu_keeps_its_cores():
+    cores = min(4, len(os.sched_getaffinity(0)))
+    gpu, cpu = torch.device("cuda"), torch.device("cpu")
+    assert train._loading(gpu, Discs(), None) == dict(num_workers=cores, multiprocessing_context="fork")
+    none = dict(num_workers=0, multiprocessing_context=None)
+    assert train._loading(gpu, [Discs()[0]], None) == train._loading(cpu, Discs(), None) == train._loading(gpu, Discs(), 0) == none
+    assert train._loading(cpu, Discs(), 2)["num_workers"] == 2
+
+
 def test_a_batch_without_labels_teaches_nothing_and_does_no_harm():
     class SomeIgnored(Discs):
         def __getitem__(self, i):
