@@ -132,6 +132,20 @@ def test_what_cannot_be_graded_has_a_reason_that_helps(graded):
         assert all(score == 0 for score, _ in graded.grades(student).values())
 
 
+def test_a_release_s_own_set_up_is_no_change():
+    from course_lib import launchers
+
+    source = restore.source_of(str(ROOT), LESSON)
+    setup = launchers.around("import torch", {"repository": "owner/name", "branch": "v1"})
+    assert "owner/name" in setup
+    sub = made.full()
+    sub["setup"].source = source.cells["setup"].source.replace(launchers.NO_ADDRESS, launchers.INSTALL.format(archive="https://github.com/owner/name/archive/v1.zip"))
+    assert "owner/name" in sub["setup"].source
+    assert restore.restore(sub.nb, source) == []
+    sub["setup"].source += "\n1"
+    assert restore.restore(sub.nb, source) == ["Changed, and put right: `setup`."]
+
+
 def test_an_answer_that_never_ends_is_told_so(graded):
     entry = graded.record("loops")["graded"]["checks"]["check_receptive_field"]
     assert "your code used more than 10 s of processor time" in entry["parts"][0][3]
