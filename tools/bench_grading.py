@@ -175,6 +175,8 @@ def main():
         best = min(rows, key=lambda r: r[2] / r[1])
         for what, count, skip in (("nbgrader, demonstrations left out", options.nbgrader, "c.Execute.skip_cells_with_tag = 'demo'"),
                                   ("nbgrader, all cells", options.nbgrader_whole, "")):
+            if not count:
+                continue
             some = dict(list(students.items())[:count])
             folder = course(Path(place, f"stock{len(rows)}"), some, STOCK.format(skip=skip))
             taken, cpu, memory, said = timed(["-m", "nbgrader", "autograde", LESSON], folder)
