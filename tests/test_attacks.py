@@ -23,7 +23,7 @@ from .submissions import LESSON  # noqa: E402
 from .test_grade import Graded  # noqa: E402
 from .test_nbgrader import MUST_HAVE  # noqa: E402
 
-LIMITS = ["--cpu-seconds", "4", "--wall-seconds", "12", "--memory", "700", "--workers", "2", "--quiet"]
+LIMITS = ["--cpu-seconds", "3", "--wall-seconds", "12", "--memory", "700", "--workers", "2", "--quiet"]
 HONEST = {f"{place}_{state}": state for place in ("a", "m", "zz") for state in ("full", "partial")}  # before, between, after
 WITH_PAGE = ("markup_everywhere", "lone_surrogates", "odd_metadata", "prints_without_end", "broken_json", "zz_full")
 PLACES = ("/tmp", "/dev/shm", "/var/tmp")
