@@ -64,6 +64,7 @@ def the_class():
     found = {student: (LESSON, nbformat.writes(make().nb)) for student, make in made.CLASS.items()}
     found["loops"] = (LESSON, nbformat.writes(Submission({**answers(), "receptive_field": LOOP}).nb))
     found["moved"] = (LESSON, nbformat.writes(moved().nb))
+    found["borrowed"] = (LESSON, nbformat.writes(borrowed().nb))
     found["plain"] = (LESSON, nbformat.writes(plain().nb))
     found["broken"] = (LESSON, found["full"][1][:5000])
     found["empty"] = (LESSON, "")
@@ -80,6 +81,13 @@ def moved():
     sub = made.full()
     checks = [c for c in sub.nb.cells if str(made.name_of(c)).startswith("check_")]
     sub.nb.cells = [*checks, *(c for c in sub.nb.cells if not any(c is k for k in checks))]
+    return sub
+
+
+def borrowed():
+    """All checks stand above the answers, and one answer hands its work to a finished function."""
+    sub = moved()
+    sub["transposed_conv"].source = "def transposed_conv(x, weight, stride):\n    return F.conv_transpose2d(x, weight, stride=stride)"
     return sub
 
 
@@ -106,7 +114,7 @@ def graded(tmp_path_factory):
     return course
 
 
-WANTED = {**MUST_HAVE, "moved": MUST_HAVE["full"], "plain": {**MUST_HAVE["full"]}, "loops": {**MUST_HAVE["full"], "receptive_field": 0}}
+WANTED = {**MUST_HAVE, "moved": MUST_HAVE["full"], "borrowed": {**MUST_HAVE["full"], "transposed_conv": 0}, "plain": {**MUST_HAVE["full"]}, "loops": {**MUST_HAVE["full"], "receptive_field": 0}}
 
 
 @pytest.mark.parametrize("student", WANTED)

@@ -162,9 +162,10 @@ class Run:
     def read(self):
         """Have all texts taken apart, before any of them is run; False where one ended the process, which is then left out."""
         self.names = {}
-        for place, cell in enumerate(self.nb.cells):
-            if cell.cell_type != "code" or place in self.poison:
-                continue
+        above = [cell for cell in self.nb.cells if cell.cell_type == "code" and restore.is_check(cell)]
+        for place, cell in [*enumerate(self.nb.cells), *((None, cell) for cell in above)]:
+            if cell.cell_type != "code" or place in self.poison or place is None and self.names.get(cell.metadata.nbgrader.grade_id):
+                continue  # at the end once more for checks that stand above their answers
             check = restore.is_check(cell)
             try:
                 if check:
