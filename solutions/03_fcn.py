@@ -56,12 +56,12 @@ def best_scores(animal, stride, steps=40, mode="bilinear"):
 size = train.scale(cpu=128, gpu=256)
 images, truth = data.stack(data.scenes("val", size=size, target="instance", length=100), 100)  # 1: animal
 stag = {s: best_scores(truth[:1], s)[1][0] > 0 for s in (32, 16, 8)}
-plot.strides(images[0], truth[0], {"fitted scores": stag}, title="What each grid can say at best")
+plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the best that each grid can say")
 
 # %% [markdown]
 # At stride 32 there is something like a body. At stride 8 there are a head and the tops of the legs, and still no antlers.
 #
-# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: the same for the two rims, that is, for what is left when only pixels near an outline are kept (here within 4 px, 2 % of the diagonal). IoU counts flesh; boundary IoU counts outline.
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: the same for the two rims, that is, for what is left when only pixels near an outline are kept (here within 4 px, 2 % of the diagonal). IoU counts flesh; boundary IoU counts outline. **mIoU** is the mean of two IoUs, that of the animal and that of the background.
 #
 # Turn the stride yourself: each halving doubles it. Try the flamingo, scene 37: at stride 8 it has a body and a foot, and no leg between. The switch enlarges by blocks instead.
 
@@ -104,7 +104,7 @@ for s, (whole, edges) in fitted.items():
 # - `mask`: `int64` tensor `(H, W)`, 1 on the animal, 0 elsewhere, with at least one 1;
 # - `stride`: an `int` that divides `H` and `W`.
 #
-# You need not try every set of blocks. If *k* blocks are called animal, the *k* with the most animal pixels are the best. So sort the blocks' counts and try *k* = 1, 2, 3, … Here and in every exercise of this lesson, leave the arguments as they were.
+# You need not try every set of blocks. If *k* blocks are called animal, the *k* with the most animal pixels are the best. So sort the blocks' counts and try *k* = 1, 2, 3, … Leave the arguments as they were, here and in all exercises of this lesson.
 #
 # For example, take stride 2 and the mask
 #
@@ -180,7 +180,7 @@ classifier = classifier.cpu().eval()
 # - `linear`: an `nn.Linear` with a bias. It reads *C* · `side` · `side` numbers: a map of *C* channels, `side` × `side`, flattened. (`Flatten` reads a channel row by row, then the next channel. So does the weight of a convolution, `(out, C, side, side)`.)
 # - `side`: an `int`. Above it is 2 for the first `Linear`, and 1 for the second, which reads one vector.
 #
-# The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights can learn.
+# Copy the weights. The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights can learn.
 #
 # For example, `sliding(nn.Linear(36, 5), 3)` has a weight of shape `(5, 4, 3, 3)`, and turns maps of `(2, 4, 7, 6)` into `(2, 5, 5, 4)`.
 
@@ -201,7 +201,7 @@ check.sliding(sliding) & check.sliding(sliding, seed=30911)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Look again. The slow way cuts a square out at every eighth pixel and asks the classifier each time. With your layers in place of the two `Linear`, the whole picture goes in once.
+# Compare two ways. The slow one cuts a square out at every eighth pixel and asks the classifier each time. With your layers in place of the two `Linear`, the whole picture goes in once.
 
 # %% tags=["demo", "experiment"]
 some = images[[2, 4, 9, 13]]
@@ -217,7 +217,7 @@ plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 +
           title="One label a square, asked at every place")
 
 # %% [markdown]
-# The same scores, from a tenth of the pixels: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself, the whole picture would not.)
+# The same scores, from a tenth of the pixels or less: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself, the whole picture would not.)
 #
 # The map is noisy and coarse, and it is a segmentation. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier: its fully connected layers became a 7 × 7 convolution and two of 1 × 1. VGG16 has five poolings, so a stride of 32. FCN trains on from there, with the true masks.
 #
@@ -238,7 +238,7 @@ plot.tents(4)
 # Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, with the right size and padding. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*.
 #
 # - `stride` is even.
-# - `stride` pixels away from the rim and further in, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
+# - At least `stride` pixels away from the rim, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
 # - The weight must still be able to learn.
 #
 # For example, in one direction, `enlarger(1, 2)` paints the brush 1/4, 3/4, 3/4, 1/4, and its padding of 1 cuts one pixel off at each end: scores 0, 4, 4 become 0, 1, 3, 4, 4, 3.
@@ -295,6 +295,8 @@ print(f"seam on a flat map: {seam(copied, torch.ones(1, 1, 4, 16)):.4f}")
 # - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1. On it, `seam` of the copied layer of that stride, `nn.UpsamplingBilinear2d(scale_factor=stride)`, is at least 0.3;
 # - `repaired`: an `nn.Module` that enlarges any score map `(1, 1, h, w)` `stride` times, bilinearly, and has no seam (at most 0.0001 for scores from 0 to 1). At the rim, up to `stride` pixels, it may do as it likes.
 #
+# Try scores of your own with `seam`. It compares the left half alone with the left half of the whole, so what stands on the right of the cut hardly counts.
+#
 # For example, `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 16))` is `0.0`: copying cells to blocks has no seam. But it is not bilinear.
 
 # %% answer="catch"
@@ -327,7 +329,7 @@ for cells in (4, 8):
 #
 # Stride 32 knows *what*: its cells have seen much of the picture. Stride 16 knows better *where*. FCN gives the finer map a head of its own, a 1 × 1 convolution, and **adds** its scores to the coarse ones, enlarged to twice their size. Such a way past the deeper layers is called a **skip**.
 #
-# The sizes need care. Halving rounds *up* in our backbone: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
+# The sizes need care. Halving rounds *up* in our **backbone**, the encoder: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
 
 # %% [markdown] statement="fuse" minutes=6 level=2
 # ### Fuse two score maps
@@ -367,7 +369,7 @@ check.fuse(fuse) & check.fuse(fuse, seed=81649)
 # - `weights`: a list of as many float tensors `(classes, C_i)`. Score each map by a 1 × 1 convolution with its weight, without bias: `F.conv2d` takes the weight as `weight[:, :, None, None]`.
 # - `size`: the picture's `(H, W)`.
 #
-# Fuse the scores from the coarsest on, as in exercise 5; if your `fuse` passes, call it. Enlarge the sum by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
+# Fuse the scores from the coarsest on, as in exercise 5; if your `fuse` passes, call it. Enlarge the result by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
 #
 # For example, with maps of 2 × 3, 3 × 5 and 5 × 9 and `size=(40, 70)`: the scores of 2 × 3 become 4 × 6, cut to 3 × 5; these become 6 × 10, cut to 5 × 9; and these 40 × 72, cut to 40 × 70.
 
@@ -430,9 +432,9 @@ answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
 # %% [markdown]
-# Read the right half of the first figure. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains too, by about a tenth. (With other seeds the edges gained 60 to 90 %, mIoU 6 to 12 %.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
+# Read the right panel of the first figure. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains too, by about a tenth. (With other seeds the edges gained 60 to 90 %, mIoU 6 to 12 %.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer. Thin parts (lesson 02: those that hold no square of 5 × 5) gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines, the fitted scores, say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is: then its grid is in the way. That of the 8s could more than triple. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. (With five times the steps and more scenes, the 8s reached 0.32, past the fitted scores of stride 32.)
+# The dashed lines, the fitted scores, say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is, and there its grid would stop it. That of the 8s could more than triple. There it is what the network knows: its outline of the stag is wrong in places where the grid could have followed it. (With five times the steps and more scenes, the 8s reached 0.32, past the fitted scores of stride 32.)
 #
 # Look also at what is passed on. A head turns the 32 channels of stride 8 into two scores a cell, and these are added. Nothing after the sum can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
@@ -452,7 +454,7 @@ with torch.no_grad():
     print("trained, animal on animal:  ", [round(w, 3) for w in net.decoder[0].upsample.weight[1, 1, 1].tolist()])
 
 # %% [markdown] quiz="kernel" answer="b"
-# Your ladder enlarges by fixed tents, the network by learned ones, and it makes little difference. Training, as short as this, has not moved them far. A good start was most of what the layer had to give.
+# Your ladder enlarges by fixed tents, the network by learned ones, and it makes little difference. Training, as short as this, has not moved them far. A good start was most of what the layer had to give: one brush for all cells cannot follow each shore.
 #
 # ## Checkpoint
 #

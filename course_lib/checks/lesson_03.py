@@ -52,7 +52,7 @@ def _(t):
         if size < LEAST:
             more = " A flat map looks the same wherever its cells stand." if scores.max() - scores.min() < 1e-6 else \
                 " Let neighbouring columns differ more, above all close to the cut." if size > 0.02 else \
-                " The copied layer moves cells left and right by different amounts. Do your columns differ from each other?"
+                " The copied layer moves cells left and right by different amounts. Do neighbouring columns differ in the left half?"
             t.fail(f"For stride={stride}: on your scores the two halves differ by {size:.3f} at most, and {LEAST} is asked for.{more}")
 
 
