@@ -92,7 +92,7 @@ fitted = {s: both((best_scores(truth, s)[1] > 0).long()) for s in (32, 16, 8)}
 for s, (whole, edges) in fitted.items():
     print(f"stride {s:2}: mIoU {whole:.2f}, boundary IoU {edges:.2f}")
 
-# %% [markdown] statement="ceiling" minutes=8 level=2
+# %% [markdown] statement="ceiling" minutes=10 level=2
 # From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
 #
 # Gradient descent comes close to the best, without a guarantee. There is a simpler kind of answer whose best can be found exactly. A **block** answer calls each block of s × s pixels animal or not, as a whole.
@@ -170,7 +170,7 @@ classifier = nn.Sequential(features, head)
 print(train.fit(classifier, squares, steps=steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="classifier"))
 classifier = classifier.cpu().eval()
 
-# %% [markdown] statement="sliding" minutes=6 level=2
+# %% [markdown] statement="sliding" minutes=5 level=2
 # It takes squares of 32 × 32 and nothing else: the first `Linear` wants exactly 64 · 2 · 2 numbers. In lesson 01 you made a whole head slide. Here is the one step that it takes.
 #
 # ### A layer that slides
@@ -285,7 +285,7 @@ def seam(enlarge, scores):
 
 print(f"seam on a flat map: {seam(copied, torch.ones(1, 1, 4, 16)):.4f}")
 
-# %% [markdown] statement="catch" minutes=9 level=2
+# %% [markdown] statement="catch" minutes=10 level=2
 # No seam, says this test. It is a bad test: a flat map looks the same however it is moved.
 #
 # ### Catch it, and repair it
@@ -331,7 +331,7 @@ for cells in (4, 8):
 #
 # The sizes need care. Halving rounds *up* in our **backbone**, the encoder: 5 rows become 3, which stand for 6. The sixth lies beyond the picture's end, below the last row, and must be cut off there.
 
-# %% [markdown] statement="fuse" minutes=6 level=2
+# %% [markdown] statement="fuse" minutes=5 level=2
 # ### Fuse two score maps
 #
 # Write `fuse(coarse, fine)`.
