@@ -16,7 +16,7 @@ from .far import describe, pack_shapes, tensors_in
 
 GARBLED = "sent a garbled answer"
 MOST_SAID = 2_000  # characters of an exception's message
-MOST_IN_ALL = 2**27  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
+MOST_IN_ALL = 2**29  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
 PATIENCE = 700  # seconds for a reply; the CPU limit of the other process ends a loop long before
 
 

@@ -28,7 +28,7 @@ from ..crossing.sandbox import Limits, Warm
 from . import restore
 from .restore import Unreadable
 
-LIVES = 5  # how many processes' worth of processor time and waiting one submission may use up
+LIVES = 5  # how many processes' worth of processor time, waiting and messages one submission may use up
 ENDINGS = {
     "cpu": "used more than {cpu} s of processor time. Is there a loop that does not end?",
     "wall": "had not finished after {wall} s",
@@ -188,7 +188,7 @@ class Run:
         """The session with a process in which all cells so far have run."""
         while self.session is None or self.session.lost:
             self.end()
-            if self.spent > LIVES * self.station.limits.cpu or self.heard > MOST_IN_ALL:
+            if self.spent > LIVES * self.station.limits.cpu or self.heard > LIVES * MOST_IN_ALL:
                 raise Exhausted
             self.opened, connection = time.monotonic(), self.station.warm.open()
             self.session = Session(connection, why=self.end)
