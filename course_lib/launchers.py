@@ -32,8 +32,9 @@ def badges(lesson, settings):
     if not repository:
         return ""
     path = f"{lesson}/{lesson}.ipynb"
+    copy = f"work/{path}"  # in the student's home folder
     colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/lessons/{path}"
-    binder = f"https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/work/{path}"
+    binder = f"https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{copy}"
     return (
         f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
         f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})"

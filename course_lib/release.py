@@ -30,7 +30,7 @@ COPIED = ("LICENSE", "LICENSE-TEXT", ".gitattributes", "docs/course.webp", "bind
 ENTRIES = ("__init__.py", "__main__.py", "cli.py", "doctor.py")  # beside what the lessons import
 DATA = ("menagerie/**/*", "checkpoints/*.npz")
 PROGRAMS = ("binder/postBuild", "binder/start")
-IGNORED = ("/.venv/", "/.setup.lock", "/work/", "__pycache__/", ".ipynb_checkpoints/")
+IGNORED = ("/.venv/", "/.setup.lock", "/work", "__pycache__/", ".ipynb_checkpoints/")
 HIDDEN = re.compile(r"<!-- for instructors -->\n.*?<!-- /for instructors -->\n+", re.DOTALL)
 REPOSITORY, TAG = r"[\w.-]+/[\w.-]+", r"[\w][\w./-]*"
 

@@ -158,7 +158,8 @@ def test_badges_and_addresses_are_those_of_the_release(released):
             next("".join(c["source"]) for c in cells if c["cell_type"] == "code"),
         )
         colab = f"https://colab.research.google.com/github/someone/course/blob/v1/lessons/{lesson}/{lesson}.ipynb"
-        binder = f"https://mybinder.org/v2/gh/someone/course/v1?urlpath=lab/tree/work/{lesson}/{lesson}.ipynb"
+        copy = f"work/{lesson}/{lesson}.ipynb"
+        binder = f"https://mybinder.org/v2/gh/someone/course/v1?urlpath=lab/tree/{copy}"
         assert colab in first and binder in first and colab in readme and binder in readme
         assert (
             '"install -q https://github.com/someone/course/archive/v1.zip"' in setup and len(setup.splitlines()) <= 25
