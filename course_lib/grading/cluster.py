@@ -8,8 +8,8 @@ import functools
 import threading
 
 from ..setup_env import ROOT, Stop
-from .pool import work
-from .runner import TRIES, Fault, Station, version
+from .pool import attempt
+from .runner import TRIES, Station, version
 
 AHEAD = 4  # jobs that are on their way, for each worker
 PATIENCE = 30  # seconds to find the scheduler, and a worker
@@ -89,9 +89,4 @@ def _there(limits, safe, kind, *job):
 
     torch.set_num_threads(1)
     with _one:
-        try:
-            return "done", work(_station(limits, safe), kind, *job)
-        except (Fault, MemoryError) as fault:
-            return "fault", str(fault) or "no memory left"
-        except Exception as error:
-            return "fault", f"{type(error).__name__}: {error}"
+        return attempt(_station(limits, safe), kind, *job)

@@ -25,17 +25,21 @@ def serve(connection, root, limits, safe):
     station = Station(root, limits, safe)
     try:
         while True:
-            kind, *job = connection.recv()
-            try:
-                connection.send(("done", work(station, kind, *job)))
-            except (Fault, MemoryError) as fault:
-                connection.send(("fault", str(fault) or "no memory left"))
-            except Exception as error:
-                connection.send(("fault", f"{type(error).__name__}: {error}"))
+            connection.send(attempt(station, *connection.recv()))
     except (EOFError, OSError):
         pass
     finally:
         station.stop()
+
+
+def attempt(station, kind, *job):
+    """("done", what `work` gives), or ("fault", why it failed)."""
+    try:
+        return "done", work(station, kind, *job)
+    except (Fault, MemoryError) as fault:
+        return "fault", str(fault) or "no memory left"
+    except Exception as error:
+        return "fault", f"{type(error).__name__}: {error}"
 
 
 def work(station, kind, *job):
