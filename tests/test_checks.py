@@ -74,6 +74,8 @@ def test_a_wrong_answer_fails_with_the_message_that_it_deserves(item):
     assert failing(verdict) == item.fails, str(verdict)
     assert item.says and any(item.says in r.message for r in verdict.results), str(verdict)
     assert not any(r.outcome == core.PASSED and r.message for r in verdict.results)
+    if drawn := [r for r in verdict.results if r.picture]:
+        assert drawn[0].picture().axes and "data:image/png" in verdict._repr_html_()
 
 
 @pytest.mark.parametrize("lesson, name", EXERCISES)
@@ -296,7 +298,7 @@ def pixel_shuffle(x, r): return x
 def test_html_is_escaped_and_shows_a_picture():
     import matplotlib.figure
 
-    check = exercise((1, lambda t: t.fail("a <b> & `c`", matplotlib.figure.Figure())))
+    check = exercise((1, lambda t: t.fail("a <b> & `c`", matplotlib.figure.Figure)))
     page = check(lambda: 0)._repr_html_()
     assert "a &lt;b&gt; &amp; <code>c</code>" in page and 'src="data:image/png;base64,' in page and "alt=" in page
 

@@ -226,7 +226,7 @@ def test_a_submission_gets_the_same_alone_and_on_a_busy_machine(graded, tmp_path
 def learnt(tmp_path_factory):
     """A gradebook that knows lesson 02 and nobody: it takes seconds to make."""
     course = Graded(tmp_path_factory.mktemp("learnt"))
-    code = f"import os; from course_lib.grading import command as c; c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
+    code = f"import os; from course_lib.grading import batch as c; c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
     subprocess.run([sys.executable, "-c", code], cwd=course.root, env=clean_environment(course.home), check=True, capture_output=True)
     return course.root / "grading/gradebook.db"
 
@@ -354,7 +354,7 @@ def test_a_fault_of_ours_is_tried_again_and_never_a_zero(monkeypatch):
         def stop(self):
             pass
 
-    monkeypatch.setattr(station, "start", lambda: setattr(station, "warm", Broken()))
+    monkeypatch.setattr(station, "start", lambda: setattr(station, "lane", Broken()))
     with pytest.raises(RuntimeError, match="Grading failed 3 times, and not by the submission's doing: the process for student code was killed"):
         runner.retried(lambda: station.grade(nbformat.writes(made.full().nb).encode(), LESSON))
     assert len(calls) == 3

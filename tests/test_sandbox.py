@@ -21,39 +21,47 @@ LIMITS = sandbox.Limits(cpu=4, wall=30, memory=600, files=20, processes=40)
 def warm():
     needs_system("bubblewrap", "bwrap")
     assert sandbox.missing() == ""
-    warm = sandbox.Warm(LIMITS)
+    warm = sandbox.Warm()
     yield warm
     warm.stop()
 
 
-def ended(warm, code, name="f", call=()):
+@pytest.fixture
+def lane(warm):
+    """One for each test: an answer that a failing test leaves open is nothing to the next."""
+    lane = sandbox.Lane(warm.door, LIMITS)
+    yield lane
+    lane.stop()
+
+
+def ended(lane, code, name="f", call=()):
     """(what `name(*call)` gives or raises after `code` has run, what the answer used)."""
-    connection = warm.open()
+    connection = lane.open()
     session = near.Session(connection, {})
     try:
         told = session.ask("cell", code)
         value = session.look(name)(*call) if name else told
     except Exception as error:
         value = error
-    return value, warm.close(connection)
+    return value, lane.close(connection)
 
 
-def test_an_answer_runs_and_gives_values_and_gradients(warm):
-    connection = warm.open()
+def test_an_answer_runs_and_gives_values_and_gradients(lane):
+    connection = lane.open()
     session = near.Session(connection, text.Names("def f(x): return x * 2"))
     assert session.ask("cell", "def f(x):\n    return x * 2") == {"printed": "", "raised": None}
     x = torch.ones(3, requires_grad=True)
     (session.look("f")(x) ** 2).sum().backward()
     assert torch.equal(x.grad, torch.full((3,), 8.0))
-    used = warm.close(connection)
+    used = lane.close(connection)
     assert used["ended"] == "finished" and used["memory"] < 300
 
 
-def test_a_cell_that_fails_says_so_and_the_next_one_runs(warm):
-    connection = warm.open()
+def test_a_cell_that_fails_says_so_and_the_next_one_runs(lane):
+    connection = lane.open()
     session = near.Session(connection)
     first, second = session.ask("cell", "print('one')\n1 / 0"), session.ask("cell", "%time y = 3\nprint('two')")
-    warm.close(connection)
+    lane.close(connection)
     assert first["printed"].startswith("one\n") and first["raised"] == "ZeroDivisionError: division by zero"
     assert second["raised"] is None and "two" in second["printed"]
 
@@ -72,9 +80,9 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize("what", HARMLESS)
-def test_there_is_nothing_to_see(warm, what):
+def test_there_is_nothing_to_see(lane, what):
     code, nothing = HARMLESS[what]
-    value, used = ended(warm, code)
+    value, used = ended(lane, code)
     assert value == nothing and used["ended"] == "finished", (value, used)
 
 
@@ -97,8 +105,8 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_is_forbidden_fails_inside_and_the_answer_goes_on(warm, what):
-    value, used = ended(warm, REFUSED[what])
+def test_what_is_forbidden_fails_inside_and_the_answer_goes_on(lane, what):
+    value, used = ended(lane, REFUSED[what])
     assert isinstance(value, Exception) and not isinstance(value, near.Lost), (value, used)
     assert used["ended"] == "finished", used
 
@@ -119,29 +127,30 @@ ENDED = {
 
 
 @pytest.mark.parametrize("what", ENDED)
-def test_what_goes_too_far_is_ended_alone(warm, what):
+def test_what_goes_too_far_is_ended_alone(lane, what):
     code, why = ENDED[what]
-    value, used = ended(warm, code)
+    value, used = ended(lane, code)
     assert isinstance(value, Exception), (value, used)
     assert why is None or used["ended"] == why, used
-    assert ended(warm, "def f(): return 5")[0] == 5
+    assert ended(lane, "def f(): return 5")[0] == 5
 
 
 def test_a_sleeper_is_ended_by_the_clock():
     needs_system("bubblewrap", "bwrap")
-    warm = sandbox.Warm(sandbox.Limits(wall=2))
+    warm = sandbox.Warm()
     try:
+        lane = sandbox.Lane(warm.door, sandbox.Limits(wall=2))
         started = time.monotonic()
-        value, used = ended(warm, "import time\ndef f(): time.sleep(500)")
+        value, used = ended(lane, "import time\ndef f(): time.sleep(500)")
         assert isinstance(value, near.Lost) and used["ended"] == "wall" and time.monotonic() - started < 60
     finally:
         warm.stop()
 
 
-def test_a_fork_bomb_is_bounded_and_leaves_no_process(warm):
+def test_a_fork_bomb_is_bounded_and_leaves_no_process(lane):
     before = {p.pid for p in psutil.process_iter()}
     code = "import os\ndef f():\n    while True:\n        try: os.fork()\n        except OSError: pass"
-    value, used = ended(warm, code)
+    value, used = ended(lane, code)
     assert isinstance(value, Exception) and used["ended"] in ("cpu", "memory")
     deadline = time.monotonic() + 20
     while (left := [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before and "crossing.warm" in " ".join(p.info["cmdline"] or [])]):
@@ -149,16 +158,16 @@ def test_a_fork_bomb_is_bounded_and_leaves_no_process(warm):
         time.sleep(0.2)
 
 
-def test_one_answer_leaves_nothing_for_the_next(warm):
+def test_one_answer_leaves_nothing_for_the_next(lane):
     code = "import builtins, torch\ndef f():\n    builtins.len = lambda x: 7\n    torch.allclose = lambda *a, **k: True\n    open('/tmp/left', 'w').write('x')\n    return 1"
-    ended(warm, code)
+    ended(lane, code)
     code = "import os, torch\ndef f(): return [len([]), torch.allclose(torch.zeros(1), torch.ones(1)), os.path.exists('/tmp/left')]"
-    assert ended(warm, code)[0] == [0, False, False]
+    assert ended(lane, code)[0] == [0, False, False]
 
 
 def test_the_warm_process_ends_with_the_one_that_started_it():
     needs_system("bubblewrap", "bwrap")
-    code = "import os, sys\nfrom course_lib.crossing import sandbox\nwarm = sandbox.Warm()\nprint(warm.process.pid, flush=True)\nos._exit(0)"
+    code = "import os, sys\nfrom course_lib.crossing import sandbox\nwarm = sandbox.Warm()\nsandbox.Lane(warm.door)\nprint(warm.process.pid, flush=True)\nos._exit(0)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
     number = int(done.stdout)
     deadline = time.monotonic() + 20

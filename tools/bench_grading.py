@@ -77,7 +77,7 @@ def course(folder, students, config=""):
         path = folder / "grading/submitted" / student / LESSON / f"{LESSON}.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(submission.nb, path)
-    code = f"import os; from course_lib.grading import command as c; c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
+    code = f"import os; from course_lib.grading import batch as c; c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
     subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)
     return folder
 

@@ -15,6 +15,7 @@ import random
 import warnings
 import zlib
 from dataclasses import replace
+from functools import partial
 
 from . import quiz as quizzes
 from .values import NotYet, copied, is_number, kind, names_used, plain, same, show
@@ -148,6 +149,7 @@ class Trial:
                 raise NotYet(f"For {given} your code {what}.") from error
 
     def fail(self, message, picture=None):
+        """End the part: `message` says why; `picture` is a function that draws it, called where the verdict is shown."""
         raise NotYet(message, picture)
 
     def equal(self, got, want, given="", known=(), picture=None):
@@ -180,7 +182,7 @@ class Trial:
                 lines += " " + meaning
                 break
         alike = not isinstance(want, torch.Tensor) or got.shape == want.shape
-        self.fail(lines, picture(got, want) if picture and alike else None)
+        self.fail(lines, partial(picture, got, want) if picture and alike else None)
 
 
 def _given(given):
@@ -248,7 +250,7 @@ class Exercise:
                     function(trial)
                 outcome = PASSED
             except NotYet as reason:
-                message, picture = reason.message, _png(reason.picture)
+                message, picture = reason.message, reason.picture
             except NotImplementedError:
                 outcome, message = NOT_ATTEMPTED, "Not written yet."
             except Exception as error:  # a value of a kind that no part foresaw
@@ -273,14 +275,6 @@ def readable(text):
     """A message that fits into any page, file or database, whatever the answer's values hold."""
     text = text if len(text) <= MOST_SAID else text[:MOST_SAID] + " …"
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _png(figure):
-    if figure is None:
-        return None
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
-    return buffer.getvalue()
 
 
 class Lesson:

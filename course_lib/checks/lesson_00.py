@@ -107,7 +107,7 @@ def _colour_part(t, mask, palette):
     mixed = torch.stack([palette[min(int(label), len(palette) - 1)] for label in mask.flatten()]).reshape(got.shape)
     if same(got[:, mask != IGNORE], mixed[:, mask != IGNORE], 1e-4):
         t.fail(f"For {given}: the shape is right and the colours are scrambled. `reshape` keeps the order of the numbers; `permute` moves axes.",
-               _draw_colours(got, mask, palette))
+               lambda: _draw_colours(got, mask, palette))
     for row in range(height):
         for column in range(width):
             label = int(mask[row, column])
@@ -122,7 +122,7 @@ def _colour_part(t, mask, palette):
                 elif any([round(v, 4) for v in p.tolist()] == have for p in palette):
                     more = " That is another class's colour."
                 t.fail(f"For {given}: the pixel in row {row}, column {column} has label {label} and should be {want}; it is {have}.{more}",
-                       _draw_colours(got, mask, palette))
+                       lambda: _draw_colours(got, mask, palette))
 
 
 def _draw_colours(got, mask, palette):

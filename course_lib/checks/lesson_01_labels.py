@@ -295,7 +295,7 @@ def _fooled(t, size):
             more = " Every block holds one label alone, or rounds to 0 or 2: an edge between 0 and 2 must run *inside* a block, so at an odd row or column."
         elif (small == 1).any():
             more = " Wherever the small mask is 1, the block under it holds a 1: those are honest."
-        t.fail(f"For {given}: no label is invented.{more}", _draw_fooling(mask, small, invented))
+        t.fail(f"For {given}: no label is invented.{more}", lambda: _draw_fooling(mask, small, invented))
     return mask, small, invented
 
 
@@ -319,4 +319,4 @@ def _(t):
         new = sorted(set(small.unique().tolist()) - set(mask.unique().tolist()))
         if new:
             t.fail(f"For size={size}: a 1 is invented, and `looks_fine` sees it, for the mask holds no {new[0]} at all. What could keep the test quiet?",
-                   _draw_fooling(mask, small, invented))
+                   lambda: _draw_fooling(mask, small, invented))

@@ -335,7 +335,7 @@ def _poke_part(t, layers, size):
         count += " The holes between dilated taps should stay 0." if any(d > 1 for _, _, d in layers) else ""
     elif bool(want[mine].all()):
         count += " All yours are among them, some are missing: did positive and negative weights cancel, or was a layer left out?"
-    t.fail(count, _draw_fields(mine, want))
+    t.fail(count, lambda: _draw_fields(mine, want))
 
 
 @poke.part("a plain stack", 0.5)

@@ -110,7 +110,7 @@ def _(t):
     if (middle.abs() > 1e-4).sum() > 1:
         t.fail(f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the classes come out as "
                f"{[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: `weight[a, b]` is what class a paints on class b.",
-               _draw_maps(got, _enlarged(x, 2)))
+               lambda: _draw_maps(got, _enlarged(x, 2)))
     if not abs(middle[lit] - 1) < 1e-3:
         t.fail(f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as {middle[lit]:.3f}. A flat map "
                "should stay as it is.")

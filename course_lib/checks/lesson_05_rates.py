@@ -362,7 +362,7 @@ def _(t):
         for rate in sorted(got):
             if rate > 2 * before + 1:
                 t.fail(f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels. "
-                       f"The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.", _draw_holes(got))
+                       f"The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.", lambda: _draw_holes(got))
             before += rate
 
 
@@ -378,4 +378,4 @@ def _(t):
     for n, field in ((1, 3), (layers, 3**layers), (layers, 2 * layers + 1)):
         got, given = _rates(t, n, field)
         if not _whole(got):
-            t.fail(f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels.", _draw_holes(got))
+            t.fail(f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels.", lambda: _draw_holes(got))

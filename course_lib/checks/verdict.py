@@ -2,8 +2,10 @@
 
 import base64
 import html
+import io
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
@@ -11,13 +13,13 @@ NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
 
 @dataclass(frozen=True)
 class Result:
-    """One named part's outcome. `picture` is PNG bytes or None."""
+    """One named part's outcome. `picture` is a function that draws a matplotlib Figure, or None: few are ever looked at."""
 
     part: str
     points: float
     outcome: str
     message: str = ""
-    picture: bytes | None = field(default=None, repr=False)
+    picture: Callable | None = field(default=None, repr=False, compare=False)
 
 
 class Verdict:
@@ -80,7 +82,7 @@ class Verdict:
                     text += f'<div style="margin-left:1.3em">{rich(r.message)}</div>'
                 if r.picture and not drawn:  # one is enough to see what is wrong, and four fill the page
                     drawn = True
-                    data = base64.b64encode(r.picture).decode()
+                    data = base64.b64encode(png(r.picture())).decode()
                     style = "display:block;max-width:100%;margin-left:1.3em"
                     text += (f'<img style="{style}" alt="{html.escape(r.part)}: yours beside the expected one" '
                              f'src="data:image/png;base64,{data}">')
@@ -93,6 +95,13 @@ class Verdict:
             rows.append(f"Stuck? <code>{self._hint}</code>")
         body = "".join(f"<div>{row}</div>" for row in rows)
         return f'<div class="verdict" style="border-left:4px solid {colour};padding:.3em .8em">{body}</div>'
+
+
+def png(figure):
+    """A figure as the bytes of a PNG file."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+    return buffer.getvalue()
 
 
 def _points(n):

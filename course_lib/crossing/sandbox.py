@@ -9,6 +9,7 @@ Linux only. `missing()` says in one sentence what stands in the way.
 """
 
 import contextlib
+import json
 import os
 import shutil
 import socket
@@ -19,8 +20,6 @@ import tempfile
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-
-from .codec import pack, unpack
 
 NOBODY = 65534  # who runs student code where root grades
 HOME = "/home/answer"
@@ -105,14 +104,14 @@ def _unrooted(needed):
 
 
 class Warm:
-    """One warm process in its sandbox. `open()` gives a connection to a fresh fork of it.
+    """The warm process in its sandbox, on its way as soon as this returns. A `Lane` leads to it from its `door`, a socket.
 
     safe=False runs it without a sandbox, in the user's own account, with limits alone.
     """
 
-    def __init__(self, limits=Limits(), safe=True):
-        self.limits, self.safe, self.folder = limits, safe, None
-        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM)
+    def __init__(self, safe=True):
+        self.folder = None
+        self.door, theirs = _sockets()
         settings, line = None, command() if safe else []
         if not safe:
             package = str(Path(__file__).resolve().parents[2])
@@ -123,15 +122,33 @@ class Warm:
                 [*line, sys.executable, "-m", "course_lib.crossing.warm", str(theirs.fileno()), "safe" if safe else "unsafe"],
                 pass_fds=[theirs.fileno()], env=settings, cwd=self.folder, text=True,
                 stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+    def stop(self):
+        """End it and all that runs in it; the last line that it left on stderr."""
+        self.door.close()
+        self.process.kill()
+        said = self.process.communicate()[1].strip().splitlines()
+        if self.folder:
+            shutil.rmtree(self.folder, ignore_errors=True)
+        return said[-1] if said else ""
+
+
+class Lane:
+    """A way to a warm process, for one answer after the other. `open()` gives a connection to a fresh fork of it."""
+
+    def __init__(self, door, limits=Limits()):
+        self.limits = limits
+        self.control, theirs = _sockets()
+        with theirs:
+            socket.send_fds(door, [b"lane"], [theirs.fileno()])
         if not self.control.recv(16):
-            said = self.process.communicate()[1].strip().splitlines()
-            raise RuntimeError(f"The process for student code did not start: {said[-1] if said else 'no reason given'}.")
+            raise RuntimeError("The process for student code did not start.")
 
     def open(self):
         """A `Connection` to a fork of the warm process that holds nothing yet; `close` ends it."""
         mine, theirs = socket.socketpair()
         with theirs:
-            socket.send_fds(self.control, [pack(asdict(self.limits))], [theirs.fileno()])
+            socket.send_fds(self.control, [json.dumps(asdict(self.limits)).encode()], [theirs.fileno()])
         return Connection(mine.detach())
 
     def close(self, connection):
@@ -144,12 +161,13 @@ class Warm:
         with contextlib.suppress(OSError):
             data = self.control.recv(4096)
             if data:
-                return unpack(data)
+                return json.loads(data)
         return {"ended": "gone", "cpu": 0.0, "memory": 0.0}
 
     def stop(self):
         self.control.close()
-        self.process.kill()
-        self.process.communicate()
-        if self.folder:
-            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _sockets():
+    """Two ends of a way for whole messages."""
+    return socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET if sys.platform == "linux" else socket.SOCK_DGRAM)

@@ -1,13 +1,15 @@
-"""The warm process: it imports what lessons import, forks for each answer, watches the fork, and ends it.
+"""The warm process: it imports what lessons import, once. A fork of it, a lane, forks for each answer, watches that, and ends it.
 
-Run inside `sandbox.command()`, with the number of a socket: each message on it holds limits and the end of a
-connection for one answer; what the answer used goes back when it has ended.
+Run inside `sandbox.command()`, with the number of a socket, the door: each message there brings the end of a socket
+for one lane. Each message to a lane holds limits and the end of a connection for one answer; what the answer used
+goes back when it has ended.
 """
 
 import contextlib
 import ctypes
 import importlib.abc
 import importlib.machinery
+import json
 import os
 import random
 import resource
@@ -22,8 +24,6 @@ import time
 from multiprocessing.connection import Connection
 
 import psutil
-
-from .codec import pack, unpack
 
 NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000000, 0x40000000  # sched.h
 NO_NEW_PRIVS, PARENT_DEATH = 38, 1  # prctl.h
@@ -56,13 +56,32 @@ def main():
 
     sys.meta_path.insert(0, NoChecks())
     shell, safe = far.notebook_shell(), sys.argv[2] == "safe"
-    control = socket.socket(fileno=int(sys.argv[1]))
+    door = socket.socket(fileno=int(sys.argv[1]))
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for a lane
+    while True:
+        message, ends, _, _ = socket.recv_fds(door, 16, 1)
+        if not message:
+            return
+        if not os.fork():
+            door.close()
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            try:
+                lane(socket.socket(fileno=ends[0]), shell, safe)
+            finally:
+                os._exit(0)
+        os.close(ends[0])
+
+
+def lane(control, shell, safe):
+    """One answer after the other, until nobody asks."""
+    if LINUX:
+        libc.prctl(PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
     control.send(b"warm")
     while True:
         message, ends, _, _ = socket.recv_fds(control, 4096, 1)
         if not message:
             return
-        control.send(pack(run(unpack(message), ends[0], shell, safe)))
+        control.send(json.dumps(run(json.loads(message), ends[0], shell, safe)).encode())
 
 
 class NoChecks(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -240,7 +259,7 @@ def watch(guard, limits, end, shared):
     os.close(end)
     started, most, cpu, ended = time.monotonic(), 0, 0.0, "by itself"
     hung = select.poll()
-    hung.register(ours, select.POLLRDHUP)
+    hung.register(ours, getattr(select, "POLLRDHUP", select.POLLHUP))  # macOS has the latter only
     while True:
         pid, status = os.waitpid(guard, os.WNOHANG)
         tree = descendants(guard)
@@ -262,7 +281,7 @@ def watch(guard, limits, end, shared):
                     os.kill(number, signal.SIGKILL)
             os.waitpid(guard, 0)
             break
-        time.sleep(PAUSE if time.monotonic() - started > 1 else PAUSE / 10)
+        hung.poll(1000 * (PAUSE if time.monotonic() - started > 1 else PAUSE / 10))
     os.close(ours)
     return {"ended": ended, "cpu": cpu, "memory": most / 2**20}
 

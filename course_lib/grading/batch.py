@@ -15,8 +15,8 @@ from pathlib import Path
 from nbgrader.utils import parse_utc
 
 from ..setup_env import Stop
-from . import book, feedback, report
-from .runner import version
+from . import book, collect, feedback, report, restore
+from .rules import version
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,53 @@ class Ledger:
         kept = {name: value for name, value in graded.items() if name != "notebook"}
         feedback.save(self.record(job.lesson, job.student),
                       json.dumps({"key": key, "booked": booked, "student": job.student, "note": job.note, "graded": kept}, indent=1))
+
+
+def settings(root):
+    """nbgrader's configuration of this course, nbgrader_config.py and all."""
+    from traitlets.config.loader import PyFileConfigLoader
+
+    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
+
+
+def gather(paths, root, ledger, lessons, wanted, db_url):
+    """([Job], what was left out): the notebooks found, in nbgrader's tree; which could not be used, and why."""
+    known = []
+    if not db_url.startswith("sqlite:///") or Path(db_url.removeprefix("sqlite:///")).exists():
+        with book.opened(db_url) as gradebook:
+            known = book.students(gradebook)
+    handed, left = collect.collect(paths, lessons, known)
+    jobs = {}
+    for one in handed:
+        lesson = wanted or one.lesson or told_by(one, root, left)
+        if lesson:
+            job = submit(ledger, one, lesson)
+            jobs[job.key()] = job
+    return list(jobs.values()), left
+
+
+def told_by(handed, root, left):
+    """The lesson that a notebook's content shows; None, and a line in `left`, where it shows none."""
+    where = f"{handed.file.root}/{handed.file.path}"
+    if handed.file.size > restore.BIG:
+        left.append((where, "is too large to see what it is of: name the lesson with --lesson"))
+        return None
+    try:
+        lesson = restore.lesson_of(restore.read(handed.file.read()), root)
+    except restore.Unreadable as error:
+        left.append((where, f"can't be read, and its name tells no lesson. {error}"))
+        return None
+    if lesson is None:
+        left.append((where, "has no cell of any lesson"))
+    return lesson
+
+
+def learn(root, lessons, db_url):
+    """Let the gradebook know the lessons."""
+    from . import course
+
+    for lesson in lessons:
+        course.register(root, lesson, db_url)
 
 
 def submit(ledger, handed, lesson):

@@ -9,7 +9,7 @@ import threading
 
 from ..setup_env import ROOT, Stop
 from .pool import attempt
-from .runner import TRIES, Station, version
+from .rules import TRIES, version
 
 AHEAD = 4  # jobs that are on their way, for each worker
 PATIENCE = 30  # seconds to find the scheduler, and a worker
@@ -80,6 +80,8 @@ _one = threading.Lock()  # a station grades one submission at a time
 
 @functools.lru_cache(maxsize=1)
 def _station(limits, safe):
+    from .runner import Station
+
     return Station(ROOT, limits, safe)
 
 

@@ -2,57 +2,62 @@
 
 import argparse
 import sys
-from pathlib import Path
 
 from tqdm import tqdm
 
 from ..crossing import sandbox
 from ..crossing.sandbox import Limits
 from ..setup_env import ROOT, Stop
-from . import batch, book, collect, restore
 from .pool import Pool, cores
-
-BIG = 8 * 2**20  # bytes of a notebook that is not opened to see which lesson it is
 
 
 def main(arguments):
     """The command line; 0 where everything has a grade or a reason that lies in the submission."""
     options = parser().parse_args(arguments)
-    root, ledger = ROOT, batch.Ledger(ROOT)
     limits = Limits(cpu=options.cpu_seconds, wall=options.wall_seconds, memory=options.memory)
     if not options.unsafe and (reason := sandbox.missing()):
         raise Stop(f"{reason} To grade without a sandbox, in your own account, code that you trust, add --unsafe.")
     if options.unsafe:
         print("Without a sandbox: student code runs in your account and can do what you can. Every result will say so.", file=sys.stderr)
-    known = restore.lessons(root)
+    pool = make_pool(options, ROOT, limits)
+    try:
+        return grade(options, ROOT, limits, pool)
+    finally:
+        pool.stop()
+
+
+def grade(options, root, limits, pool):
+    """What `main` returns, by the workers of a pool that may still be starting."""
+    from . import batch, restore  # nbgrader takes its time
+
+    ledger, known = batch.Ledger(root), restore.lessons(root)
     wanted = next((name for name in known if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))), None)
     if options.lesson and not wanted:
         raise Stop(f"There is no lesson {options.lesson!r}: the lessons are {', '.join(known)}.")
-    configured = settings(root)  # puts nbgrader's own commands within reach, too
+    configured = batch.settings(root)  # puts nbgrader's own commands within reach, too
     db_url = options.db or configured.CourseDirectory.db_url
     try:
-        jobs, left = gather(options.paths, root, ledger, known, wanted, db_url)
+        jobs, left = batch.gather(options.paths, root, ledger, known, wanted, db_url)
+        for name, reason in left:
+            print(f"Left out: {name} {reason}.")
         if not jobs:
             raise Stop("There is nothing to grade: no notebook of a student was found.")
         lessons = sorted({job.lesson for job in jobs})
-        learn(root, lessons, db_url)
-        pool = make_pool(options, root, limits, len(jobs))
-        try:
-            with bar(len(jobs), "grading", options.quiet) as progress:
-                faults = batch.grade(ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
-            failed = 0
-            if options.feedback:
-                with bar(len(jobs), "feedback", options.quiet) as progress:
-                    failed = batch.pages(ledger, jobs, pool, db_url, progress)
-        finally:
-            pool.stop()
+        batch.learn(root, lessons, db_url)
+        with bar(len(jobs), "grading", options.quiet) as progress:
+            faults = batch.grade(ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
+        failed = 0
+        if options.feedback:
+            with bar(len(jobs), "feedback", options.quiet) as progress:
+                failed = batch.pages(ledger, jobs, pool, db_url, progress)
         written = batch.reports(ledger, lessons, db_url, left, faults)
     except OSError as error:
         raise batch.full_disk(error) from error
-    refused = [job for job in jobs if ledger.read(job.lesson, job.student).get("graded", {}).get("unreadable")]
+    unreadable = [(job, ledger.read(job.lesson, job.student).get("graded", {}).get("unreadable")) for job in jobs]
+    refused = [(job, reason) for job, reason in unreadable if reason]
     print(f"{len(jobs) - len(faults) - len(refused)} of {len(jobs)} submissions have grades.")
-    for job in refused:
-        print(f"  {job.student}, {job.lesson}: {ledger.read(job.lesson, job.student)['graded']['unreadable']}")
+    for job, reason in refused:
+        print(f"  {job.student}, {job.lesson}: {reason}")
     if failed:
         print(f"  {failed} feedback pages could not be made: start again.")
     for path in written:
@@ -77,61 +82,12 @@ def parser():
     return made
 
 
-def settings(root):
-    """nbgrader's configuration of this course, nbgrader_config.py and all."""
-    from traitlets.config.loader import PyFileConfigLoader
-
-    return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
-
-
-def gather(paths, root, ledger, lessons, wanted, db_url):
-    """([Job], what was left out): the notebooks found, in nbgrader's tree; says which could not be used."""
-    known = []
-    if not db_url.startswith("sqlite:///") or Path(db_url.removeprefix("sqlite:///")).exists():
-        with book.opened(db_url) as gradebook:
-            known = book.students(gradebook)
-    handed, left = collect.collect(paths, lessons, known)
-    jobs = {}
-    for one in handed:
-        lesson = wanted or one.lesson or told_by(one, root, left)
-        if lesson:
-            job = batch.submit(ledger, one, lesson)
-            jobs[job.key()] = job
-    for name, reason in left:
-        print(f"Left out: {name} {reason}.")
-    return list(jobs.values()), left
-
-
-def told_by(handed, root, left):
-    """The lesson that a notebook's content shows; None, and a line in `left`, where it shows none."""
-    where = f"{handed.file.root}/{handed.file.path}"
-    if handed.file.size > BIG:
-        left.append((where, "is too large to see what it is of: name the lesson with --lesson"))
-        return None
-    try:
-        lesson = restore.lesson_of(restore.read(handed.file.read()), root)
-    except restore.Unreadable as error:
-        left.append((where, f"can't be read, and its name tells no lesson. {error}"))
-        return None
-    if lesson is None:
-        left.append((where, "has no cell of any lesson"))
-    return lesson
-
-
-def learn(root, lessons, db_url):
-    """Let the gradebook know the lessons."""
-    from . import course
-
-    for lesson in lessons:
-        course.register(root, lesson, db_url)
-
-
-def make_pool(options, root, limits, jobs):
+def make_pool(options, root, limits):
     if options.scheduler:
         from .cluster import Cluster
 
         return Cluster(options.scheduler, limits, not options.unsafe)
-    return Pool(root, min(options.workers or cores(), jobs), limits, not options.unsafe)
+    return Pool(root, options.workers or cores(), limits, not options.unsafe)
 
 
 class bar:

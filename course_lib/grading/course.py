@@ -43,7 +43,7 @@ from traitlets.config import Application, Config
 
 from ..crossing import sandbox
 from ..crossing.sandbox import Limits
-from . import restore, runner
+from . import restore
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
 TEXT_STUB = "*Write your answer here.*"
@@ -189,22 +189,27 @@ class Isolate(NbGraderPreprocessor):
     memory = Integer(Limits.memory, help="MB of memory that it may use").tag(config=True)
 
     def preprocess(self, nb, resources):
+        from . import runner  # torch takes its time, and most of nbgrader's commands need none
+
         source = restore.source_of(os.getcwd(), resources["nbgrader"]["assignment"])
         limits = replace(Limits(), cpu=self.cpu, wall=self.wall, memory=self.memory)
-        nb, graded = runner.retried(lambda: self._once(nb, source, _station(os.getcwd(), limits, not self.unsafe)))
+
+        def once():
+            copied, graded = copy.deepcopy(nb), runner.Graded(source.lesson)
+            _station(os.getcwd(), limits, not self.unsafe).run(copied, source, graded)
+            return copied, graded
+
+        nb, graded = runner.retried(once)
         for name, found in graded.checks.items():
             if found["reason"]:
                 self.log.warning("%s: %s", name, found["reason"])
         return nb, resources
 
-    def _once(self, nb, source, station):
-        nb, graded = copy.deepcopy(nb), runner.Graded(source.lesson)
-        station.run(nb, source, graded)
-        return nb, graded
-
 
 @functools.lru_cache(maxsize=1)
 def _station(root, limits, safe):
-    station = runner.Station(root, limits, safe)
+    from .runner import Station
+
+    station = Station(root, limits, safe)
     atexit.register(station.stop)
     return station

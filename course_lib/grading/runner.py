@@ -8,15 +8,12 @@ runs the cells before it again, and grading goes on.
 
 import ast
 import contextlib
-import functools
-import hashlib
 import html
 import importlib
 import io
 import math
 import time
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_output
@@ -24,11 +21,11 @@ from nbformat.v4 import new_output
 from ..checks.core import readable
 from ..checks.verdict import Verdict
 from ..crossing.near import MOST_IN_ALL, Lost, Session
-from ..crossing.sandbox import Limits, Warm
+from ..crossing.sandbox import Lane, Limits, Warm
 from . import restore
 from .restore import Unreadable
+from .rules import LIVES, TRIES, Fault
 
-LIVES = 5  # how many processes' worth of processor time, waiting and messages one submission may use up
 ENDINGS = {
     "cpu": "used more than {cpu} s of processor time. Is there a loop that does not end?",
     "wall": "had not finished after {wall} s",
@@ -36,13 +33,8 @@ ENDINGS = {
     "by itself": "ended the Python process that it ran in",
     "finished": "sent a message that is too long",
 }
-TRIES = 3
 ROUNDING = 1e-6  # of points
 MOST_SHOWN = 20_000  # characters of a cell's output in the graded notebook
-
-
-class Fault(BaseException):
-    """Grading failed, not the submission: to be tried again, and never a zero. No check may take it for an answer's error."""
 
 
 @dataclass
@@ -65,22 +57,29 @@ class Graded:
 
 
 class Station:
-    """A warm sandbox and the checks of the course at `root`. Grades one submission at a time."""
+    """A lane to a warm sandbox, and the checks of the course at `root`. Grades one submission at a time.
 
-    def __init__(self, root, limits=Limits(), safe=True):
-        self.root, self.limits, self.safe, self.warm = str(root), limits, safe, None
+    door: that of a sandbox which others use, too; None for one of its own.
+    """
+
+    def __init__(self, root, limits=Limits(), safe=True, door=None):
+        self.root, self.limits, self.safe, self.door = str(root), limits, safe, door
+        self.warm = self.lane = None
 
     def start(self):
-        if self.warm is None:
+        if self.lane is None:
             try:
-                self.warm = Warm(self.limits, self.safe)
+                self.warm = None if self.door else Warm(self.safe)
+                self.lane = Lane(self.door or self.warm.door, self.limits)
             except (OSError, RuntimeError) as error:
-                raise Fault(str(error)) from error
+                raise Fault(f"{error} {self.stop()}".strip()) from error
 
     def stop(self):
-        if self.warm is not None:
-            self.warm.stop()
-            self.warm = None
+        """End what is this station's own; what its sandbox had to say."""
+        lane, warm, self.lane, self.warm = self.lane, self.warm, None, None
+        if lane:
+            lane.stop()
+        return warm.stop() if warm else ""
 
     def grade(self, data, lesson):
         """The `Graded` of a notebook file's bytes. Raises `Fault` where grading itself failed."""
@@ -190,7 +189,7 @@ class Run:
             self.end()
             if self.spent > LIVES * self.station.limits.cpu or self.heard > LIVES * MOST_IN_ALL:
                 raise Exhausted
-            self.opened, connection = time.monotonic(), self.station.warm.open()
+            self.opened, connection = time.monotonic(), self.station.lane.open()
             self.session = Session(connection, why=self.end)
             for place, text in self.done:
                 if place not in self.poison:
@@ -208,7 +207,7 @@ class Run:
         if self.session is None or self.session.connection.closed:
             return ENDINGS["by itself"]
         limits, self.heard = self.station.limits, self.heard + self.session.heard
-        used = self.station.warm.close(self.session.connection)
+        used = self.station.lane.close(self.session.connection)
         self.graded.cpu = round(self.graded.cpu + used["cpu"], 3)
         self.graded.memory = round(max(self.graded.memory, used["memory"]), 1)
         self.spent += max(used["cpu"], limits.cpu * (time.monotonic() - self.opened) / limits.wall)
@@ -283,15 +282,6 @@ class Run:
             page += f"<div>{html.escape(found['reason'])}</div>"
         shown = {"text/plain": f"{found['points']:g}", "text/html": page}
         cell.outputs = [new_output("execute_result", data=shown, execution_count=None)]
-
-
-@functools.cache
-def version():
-    """A text that differs where grading may: the code that answers and checks run on."""
-    package = Path(__file__).resolve().parents[1]
-    parts = [p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".json") and "grading" not in p.parent.parts[-1:]]
-    parts += [package / "grading" / name for name in ("restore.py", "runner.py")]
-    return hashlib.sha256(b"\n".join(hashlib.sha256(p.read_bytes()).digest() for p in parts)).hexdigest()
 
 
 def settle(verdict, most, reason=""):
