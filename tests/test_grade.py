@@ -272,24 +272,65 @@ def test_a_batch_that_is_killed_again_and_again_ends_as_if_it_had_not_been(small
     assert len(small.book()) == 12
 
 
-def test_a_worker_that_dies_has_its_work_done_again(small):
+def below(process, word):
+    """The Python processes below one whose command line holds a word, the oldest first."""
+    found = []
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            line = child.cmdline()
+            found += [child] if line and "python" in line[0] and word in " ".join(line) else []
+    return sorted(found, key=lambda p: p.create_time())
+
+
+def workers_of(process):
+    return below(process, "forkserver")[1:]  # the first is the one that they are forks of
+
+
+def sandbox_of(process):
+    return below(process, "crossing.warm")
+
+
+@pytest.mark.parametrize("what", [workers_of, sandbox_of])
+def test_what_dies_has_its_work_done_again(what, small):
     process = small.start("grading/submitted", *LIMITS, "--no-feedback", "--workers", 2)
     folder, killed = small.root / f"grading/results/{LESSON}", 0
     while process.poll() is None and killed < 2:
         if len(list(folder.glob("s*.json"))) > 3 * killed:
-            for child in psutil.Process(process.pid).children():
-                if "spawn_main" in " ".join(child.cmdline()):
-                    child.kill()
-                    killed += 1
-                    break
+            for one in what(psutil.Process(process.pid))[:1]:
+                one.kill()
+                killed += 1
         time.sleep(0.05)
     said = process.communicate(timeout=300)[0]
     assert process.returncode == 0 and killed == 2 and "12 of 12 submissions have grades." in said, said
     assert {sum(score for score, _ in small.grades(f"s{n:02}").values()) for n in (0, 4, 8)} == {18}
 
 
-def test_a_locked_gradebook_and_a_full_disk_are_one_sentence(small, monkeypatch):
-    from course_lib.grading import batch, book
+def test_a_disk_that_fills_up_loses_nothing(small):
+    """On a disk of its own that becomes full half-way; then there is room again."""
+    line = f"{sys.executable} -m course_lib.grading grading/submitted {' '.join(LIMITS)} --no-feedback --workers 1"
+    script = f"""
+        cp -r "$1/." grading && room=$(df --output=avail -k grading | tail -1) && head -c $(((room - 250) * 1024)) /dev/zero > grading/filler
+        {line}; echo "first: $?"; ls grading/results/{LESSON} | wc -l; ls -l --time-style=full-iso grading/results/{LESSON}
+        rm grading/filler
+        {line}; echo "second: $?"; cp -r grading/. "$1"
+    """
+    given = small.root.parent / "given"
+    shutil.move(small.root / "grading", given)
+    (small.root / "grading").mkdir()
+    done = subprocess.run(["bwrap", "--dev-bind", "/", "/", "--size", str(16 * 2**20), "--tmpfs", str(small.root / "grading"), "sh", "-c", script, "sh", str(given)],
+                          cwd=small.root, env=clean_environment(small.home), capture_output=True, text=True, timeout=300)
+    first, second = done.stdout.split("first: ")
+    said = first + done.stderr
+    assert "put that right and start again" in said or "There is no space left for the gradebook: free some and start again." in said, said
+    assert "Traceback" not in said and second.startswith("1\n") and 0 < int(second.split()[1]) < 12, second
+    assert "12 of 12 submissions have grades." in second and second.rstrip().endswith("second: 0"), second
+    shutil.rmtree(small.root / "grading")
+    shutil.move(given, small.root / "grading")
+    assert {sum(score for score, _ in small.grades(f"s{n:02}").values()) for n in (0, 4, 8)} == {18}
+
+
+def test_a_locked_gradebook_is_one_sentence(small, monkeypatch):
+    from course_lib.grading import book
     from course_lib.setup_env import Stop
 
     small.grade("grading/submitted/s00", *LIMITS, "--no-feedback")
@@ -299,9 +340,6 @@ def test_a_locked_gradebook_and_a_full_disk_are_one_sentence(small, monkeypatch)
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(Stop, match="The gradebook has been locked by another program for 1 s"), book.opened(url) as gradebook:
             book.write(gradebook, small.record("s00")["graded"], "s00")
-    error = OSError(28, "No space left on device", "grading/results/x.json")
-    assert str(batch.full_disk(error)) == ("grading/results/x.json could not be written (No space left on device): put that right and start again. "
-                                           "What is graded is kept.")
 
 
 def test_nbgrader_s_rule_for_late_submissions_holds(small, tmp_path):

@@ -255,6 +255,12 @@ def _logits(t, net, classes, widths, *sizes):
     return got
 
 
+def _flat(t, net):
+    """The logits, float64, in the middle of flat pictures of −2, 0 and 2."""
+    levels = torch.tensor([-2.0, 0.0, 2.0])[:, None, None, None]
+    return t.run(net, levels.repeat(1, 3, 96, 96))[:, :, 48, 48].double()
+
+
 def _bends_on_the_way_down(t, net):
     """Fail where the encoder has no ReLU: with a decoder so biased that its own ReLUs let all pass, a bend must come from the encoder."""
     layers = t.layers(net, t.tensor(1, 3, 64, 64))
@@ -266,7 +272,7 @@ def _bends_on_the_way_down(t, net):
                for name, value in before.items()}
     net.load_state_dict(changed)
     with torch.no_grad():
-        low, middle, high = (t.run(net, torch.full((1, 3, 128, 128), level))[0, :, 64, 64].double() for level in (-2.0, 0.0, 2.0))
+        low, middle, high = _flat(t, net)
     net.load_state_dict(before)
     if ((low + high - 2 * middle).abs() < 0.02 * (high - low).abs()).all():
         t.fail("Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of the encoder, too.")
@@ -347,8 +353,8 @@ def _(t):
     _registered(t, net)
     _logits(t, net, classes, widths, (1, 32, 32))
     with torch.no_grad():  # on flat pictures pooling does nothing, so that, far from the rim, only a ReLU can bend the line
-        line = [t.run(net, torch.full((1, 3, 128, 128), level))[0, :, 64, 64] for level in (-2.0, 0.0, 2.0)]
-    if torch.allclose(line[0] + line[2], 2 * line[1], atol=1e-3):
+        low, middle, high = _flat(t, net)
+    if torch.allclose(low + high, 2 * middle, atol=1e-3):
         t.fail("Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a ReLU after each 3 × 3 convolution.")
     _bends_on_the_way_down(t, net)
     silent = [name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 48, 48)).items() if grad is None or not grad.any()]

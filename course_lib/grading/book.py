@@ -1,12 +1,13 @@
 """The gradebook: what the coordinator alone writes, through nbgrader's own tables, and what a report reads from it."""
 
 import contextlib
+import logging
 import time
 import warnings
 from datetime import datetime, timezone
 
 from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, InvalidEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning
 
@@ -19,17 +20,21 @@ COURSE = "segmentation"
 @contextlib.contextmanager
 def opened(db_url):
     """nbgrader's `Gradebook`; what stands in its way becomes one sentence."""
+    log = logging.getLogger("tornado.application")  # there nbgrader prints the traceback of what it raises, too
+    was, log.disabled = log.disabled, True
     try:
         with warnings.catch_warnings(), Gradebook(db_url, COURSE) as gradebook:
             warnings.simplefilter("ignore", SAWarning)  # nbgrader's own, harmless
             yield gradebook
     except OperationalError as error:
         raise Stop(trouble(error)) from error
+    finally:
+        log.disabled = was
 
 
 def trouble(error):
     """An error of the database as a sentence that says what to do."""
-    reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+    reason = str(error.orig or error).strip().splitlines()[0]
     if "locked" in reason:
         return f"The gradebook has been locked by another program for {PATIENCE} s: close that (formgrader may be saving) and start again. What is graded is kept."
     if "full" in reason:
@@ -43,9 +48,12 @@ def patient(action):
     while True:
         try:
             return action()
-        except OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() - began > PATIENCE:
-                raise Stop(trouble(error)) from error
+        except (OperationalError, InvalidEntry) as error:
+            cause = error if isinstance(error, OperationalError) else error.__context__  # nbgrader wraps some
+            if not isinstance(cause, OperationalError):
+                raise
+            if "locked" not in str(cause) or time.monotonic() - began > PATIENCE:
+                raise Stop(trouble(cause)) from error
             time.sleep(0.2)
 
 
@@ -71,7 +79,7 @@ def write(gradebook, graded, student, when=None):
                 silent = "No response." if graded["written"].get(name) is False else None
                 comment.auto_comment = graded["unreadable"] or silent
             gradebook.db.commit()
-        except OperationalError:
+        except (OperationalError, InvalidEntry):
             gradebook.db.rollback()
             raise
 

@@ -4,6 +4,7 @@ What all need is imported once: in one process of which the workers are forks, a
 """
 
 import ctypes
+import gc
 import multiprocessing
 import os
 import signal
@@ -30,6 +31,7 @@ def serve(connection, root, limits, safe, door):
     from .runner import Station
 
     torch.set_num_threads(1)
+    gc.freeze()  # what all workers share stays shared
     station = Station(root, limits, safe, door)
     try:
         while True:

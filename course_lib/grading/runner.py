@@ -189,7 +189,12 @@ class Run:
             self.end()
             if self.spent > LIVES * self.station.limits.cpu or self.heard > LIVES * MOST_IN_ALL:
                 raise Exhausted
-            self.opened, connection = time.monotonic(), self.station.lane.open()
+            self.opened = time.monotonic()
+            try:
+                connection = self.station.lane.open()
+            except OSError as error:
+                self.station.stop()
+                raise Fault(f"the sandbox has gone ({error})") from error
             self.session = Session(connection, why=self.end)
             for place, text in self.done:
                 if place not in self.poison:
