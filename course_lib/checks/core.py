@@ -273,7 +273,11 @@ class Exercise:
 
 def readable(text):
     """A message that fits into any page, file or database, whatever the answer's values hold."""
-    text = text if len(text) <= MOST_SAID else text[:MOST_SAID] + " …"
+    return printable(text if len(text) <= MOST_SAID else text[:MOST_SAID] + " …")
+
+
+def printable(text):
+    """A text that fits into a notebook's file."""
     return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 

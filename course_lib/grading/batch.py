@@ -223,9 +223,10 @@ def reports(ledger, lessons, db_url, left=(), faults=()):
     written = []
     with book.opened(db_url) as gradebook:
         for lesson in lessons:
-            records = [json.loads(p.read_text(encoding="utf-8")) for p in sorted((ledger.folder / "results" / lesson).glob("*.json"))]
             known = book.scores(gradebook, lesson)
             missing = {student: fault for (where, student), fault in dict(faults).items() if where == lesson}
+            records = [json.loads(p.read_text(encoding="utf-8")) for p in sorted((ledger.folder / "results" / lesson).glob("*.json"))]
+            records = [record for record in records if record["student"] not in missing]  # an older one is of what was handed in before
             for name, text in (("html", report.page(lesson, records, known, missing, left)), ("csv", report.table(lesson, records, known, missing))):
                 path = ledger.folder / "report" / f"{lesson}.{name}"
                 feedback.save(path, text)

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass, field
 import nbformat
 from nbformat.v4 import new_output
 
-from ..checks.core import readable
+from ..checks.core import printable, readable
 from ..checks.verdict import Verdict
 from ..crossing.near import MOST_IN_ALL, Lost, Session
 from ..crossing.sandbox import Lane, Limits, Warm
@@ -240,12 +240,12 @@ class Run:
             said = {"printed": "", "raised": f"{type(error).__name__}: {error}"}
         printed, raised = (str(said.get(key) or "")[:MOST_SHOWN] if isinstance(said, dict) else "" for key in ("printed", "raised"))
         if printed:
-            cell.outputs.append(new_output("stream", name="stdout", text=_printable(printed)))
+            cell.outputs.append(new_output("stream", name="stdout", text=printable(printed)))
         if raised:
-            name, _, message = _printable(raised).partition(": ")
-            cell.outputs.append(new_output("error", ename=name[:80], evalue=message, traceback=[_printable(raised)]))
+            name, _, message = printable(raised).partition(": ")
+            cell.outputs.append(new_output("error", ename=name[:80], evalue=message, traceback=[printable(raised)]))
             if "nbgrader" in cell.metadata and raised != "NotImplementedError: ":
-                self.errors[cell.metadata.nbgrader.grade_id] = _printable(raised)
+                self.errors[cell.metadata.nbgrader.grade_id] = printable(raised)
 
     def examine(self, cell, last=False):
         """Run a check cell here and write its verdict down; False where a name is missing that a later cell may bring."""
@@ -328,8 +328,3 @@ def evaluate(text, names):
     before = [s for s in before if not isinstance(s, ast.Expr)]  # a verdict that the last one holds too
     exec(compile(ast.Module(before, []), "<check>", "exec"), {}, names)
     return eval(compile(ast.Expression(last.value), "<check>", "eval"), {}, names)
-
-
-def _printable(text):
-    """A text that fits into a notebook's file."""
-    return "".join(c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text)
