@@ -105,13 +105,13 @@ for s in (32, 16, 8):
 #
 # Where do the scores come from? Take a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo"]
 class Kept(list):
-    """Pictures and masks as bytes, to save memory. Taken out one by one, they are numbers for training."""
+    """Pictures and masks as bytes, to save memory. Taken out one by one, pictures go from 0 to 1."""
 
     def __getitem__(self, i):
         picture, mask = super().__getitem__(i)
-        return picture / 255, mask.long()
+        return picture / 255, mask
 
 
 scenes, squares = Kept(), Kept()
@@ -120,7 +120,7 @@ for picture, mask in data.scenes("train", size=size, target="instance", length=6
 torch.manual_seed(0)
 for picture, mask in scenes:  # six squares of each
     for top, left in torch.randint(size - 31, (6, 2)).tolist():
-        squares.append((picture[:, top : top + 32, left : left + 32], mask[top + 16, left + 16]))
+        squares.append((picture[:, top : top + 32, left : left + 32], mask[top + 16, left + 16].long()))
 
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 250), gpu=(256, 1000))[1]
@@ -428,7 +428,7 @@ with torch.no_grad():
 #
 # ## Checkpoint
 #
-# **Question 1.** A classifier reads squares of 64 × 64 pixels and has four poolings of 2 × 2. Made a convolution, it runs over a large picture. How far apart are the squares of two neighbouring scores?
+# **Question 1.** A classifier reads squares of 64 × 64 pixels and has four poolings of 2 × 2. With its `Linear` layers turned into convolutions, it runs over a large picture. How far apart are the squares of two neighbouring scores?
 #
 # - a) 64 px: they lie side by side, like tiles.
 #   > The squares are 64 px wide, but they overlap. The last map has a cell for every 16 px, and the kernel goes from cell to cell.
@@ -452,7 +452,7 @@ with torch.no_grad():
 #   > Yes. The drift runs from half a cell at one end to half a cell at the other, now spread over 32 cells in place of 8.
 
 # %% [markdown] quiz="concat" answer="b"
-# **Question 3.** Someone changes an FCN-16s that doubles bilinearly. The coarse *map* is doubled instead of its scores, and concatenated with the fine *map*; one 1 × 1 convolution scores the stack. (FCN scores each map by a 1 × 1 convolution, and adds.) What can the new network say that the old one could not?
+# **Question 3.** An FCN-16s scores its coarse and its fine map, doubles the coarse scores bilinearly, and adds. Someone doubles the coarse *map* instead, concatenates it with the fine one, and scores the stack by one 1 × 1 convolution. What can the new network say that the old one could not?
 #
 # - a) More: its scores see both maps together.
 #   > They do in both. A 1 × 1 convolution of a stack is a sum with one term for each map. For one map to decide how the other is read, a layer with a ReLU must follow.
@@ -469,9 +469,9 @@ with torch.no_grad():
 # Answer in three to six sentences. *Graded by hand, 2 points:* one for a computation that needs no training and the two ways in which it can come out; one for saying of each plan in which case it could help, and why.
 
 # %% [markdown] written="shores" points=2
-# I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU: roughly what the grid allows, whatever the network. The same for strides 16 and 8. Beside it I put the network's own boundary IoU.
+# I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU, and the same for strides 16 and 8: roughly what each grid allows, whatever the network. Beside it I put the network's own boundary IoU.
 #
-# If the network is close to what stride 32 allows, the grid is in the way. Training longer cannot help then. Heads at 16 and 8 bring new numbers about where things are, and the fitted scores say roughly how much there is to gain. If the network is far below, the grid is not the trouble yet, but what it knows: training longer may help, if it is bad on its training pictures too. Finer heads may still help a little, but they have to learn from maps that see less of the picture.
+# If the network is close to what stride 32 allows, the grid is in the way, and training longer cannot help. Heads at 16 and 8 then bring new numbers about where things are, and the fitted scores say roughly how much there is to gain. If the network is far below, the trouble is what it knows: training longer may help, above all if it is bad on its training pictures too. Finer heads may help even then, as they did in this lesson, but the grid's number does not promise it.
 
 # %% [markdown]
 # ## Hand in
