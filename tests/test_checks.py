@@ -213,6 +213,17 @@ def test_arguments_are_copies_and_changes_are_noticed():
     assert check(lambda x: x.add_(1)).points == 0 and check(lambda x: x + 1).points == 1 and not given.any()
 
 
+def test_of_several_things_one_that_is_no_data_costs_only_itself():
+    def part(t):
+        first, second = t.each()
+        assert first == 1 and isinstance(second, core.NotYet)
+        assert t.changed is False
+
+    assert exercise((1, part))(lambda: (1, len)).points == 1
+    assert exercise((1, lambda t: t.equal(t.each(), 1)))(lambda: 1).points == 1
+    assert "Your answer is a `function`" in str(exercise((1, lambda t: t.each()))(lambda: lambda: 1))
+
+
 def test_what_an_answer_raises_is_told_by_name():
     class Mine(ValueError):
         pass

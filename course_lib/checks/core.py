@@ -78,6 +78,24 @@ class Trial:
         self.changed = self.changed or not same(list(sent), list(args))
         return plain(value)
 
+    def each(self, *args):
+        """As `call`, for an answer of several things: its items one by one, a `NotYet` in place of each that is no plain data.
+
+        So one of them can be judged where another, such as a function, could not be. Any other answer comes as `call` has it.
+        """
+        sent = copied(args)
+        value = self._guarded(self.answer, sent, {})
+        self.changed = self.changed or not same(list(sent), list(args))
+        if type(value) not in (list, tuple):
+            return plain(value)
+        found = []
+        for item in value:
+            try:
+                found.append(plain(item))
+            except NotYet as odd:
+                found.append(odd)
+        return found
+
     def raises(self, *args):
         """The names of the exception's class and of its bases where the answer raises for these arguments; else ()."""
         try:

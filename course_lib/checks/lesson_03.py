@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from .lesson_03_coarse import check
 from .lesson_03_tents import _draw_maps, _enlarged, _painted
-from .values import kind
+from .values import NotYet, kind
 
 # --- the lie ------------------------------------------------------------------------------------------------
 
@@ -33,11 +33,20 @@ def _seam(enlarge, scores):
 
 
 def _pair(t, stride):
-    """The answer's witness and repair, of the right kinds."""
-    got = t.call(stride)
+    """The answer's two things: the witness, and the repair."""
+    got = t.each(stride)
     if not isinstance(got, (tuple, list)) or len(got) != 2:
         t.fail(f"For stride={stride}: expected two things, scores and a module, got {kind(got)}")
     return got
+
+
+def _repaired(t, stride):
+    net = _pair(t, stride)[1]
+    if not isinstance(net, nn.Module):
+        what = "something else, such as a function." if isinstance(net, NotYet) else kind(net)
+        t.fail(f"For stride={stride}: the second thing should be an `nn.Module`, got {what} Return a layer of torch.nn, or an "
+               "object of a class of your own, with its work in `forward`.")
+    return net
 
 
 @catch.part("a witness: scores on which the copied layer contradicts itself", 1)
@@ -45,7 +54,8 @@ def _(t):
     for stride in (8, 16, 32):
         scores, _ = _pair(t, stride)
         if not isinstance(scores, torch.Tensor) or scores.shape != (1, 1, 4, 16) or not scores.is_floating_point():
-            t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, 4, 16), got {kind(scores)}")
+            what = f"something else. {scores.message}" if isinstance(scores, NotYet) else kind(scores)
+            t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, 4, 16), got {what}")
         if not (scores.min() >= 0 and scores.max() <= 1):
             t.fail(f"For stride={stride}: your scores go from {scores.min():.3g} to {scores.max():.3g}; keep them between 0 and 1.")
         size = _seam(nn.UpsamplingBilinear2d(scale_factor=stride), scores.float())
@@ -53,15 +63,14 @@ def _(t):
             more = " A flat map looks the same wherever its cells stand." if scores.max() - scores.min() < 1e-6 else \
                 " Let neighbouring columns differ more, above all close to the cut." if size > 0.02 else \
                 " The copied layer moves cells left and right by different amounts. Do neighbouring columns differ in the left half?"
-            t.fail(f"For stride={stride}: on your scores the two halves differ by {size:.3f} at most, and {LEAST} is asked for.{more}")
+            t.fail(f"For stride={stride}: your scores' left half, enlarged alone, differs from the same place in the whole by {size:.3f} "
+                   f"at most, and {LEAST} is asked for.{more}")
 
 
-@catch.part("a repair: no seam, on any scores", 0.5)
+@catch.part("a repair: no seam, on any scores", 0.75)
 def _(t):
     for stride in (8, t.random.choice([16, 32])):
-        _, repaired = _pair(t, stride)
-        if not isinstance(repaired, nn.Module):
-            t.fail(f"For stride={stride}: the second thing should be an `nn.Module`, got {kind(repaired)}")
+        repaired = _repaired(t, stride)
         for x in (t.tensor(1, 1, 3, 8), t.tensor(1, 1, 5, 12)):
             _size(t, repaired, x, stride)
             size = _seam(lambda scores: t.run(repaired, scores), x)
@@ -70,12 +79,11 @@ def _(t):
                        f"the same place in the whole by {size:.3f}.")
 
 
-@catch.part("the repair still blends between cells", 0.5)
+@catch.part("the repair still blends between cells", 0.75)
 def _(t):
     for stride in (8, t.random.choice([16, 32])):
-        _, repaired = _pair(t, stride)
-        if not isinstance(repaired, nn.Module):
-            t.fail(f"For stride={stride}: the second thing should be an `nn.Module`, got {kind(repaired)}")
+        if not isinstance(repaired := _pair(t, stride)[1], nn.Module):
+            t.fail("There is no `nn.Module` to try.")
         x = t.tensor(1, 1, 4, 6)
         got, want = _size(t, repaired, x, stride)[..., stride:-stride, stride:-stride], _enlarged(x, stride)[..., stride:-stride, stride:-stride]
         known = [(F.interpolate(x, scale_factor=stride, mode="nearest")[..., stride:-stride, stride:-stride],
@@ -139,7 +147,7 @@ def _fuse_part(t, coarse, fine):
     known = [
         (F.interpolate(coarse, scale_factor=2, mode="nearest")[:, :, :h, :w] + fine,
          "This copies each coarse cell to a block of four; blend between cells (bilinear)."),
-        (_enlarged(coarse, 2, align_corners=True)[:, :, :h, :w] + fine, "This is enlarged with align_corners=True: exercise 4's lie."),
+        (_enlarged(coarse, 2, align_corners=True)[:, :, :h, :w] + fine, "This is enlarged with align_corners=True: exercise 3's lie."),
         (F.interpolate(coarse, scale_factor=2, mode="bicubic")[:, :, :h, :w] + fine,
          "This is enlarged with mode=\"bicubic\"; bilinear is asked for."),
         (_painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine,
@@ -162,13 +170,13 @@ def _fuse_part(t, coarse, fine):
     t.close(got, want, given, known, picture=_draw_maps)
 
 
-@fuse.part("even sizes", 0.75)
+@fuse.part("even sizes", 1)
 def _(t):
     _fuse_part(t, t.tensor(1, 1, 1, 2, low=0, high=5).float(), 10 * t.tensor(1, 1, 2, 4, low=1, high=5).float())
     _fuse_part(t, t.tensor(2, 3, 4, 5), t.tensor(2, 3, 8, 10))
 
 
-@fuse.part("odd sizes", 0.75)
+@fuse.part("odd sizes", 1)
 def _(t):
     _fuse_part(t, t.tensor(1, 1, 1, 2, low=1, high=5).float(), 10 * t.tensor(1, 1, 1, 3, low=1, high=5).float())
     for h, w in ((7, 10), (8, 9), (11, 5)):
@@ -195,7 +203,7 @@ ladder = check.exercise(
     "ladder",
     hints=(
         "Start with the coarsest map alone. What are its scores, and how often must they be enlarged to be the picture?",
-        "Score each map with its weight: a 1 × 1 convolution. Fuse the scores from the coarsest on, as in exercise 5. Each fusion halves "
+        "Score each map with its weight: a 1 × 1 convolution. Fuse the scores from the coarsest on, as in exercise 4. Each fusion halves "
         "the stride: 32, 16, 8.",
         "`torch.einsum(\"kc,bchw->bkhw\", weight, a_map)` scores a map. After the loop the stride is 32 divided by 2 for each fusion; "
         "enlarge by that with `scale_factor`, then slice to the picture's height and width.",
@@ -264,7 +272,7 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         (F.interpolate(_fused(scores), scale_factor=64 >> n, mode="nearest")[:, :, :h, :w],
          "The last step copies cells to blocks; blend (bilinear)."),
         (_climb(scores, (h, w), enlarge=lambda x, s: _enlarged(x, s, align_corners=True)),
-         "The last step uses align_corners=True: exercise 4's lie."),
+         "The last step uses align_corners=True: exercise 3's lie."),
         (_stepwise(_fused(scores), 64 >> n)[:, :, :h, :w], "The last step enlarges by 2 again and again. Once, by what is left, is asked for."),
         (want.softmax(1), "These are probabilities. The logits are asked for, without softmax."),
         (F.relu(want), "There is a ReLU too many: scores may be below 0."),
@@ -278,13 +286,13 @@ def _ladder_part(t, n, h, w, classes, batch=2):
         stretched = scores[0]
         for finer in scores[1:]:
             stretched = _enlarged(stretched, 2, align_corners=True)[:, :, :finer.shape[2], :finer.shape[3]] + finer
-        known.append((_climb([stretched], (h, w), lambda x, s: _enlarged(x, 64 >> n)), "The fusions use align_corners=True: exercise 4's lie."))
+        known.append((_climb([stretched], (h, w), lambda x, s: _enlarged(x, 64 >> n)), "The fusions use align_corners=True: exercise 3's lie."))
         squeezed = scores[0]
         for finer in scores[1:]:
             squeezed = F.interpolate(squeezed, size=finer.shape[2:], mode="bilinear") + finer
         for resize in (True, False):
             known.append((_climb([squeezed], (h, w), lambda x, s: _enlarged(x, 64 >> n), resize),
-                          "Where sizes are odd, the coarse scores are squeezed. Double them exactly, then cut, as in exercise 5."))
+                          "Where sizes are odd, the coarse scores are squeezed. Double them exactly, then cut, as in exercise 4."))
     if h % 32 or w % 32:
         known.append((_climb(scores, (h, w), resize=True), f"The last step squeezes the cells into {h} × {w} pixels. Enlarge exactly {64 >> n} "
                                                            "times, then cut."))
@@ -296,12 +304,12 @@ def _(t):
     _ladder_part(t, 1, 64, 96, t.random.randint(2, 4))
 
 
-@ladder.part("two maps: FCN-16s", 0.75)
+@ladder.part("two maps: FCN-16s", 1)
 def _(t):
     _ladder_part(t, 2, 96, 64, t.random.randint(2, 4))
 
 
-@ladder.part("three maps: FCN-8s", 0.75)
+@ladder.part("three maps: FCN-8s", 1)
 def _(t):
     _ladder_part(t, 3, 64, 96, t.random.randint(2, 4))
 

@@ -93,7 +93,7 @@ def _values(t, classes, s):
             known, picture=_draw_maps)
 
 
-@enlarger.part("one class", 1.25)
+@enlarger.part("one class", 1.5)
 def _(t):
     for s in (2, t.random.choice([4, 6, 8])):
         _values(t, 1, s)
@@ -117,7 +117,7 @@ def _(t):
     _values(t, classes, 2)
 
 
-@enlarger.part("a transposed convolution that can learn", 0.75)
+@enlarger.part("a transposed convolution that can learn", 1)
 def _(t):
     layer, x = _layer(t, 2, 4), t.tensor(1, 2, 4, 4)
     _sized(t, layer, x, 4)

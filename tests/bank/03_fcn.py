@@ -3,199 +3,6 @@
 Read by tests/answers.py. A wrong answer names its misconception, an input on which it lies, and what it must be told.
 """
 
-# %% right ceiling: sorts the blocks' counts and tries each number of blocks
-def ceiling(mask, stride):
-    s = stride
-    inside = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten()
-    inside = inside.sort(descending=True).values
-    overlap = inside.cumsum(0).double()
-    called = torch.arange(1, len(inside) + 1) * s * s
-    union = inside.sum() + called - overlap
-    return (overlap / union).max().item()
-
-# %% right ceiling: plain Python, stops when one more block no longer pays
-def ceiling(mask, stride):
-    height, width = mask.shape
-    counts = []
-    for top in range(0, height, stride):
-        for left in range(0, width, stride):
-            counts.append(int(mask[top : top + stride, left : left + stride].sum()))
-    counts.sort(reverse=True)
-    overlap, union, best = 0, sum(counts), 0.0
-    for count in counts:
-        overlap += count
-        union += stride * stride - count
-        if overlap / union < best:
-            break
-        best = overlap / union
-    return best
-
-# %% right ceiling: one threshold for each share that a block can have
-def ceiling(mask, stride):
-    truth = mask[None, None].float()
-    counts = (F.avg_pool2d(truth, stride) * stride**2).round()
-    best = 0.0
-    for least in range(1, stride**2 + 1):
-        answer = (counts >= least).float().repeat_interleave(stride, 2).repeat_interleave(stride, 3)
-        union = torch.maximum(answer, truth).sum()
-        best = max(best, ((answer * truth).sum() / union).item())
-    return best
-
-# %% right ceiling: a block pays if its animal to background ratio beats the IoU so far (Dinkelbach)
-def ceiling(mask, stride):
-    s = stride
-    h, w = mask.shape[0] // s, mask.shape[1] // s
-    animal = mask.reshape(h, s, w, s).permute(0, 2, 1, 3).reshape(h * w, s * s).sum(1).double()
-    ground = s * s - animal
-    iou = 0.0
-    while True:
-        keep = animal > iou * ground
-        new = (animal[keep].sum() / (animal.sum() + ground[keep].sum())).item()
-        if new <= iou + 1e-12:
-            return max(new, iou)
-        iou = new
-
-# %% right ceiling: best overlap for each number of false pixels, in a table
-def ceiling(mask, stride):
-    s2 = stride * stride
-    kernel = torch.ones(1, 1, stride, stride)
-    counts = F.conv2d(mask[None, None].float(), kernel, stride=stride).long().flatten()
-    kinds = torch.bincount(counts, minlength=s2 + 1).tolist()
-    total = sum(i * n for i, n in enumerate(kinds))
-    found = false = 0
-    seen = [0.0]
-    for i in range(s2, 0, -1):
-        found += kinds[i] * i
-        false += kinds[i] * (s2 - i)
-        seen.append(found / (total + false))
-    return max(seen)
-
-# %% wrong ceiling: the majority of each block is taken for the best
-# fails: the majority is not the best; any size and stride, a float, the mask unchanged
-# says: This is the IoU of the majority of each block.
-# differs at: the example, which has 0.571 by strict majority
-def ceiling(mask, stride):
-    share = F.avg_pool2d(mask[None].float(), stride)
-    answer = (share > 0.5).repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0]
-    animal = mask == 1
-    return ((answer & animal).sum() / (answer | animal).sum()).item()
-
-# %% wrong ceiling: a half is a majority too
-# fails: the majority is not the best; any size and stride, a float, the mask unchanged
-# says: This is the IoU of the majority of each block.
-# differs at: torch.tensor([[1, 0, 1, 0], [0, 0, 0, 0]]), stride 2: 0 instead of 0.25 (the notebook's own example it gets right)
-def ceiling(mask, stride):
-    share = F.avg_pool2d(mask[None].float(), stride)
-    answer = (share >= 0.5).repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0]
-    animal = mask == 1
-    return ((answer & animal).sum() / (answer | animal).sum()).item()
-
-# %% wrong ceiling: calls every block that touches the animal
-# fails: the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
-# says: This calls every block animal that holds any animal at all.
-# differs at: the example, 7/12
-def ceiling(mask, stride):
-    touched = F.max_pool2d(mask[None].float(), stride)
-    answer = touched.repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0] > 0
-    animal = mask == 1
-    return ((answer & animal).sum() / (answer | animal).sum()).item()
-
-# %% wrong ceiling: tries each number of blocks, the emptiest first
-# fails: blocks that are all animal or none; the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
-# says: when the emptiest blocks are called first
-# differs at: the example, 7/16
-def ceiling(mask, stride):
-    s = stride
-    counts = sorted(mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().tolist())
-    total, best, overlap = sum(counts), 0.0, 0
-    for k, count in enumerate(counts, 1):
-        overlap += count
-        best = max(best, overlap / (total + k * s * s - overlap))
-    return best
-
-# %% wrong ceiling: takes the blocks in reading order, not the fullest first
-# fails: blocks that are all animal or none; the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
-# says: when blocks are called in reading order
-# differs at: torch.tensor([[1, 0, 1, 1], [0, 0, 1, 1]]), stride 2
-def ceiling(mask, stride):
-    s = stride
-    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten()
-    overlap = counts.cumsum(0)
-    union = counts.sum() + torch.arange(1, len(counts) + 1) * s * s - overlap
-    return (overlap / union).max().item()
-
-# %% wrong ceiling: the mean of animal and background, mIoU
-# fails: the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
-# says: The animal's alone is asked for.
-# differs at: the example
-def ceiling(mask, stride):
-    s = stride
-    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().sort(descending=True).values
-    called = torch.arange(1, len(counts) + 1) * s * s
-    overlap = counts.cumsum(0)
-    union = counts.sum() + called - overlap
-    ground = (mask.numel() - union) / (mask.numel() - overlap).clamp(min=1)
-    return ((overlap / union + ground) / 2).max().item()
-
-# %% wrong ceiling: the Dice score instead of the IoU
-# fails: the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
-# says: This is the Dice score of the best answer.
-# differs at: the example, 0.8
-def ceiling(mask, stride):
-    s = stride
-    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().sort(descending=True).values
-    called = torch.arange(1, len(counts) + 1) * s * s
-    return (2 * counts.cumsum(0) / (counts.sum() + called)).max().item()
-
-# %% wrong ceiling: a tensor instead of a float
-# fails: any size and stride, a float, the mask unchanged
-# says: A `float` is asked for:
-# differs at: the type, everywhere
-def ceiling(mask, stride):
-    s = stride
-    counts = mask.unfold(0, s, s).unfold(1, s, s).sum((2, 3)).flatten().sort(descending=True).values
-    called = torch.arange(1, len(counts) + 1) * s * s
-    overlap = counts.cumsum(0)
-    return (overlap / (counts.sum() + called - overlap)).max()
-
-# %% wrong ceiling: view puts pixels that follow each other in memory into one block
-# fails: blocks that are all animal or none; the majority is right; the majority is not the best; any size and stride, a float, the mask unchanged
-# says: numbers here holds pixels that follow each other in memory
-# differs at: the example, where the rows have 4 pixels and the blocks 2 × 2
-def ceiling(mask, stride):
-    counts = mask.reshape(-1, stride * stride).sum(1).sort(descending=True).values
-    called = torch.arange(1, len(counts) + 1) * stride**2
-    overlap = counts.cumsum(0)
-    return (overlap / (counts.sum() + called - overlap)).max().item()
-
-# %% wrong ceiling: nine thresholds, 0.1 to 0.9, and none between
-# fails: the majority is not the best
-# says: expected 0.491525
-# differs at: a block with share 0.95 beside many with 0.91; a stride-8 block with 2 of 64 pixels alone
-def ceiling(mask, stride):
-    animal = mask == 1
-    share = F.avg_pool2d(mask[None].float(), stride)
-    best = 0.0
-    for t in range(1, 10):
-        answer = (share > t / 10).repeat_interleave(stride, 1).repeat_interleave(stride, 2)[0]
-        best = max(best, ((answer & animal).sum() / (answer | animal).sum()).item())
-    return best
-
-# %% wrong ceiling: right, but empties the mask block by block as it counts
-# fails: any size and stride, a float, the mask unchanged
-# says: Your function changed the mask that it was given.
-# differs at: the mask afterwards
-def ceiling(mask, stride):
-    counts = []
-    for top in range(0, mask.shape[0], stride):
-        for left in range(0, mask.shape[1], stride):
-            block = mask[top : top + stride, left : left + stride]
-            counts.append(int(block.sum()))
-            block.zero_()
-    counts.sort(reverse=True)
-    n = sum(counts)
-    return max(sum(counts[:k]) / (n + k * stride**2 - sum(counts[:k])) for k in range(1, len(counts) + 1))
-
 # %% right sliding: a reshaped copy
 def sliding(linear, side):
     conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
@@ -660,12 +467,27 @@ def catch(stride):
     return scores, nn.Upsample(scale_factor=stride, mode="bicubic", align_corners=False)
 
 # %% wrong catch: a function, not a module
-# fails: a witness: scores on which the copied layer contradicts itself; a repair: no seam, on any scores; the repair still blends between cells
-# says: Your answer is a `function`.
+# fails: a repair: no seam, on any scores; the repair still blends between cells
+# says: the second thing should be an `nn.Module`, got something else, such as a function.
 # differs at: isinstance(repaired, nn.Module)
 def catch(stride):
     scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
     return scores, lambda x: F.interpolate(x, scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: a numpy array for the scores
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: `torch.from_numpy` makes one.
+# differs at: isinstance(scores, torch.Tensor)
+def catch(stride):
+    scores = torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1).numpy()
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
+# %% wrong catch: only the scores
+# fails: a witness: scores on which the copied layer contradicts itself; a repair: no seam, on any scores; the repair still blends between cells
+# says: expected two things, scores and a module
+# differs at: len(catch(8))
+def catch(stride):
+    return torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1)
 
 # %% wrong catch: blocks, blurred by a box of stride + 1: no seam, but a whole box of an odd size is not quite a tent
 # fails: the repair still blends between cells
