@@ -73,19 +73,21 @@ class Trial:
 
     def call(self, *args, **kwargs):
         """The answer's value for these arguments, as plain data. `t.changed` then says whether it altered them."""
+        return plain(self._asked(args, kwargs)[0])
+
+    def _asked(self, args, kwargs=()):
+        """(what the answer returned, the copies of `args` that it was given)."""
         sent = copied(args)
-        value = self._guarded(self.answer, sent, kwargs)
+        value = self._guarded(self.answer, sent, dict(kwargs))
         self.changed = self.changed or not same(list(sent), list(args))
-        return plain(value)
+        return value, sent
 
     def each(self, *args):
         """As `call`, for an answer of several things: its items one by one, a `NotYet` in place of each that is no plain data.
 
         So one of them can be judged where another, such as a function, could not be. Any other answer comes as `call` has it.
         """
-        sent = copied(args)
-        value = self._guarded(self.answer, sent, {})
-        self.changed = self.changed or not same(list(sent), list(args))
+        value = self._asked(args)[0]
         if type(value) not in (list, tuple):
             return plain(value)
         found = []
@@ -109,9 +111,8 @@ class Trial:
 
         The gradient is None for an argument that wants none, and for one that the value does not depend on.
         """
-        sent = copied(args)
-        value = plain(self._guarded(self.answer, sent, {}))
-        self.changed = self.changed or not same(list(sent), list(args))
+        value, sent = self._asked(args)
+        value = plain(value)
         return value, self._pull(value, sent)
 
     def _pull(self, value, tensors):
