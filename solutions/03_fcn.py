@@ -61,7 +61,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the bes
 # %% [markdown]
 # At stride 32 there is something like a body. It runs to the picture's left edge: no cell further left could end it. At stride 8 there are a head and the tops of the legs, and of the antlers a speck.
 #
-# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are 2 % of the diagonal.) IoU counts flesh; boundary IoU counts outline.
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are about 2 % of the diagonal.) IoU counts flesh; boundary IoU counts outline.
 #
 # Turn the stride yourself. Try the flamingo, scene 37: at stride 8 it has a body, a blot for a foot, and no leg between. The switch enlarges by blocks instead.
 
@@ -141,7 +141,7 @@ classifier = classifier.cpu().eval()
 # Write `sliding(linear, side)`. It returns an `nn.Conv2d` that does at every place of a map what `linear` does at one.
 #
 # - `linear`: an `nn.Linear` with a bias. It reads *C* · `side` · `side` numbers: a map of *C* channels, `side` × `side`, flattened. (`Flatten` reads a channel row by row, then the next channel. So does the weight of a convolution, `(out, C, side, side)`.)
-# - `side`: an `int`. Above it is 2 for the first `Linear`, and 1 for the second, which reads one vector.
+# - `side`: an `int`. In the classifier above it is 2 for the first `Linear`, and 1 for the second, which reads one vector.
 #
 # Copy the weights, and leave `linear` as it was. (Here and in all exercises of this lesson, arguments stay unchanged.) The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights are ordinary parameters, with gradients.
 #
@@ -259,8 +259,8 @@ print(f"on random scores from 0 to 1: {seam(copied, torch.rand(1, 1, 4, 16)):.2f
 #
 # Write `catch(stride)`, for a stride of 8, 16 or 32. It returns two things, `(scores, repaired)`:
 #
-# - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1, on which `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3. What stands on the right of the cut hardly counts.
-# - `repaired`: an `nn.Module`, not a function. It enlarges any score map `(1, 1, h, w)` `stride` times, bilinearly, and has no seam (at most 0.0001 for scores from 0 to 1). Up to `stride` pixels from the rim it may do as it likes.
+# - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1, on which `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3. Only the left half is compared.
+# - `repaired`: an `nn.Module`, not a function. It enlarges any score map `(1, 1, h, w)` `stride` times and has no seam (at most 0.0001 for scores from 0 to 1). It is bilinear; only within `stride` pixels of the rim it need not be.
 #
 # For example, `nn.Upsample(scale_factor=8)` copies cells to blocks: `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 16))` is `0.0`. But it is not bilinear.
 
@@ -401,7 +401,7 @@ plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 1
 #
 # Thin parts (lesson 02: those that hold no square of 5 × 5) gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. What limits the 8s is not the grid, but what the network knows.
+# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling, and finer heads helped all the same: they bring a finer grid, and also what the finer maps know. At its ceiling, a network would gain by them alone.
 #
 # Look also at what is passed on: two scores a cell, made from 32 channels, and these are added. After that, nothing can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
