@@ -7,6 +7,7 @@ pickles). A request is a tuple, its name first; a reply is `("done", value)` or 
 import contextlib
 import importlib
 import io
+import itertools
 import sys
 import warnings
 
@@ -36,7 +37,8 @@ class Far:
     """What one answer's process keeps: the names, the modules that were shown to the other side, calls with gradients."""
 
     def __init__(self, scope, shell=None):
-        self.scope, self.things, self.numbers, self.calls, self.statements = scope, [], {}, {}, []
+        self.scope, self.things, self.numbers, self.statements = scope, [], {}, []
+        self.calls, self.count = {}, itertools.count()  # number of a call -> (outputs, what they may have gradients for)
         self._shell = shell
         self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
@@ -105,6 +107,10 @@ class Far:
         outputs, wanted = self.calls[call]
         return list(torch.autograd.grad(outputs, wanted, gradients, allow_unused=True, retain_graph=True)) if wanted else []
 
+    def do_forget(self, calls):
+        for call in calls:
+            self.calls.pop(call, None)
+
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _run(self, function, args, kwargs, net=None):
@@ -121,9 +127,10 @@ class Far:
                 torch.default_generator.manual_seed(0)
                 value = function(*args, **kwargs)
         outputs = []
-        reply = {"value": self.outward(value, outputs), "printed": out.getvalue()[:MOST_PRINTED], "call": len(self.calls)}
+        reply = {"value": self.outward(value, outputs), "printed": out.getvalue()[:MOST_PRINTED], "call": next(self.count)}
         weights = [p for p in net.parameters() if p.requires_grad] if net is not None else []
-        self.calls[reply["call"]] = (outputs, leaves + weights)
+        if outputs:
+            self.calls[reply["call"]] = (outputs, leaves + weights)
         now = tensors_in((args, kwargs))
         unlike = pack_shapes(args) != before[2] or any(not alike(a, b) for a, b in zip(now, before[1]))
         reply["args"] = self.outward(args) if unlike else None

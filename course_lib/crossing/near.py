@@ -17,6 +17,7 @@ from .far import describe, pack_shapes, tensors_in
 GARBLED = "sent a garbled answer"
 MOST_SAID = 2_000  # characters of an exception's message
 MOST_IN_ALL = 2**29  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
+AT_ONCE = 8  # calls that are forgotten together
 PATIENCE = 700  # seconds for a reply; the CPU limit of the other process ends a loop long before
 
 
@@ -39,6 +40,7 @@ class Session:
         self.heard = 0
         self.mirrors = {}  # number -> Mirror
         self.synced = {}  # number -> (our tensor, its version, whether it wants a gradient) when both sides agreed last
+        self.dropped = []  # calls whose gradients nobody can ask for any more
 
     def ask(self, *request):
         """The reply's value. What the student's code raised is raised here, as an exception of the same name."""
@@ -123,6 +125,8 @@ class Session:
         call, wanted = reply["call"], [v for v in (*tensors_in((args, kwargs)), *weights) if v.requires_grad]
         value = reply["value"]
         outputs = [t for t in tensors_in(value) if t.requires_grad]
+        if len(self.dropped) > AT_ONCE:
+            self.ask("forget", [self.dropped.pop() for _ in range(AT_ONCE)])
         if outputs:
             tied = iter(tie(self, call, outputs, wanted))
             value = _map_tensors(value, lambda t: next(tied) if t.requires_grad else t)
@@ -276,12 +280,23 @@ class Mirror(torch.nn.Module):
         return made
 
 
+class _End:
+    """Notes when the last of a call's values has gone."""
+
+    def __init__(self, dropped, call):
+        self.dropped, self.call = dropped, call
+
+    def __del__(self):
+        self.dropped.append(self.call)
+
+
 class _Across(torch.autograd.Function):
     """Values that came from the other process, tied to what went there: backward asks it for the gradients."""
 
     @staticmethod
     def forward(ctx, session, call, values, *wanted):
         ctx.session, ctx.call, ctx.shapes = session, call, [w.shape for w in wanted[1:]]
+        ctx.end = _End(session.dropped, call)
         return tuple(values)
 
     @staticmethod
