@@ -250,6 +250,24 @@ def stack(dataset, which=8):
 # ---- targets ----------------------------------------------------------------------------------------------------
 
 
+class Kept(Dataset):
+    """Items held in memory, a quarter as large: for what is looked at again and again.
+
+    items: (picture, target) pairs. A picture, float32 (3, H, W) in [0, 1], is kept as bytes, so to the nearest 1/255; a
+    target's maps, with labels from 0 to 255, come back as uint8, and a single number as it is.
+    """
+
+    def __init__(self, items):
+        self.items = [((255 * picture).round().byte(), target.byte() if target.dim() else target) for picture, target in items]
+
+    def __len__(self):
+        return len(self.items)
+
+    def __getitem__(self, i):
+        picture, target = self.items[i]
+        return picture / 255, target
+
+
 def band(size):
     """Half the width of a trimap's border in px for a picture of (H, W): 1 at 64, 2 at 128, 4 at 256."""
     return max(1, round(min(size) / 64))

@@ -105,25 +105,13 @@ for s in (32, 16, 8):
 #
 # Where do the scores come from? Take a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
 
-# %% tags=["demo"]
-class Kept(list):
-    """Pictures and masks as bytes, to save memory. Taken out one by one, pictures go from 0 to 1."""
-
-    def __getitem__(self, i):
-        picture, mask = super().__getitem__(i)
-        return picture / 255, mask
-
-
-scenes, squares = Kept(), Kept()
-for picture, mask in data.scenes("train", size=size, target="instance", length=600):
-    scenes.append(((255 * picture).round().byte(), mask.byte()))
-torch.manual_seed(0)
-for picture, mask in scenes:  # six squares of each
-    for top, left in torch.randint(size - 31, (6, 2)).tolist():
-        squares.append((picture[:, top : top + 32, left : left + 32], mask[top + 16, left + 16].long()))
-
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 250), gpu=(256, 1000))[1]
+scenes = data.Kept(data.scenes("train", size=size, target="instance", length=600))
+torch.manual_seed(0)
+squares = data.Kept(
+    (picture[:, top : top + 32, left : left + 32], mask[top + 16, left + 16].long())
+    for picture, mask in scenes for top, left in torch.randint(size - 31, (6, 2)).tolist())
 features = nn.Sequential(
     nn.Conv2d(3, 16, 3), nn.ReLU(), nn.MaxPool2d(2),  # 32 → 30 → 15
     nn.Conv2d(16, 32, 3), nn.ReLU(), nn.MaxPool2d(2),  # 15 → 13 → 6

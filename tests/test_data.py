@@ -302,6 +302,17 @@ def test_stack():
         stack(scenes(target="boxes"), 2)
 
 
+def test_what_is_kept_in_memory_is_the_same_and_a_quarter_as_large():
+    dataset = scenes(length=5, target="instance")
+    kept = data.Kept(dataset)
+    assert len(kept) == 5 and all(part.dtype == torch.uint8 for item in kept.items for part in item)
+    for (picture, mask), (own, own_mask) in zip(dataset, kept):
+        assert own.dtype == torch.float32 and (own - picture).abs().max() <= 0.5 / 255 + 1e-6
+        assert torch.equal(own_mask.long(), mask)
+    again = data.Kept((picture[:, :8, :8], mask[3, 3].long()) for picture, mask in kept)
+    assert torch.equal(again[2][0], kept[2][0][:, :8, :8]) and again[2][1].dtype == torch.int64
+
+
 # ---- Oxford-IIIT Pet --------------------------------------------------------------------------------------------
 
 

@@ -89,8 +89,8 @@ def scores(folder):
 
 
 def timed(command, folder):
-    """(seconds, CPU seconds, most memory in MB of all its processes, output) of a command."""
-    before, most, over = os.times(), 0.0, threading.Event()
+    """(seconds, most memory in MB of all its processes, output) of a command."""
+    most, over = 0.0, threading.Event()
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                env={**os.environ, "PYTHONPATH": str(folder)})
@@ -111,8 +111,7 @@ def timed(command, folder):
     said = process.communicate()[0]
     over.set()
     watcher.join()
-    after = os.times()
-    return time.perf_counter() - began, after.children_user + after.children_system - before.children_user - before.children_system, most, said
+    return time.perf_counter() - began, most, said
 
 
 def on_a_cluster(place, count, workers=2):
@@ -138,7 +137,7 @@ def on_a_cluster(place, count, workers=2):
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        taken, cpu, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--scheduler", address, "--no-feedback", "--quiet"], folder)
+        taken, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--scheduler", address, "--no-feedback", "--quiet"], folder)
         killer.join()
         assert f"{count} of {count} submissions have grades." in said, said
         return taken
@@ -164,10 +163,10 @@ def main():
             # a batch of one shows what starting costs
             start, *_ = timed(["-m", "course_lib.grading", "grading/submitted/s0000", "--workers", "1", "--no-feedback", "--quiet"], folder)
             shutil.rmtree(folder / "grading/results")
-            taken, cpu, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--workers", str(workers), "--no-feedback", "--quiet"], folder)
+            taken, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--workers", str(workers), "--no-feedback", "--quiet"], folder)
             assert f"{len(students)} of {len(students)} submissions have grades." in said, said
             ours[workers] = scores(folder)
-            rows.append((f"grade, {workers} worker{'s' * (workers > 1)}", len(students), taken, cpu, memory))
+            rows.append((f"grade, {workers} worker{'s' * (workers > 1)}", len(students), taken, memory))
             print(f"starting: a batch of one took {start:.1f} s", flush=True)
             if workers == 2:
                 pages, *_ = timed(["-m", "course_lib.grading", "grading/submitted", "--workers", "2", "--quiet"], folder)
@@ -179,20 +178,20 @@ def main():
                 continue
             some = dict(list(students.items())[:count])
             folder = course(Path(place, f"stock{len(rows)}"), some, STOCK.format(skip=skip))
-            taken, cpu, memory, said = timed(["-m", "nbgrader", "autograde", LESSON], folder)
+            taken, memory, said = timed(["-m", "nbgrader", "autograde", LESSON], folder)
             theirs, mine = scores(folder), next(iter(ours.values()))
             unlike = [s for s in some if theirs.get(s) != mine[s]]
             failed = re.findall(r"error processing assignment '\S+' for student '(\w+)'", said)
             print(f"{what}: other scores for {len(unlike)} of {count}: {', '.join(unlike) or 'none'}; failed: {', '.join(failed) or 'none'}", flush=True)
             for student in unlike[:6]:
                 print("   ", student, {k: (theirs[student].get(k), v) for k, v in mine[student].items() if theirs.get(student, {}).get(k) != v})
-            rows.append((what, count, taken, cpu, memory))
+            rows.append((what, count, taken, memory))
     assert all(found == next(iter(ours.values())) for found in ours.values()), "the number of workers changed a score"
-    print(f"\n{'':36} submissions  seconds  s each  CPU s each  memory MB  times nbgrader's rate")
+    print(f"\n{'':36} submissions  seconds  s each  memory MB  times nbgrader's rate")
     slow = {r[0]: r[2] / r[1] for r in rows if r[0].startswith("nbgrader")}
-    for what, count, taken, cpu, memory in rows:
+    for what, count, taken, memory in rows:
         ratio = " / ".join(f"{theirs / (taken / count):.1f}" for theirs in slow.values())
-        print(f"{what:36} {count:11} {taken:8.1f} {taken / count:7.2f} {cpu / count:11.2f} {memory:10.0f}  {ratio}")
+        print(f"{what:36} {count:11} {taken:8.1f} {taken / count:7.2f} {memory:10.0f}  {ratio}")
     with tempfile.TemporaryDirectory() as place:
         for count in options.cluster:
             taken = on_a_cluster(place, count)
