@@ -143,6 +143,19 @@ def test_values_and_gradients_are_bit_equal(both):
     assert all(torch.equal(a, b) for a, b in zip(*found))
 
 
+def test_a_call_is_forgotten_when_nobody_can_ask_for_its_gradients(far):
+    with far("import gc, torch\nimport course_lib.crossing.far as f\n"
+             "def double(x): return 2 * x\n"
+             "def held(): return sum(len(o.calls) for o in gc.get_objects() if isinstance(o, f.Far))") as session:
+        double, x = session.look("double"), torch.ones(3, requires_grad=True)
+        first = double(x)
+        for _ in range(5 * near.AT_ONCE):
+            double(x)
+        assert session.look("held")() <= near.AT_ONCE + 3
+        first.sum().backward()
+        assert torch.equal(x.grad, torch.full((3,), 2.0))
+
+
 def test_changed_arguments_come_back(both):
     x, items, table = torch.ones(2), [1, [2]], {"old": 0}
     assert both[0].look("spoil")(x, items, table) is None
