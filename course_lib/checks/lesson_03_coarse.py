@@ -5,7 +5,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from .core import Lesson
-from .values import kind
+from .values import kind, same
 
 check = Lesson("03_fcn")
 
@@ -91,5 +91,8 @@ def _(t):
     made = _made(t, linear, 2)
     if not list(made.parameters()):
         t.fail("The module has no parameters, so it could not be trained further. Make the weight part of the module.")
+    if not any(p.numel() == linear.weight.numel() and same(p.detach().flatten().sort().values, linear.weight.detach().flatten().sort().values, 1e-6)
+               for p in made.parameters()):
+        t.fail("The module's weight does not hold the numbers of `linear.weight`. Copy them.")
     if any(g is None for g in t.weight_gradients(made, t.tensor(2, 3, 4, 5)).values()):
         t.fail("No gradient reaches one of the module's weights. Each must be used, and be a parameter that wants a gradient.")

@@ -66,7 +66,7 @@ def sliding(linear, side):
     return conv
 
 # %% wrong sliding: the right shape with fresh, random weights
-# fails: one place: what the Linear says; larger maps: a map of scores
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
 # says: expected
 # differs at: the scores of any map
 def sliding(linear, side):
@@ -194,6 +194,14 @@ def enlarger(classes, stride):
         for b in range(classes):
             layer.weight.data[a, b] = torch.outer(brush, brush) if a == b else 0
     return layer
+
+# %% wrong enlarger: the layer as it was given
+# fails: one class; classes keep apart; a transposed convolution that can learn
+# says: is the weight still the random one?
+# differs at: every map
+def enlarger(classes, stride):
+    return nn.ConvTranspose2d(classes, classes, 2 * stride, stride=stride, padding=stride // 2, bias=False)
+
 
 # %% wrong enlarger: every class paints into all classes
 # fails: classes keep apart
