@@ -311,15 +311,15 @@ check.fuse(fuse)
 check.fuse(fuse) & check.fuse(fuse, seed=81649)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="ladder" minutes=10 level=3
+# %% [markdown] statement="ladder" minutes=8 level=3
 # One fusion gives FCN-16s, two give FCN-8s, none is FCN-32s. The number is the stride of the finest scores.
 #
 # ### The ladder
 #
-# Write `ladder(maps, weights, size)`: all that FCN does after its backbone.
+# Complete the function. Write `ladder(maps, weights, size)`: all that FCN does after its backbone. The scores of each map are there; the climb is yours.
 #
 # - `maps`: a list of one, two or three float tensors `(B, C_i, h_i, w_i)`, the maps of stride 32, 16 and 8, **coarsest first**. Each is half as large as the next, rounded up; the first is the picture divided by 32, rounded up.
-# - `weights`: a list of as many float tensors `(classes, C_i)`. Score each map by a 1 × 1 convolution with its weight, without bias: `F.conv2d` takes the weight as `weight[:, :, None, None]`.
+# - `weights`: a list of as many float tensors `(classes, C_i)`. Each scores its map by a 1 × 1 convolution, without bias. The function begins with that.
 # - `size`: the picture's `(H, W)`.
 #
 # Fuse the scores from the coarsest on, as in exercise 4; if your `fuse` passes, call it. Enlarge the result by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
@@ -329,16 +329,13 @@ check.fuse(fuse) & check.fuse(fuse, seed=81649)
 # %% answer="ladder"
 def ladder(maps, weights, size):
     """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    scores = [F.conv2d(m, weight[:, :, None, None]) for m, weight in zip(maps, weights)]  # coarsest first
     ### BEGIN SOLUTION
-    total, left = None, 32
-    for one, weight in zip(maps, weights):
-        score = F.conv2d(one, weight[:, :, None, None])
-        if total is None:
-            total = score
-        else:
-            twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
-            total = twice[..., : score.shape[2], : score.shape[3]] + score
-            left //= 2
+    total, left = scores[0], 32
+    for score in scores[1:]:
+        twice = F.interpolate(total, scale_factor=2, mode="bilinear", align_corners=False)
+        total = twice[..., : score.shape[2], : score.shape[3]] + score
+        left //= 2
     return F.interpolate(total, scale_factor=left, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
     ### END SOLUTION
 

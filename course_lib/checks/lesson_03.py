@@ -203,10 +203,10 @@ ladder = check.exercise(
     "ladder",
     hints=(
         "Start with the coarsest map alone. What are its scores, and how often must they be enlarged to be the picture?",
-        "Score each map with its weight: a 1 × 1 convolution. Fuse the scores from the coarsest on, as in exercise 4. Each fusion halves "
-        "the stride: 32, 16, 8.",
-        "`torch.einsum(\"kc,bchw->bkhw\", weight, a_map)` scores a map. After the loop the stride is 32 divided by 2 for each fusion; "
-        "enlarge by that with `scale_factor`, then slice to the picture's height and width.",
+        "Fuse the scores from the coarsest on, as in exercise 4: a total, and a loop over the finer ones. Each fusion halves the stride: "
+        "32, 16, 8.",
+        "After the loop the stride is 32 divided by 2 for each fusion; enlarge the total by that with `scale_factor`, then slice to the "
+        "picture's height and width.",
     ),
     own_work={name: "This hands the work to a finished network. Climb the ladder yourself."
               for name in ("FCN", "Fuse", "Enlarge", "refine", "fcn_resnet50", "fcn_resnet101")},
