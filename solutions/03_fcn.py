@@ -248,7 +248,7 @@ print(f"on random scores from 0 to 1: {seam(copied, torch.rand(1, 1, 4, 16)):.2f
 # Write `catch(stride)`, for a stride of 8, 16 or 32. It returns two things, `(scores, repaired)`:
 #
 # - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1, on which `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3. Only the left half is compared.
-# - `repaired`: an `nn.Module`, not a function. It enlarges any score map `(1, 1, h, w)` `stride` times and has no seam (at most 0.0001 for scores from 0 to 1). It is bilinear; only within `stride` pixels of the rim it need not be.
+# - `repaired`: an `nn.Module`, not a function. It enlarges any score map `(1, 1, h, w)` `stride` times and has no seam (at most 0.0001 for scores from 0 to 1). It must be bilinear, except within `stride` pixels of the rim.
 #
 # For example, `nn.Upsample(scale_factor=8)` copies cells to blocks: `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 16))` is `0.0`. But it is not bilinear.
 
@@ -386,9 +386,9 @@ plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 1
 #
 # Thin parts (lesson 02: those that hold no square of 5 × 5) gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling, and finer heads helped all the same: they bring a finer grid, and also what the finer maps know. At its ceiling, a network would gain by them alone.
+# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling, and finer heads helped all the same: they bring a finer grid, and also what the finer maps know. At its ceiling, a network would gain by a finer grid alone.
 #
-# Look also at what is passed on: two scores a cell, made from 32 channels, and these are added. After that, nothing can ask both maps a question such as "is this edge the animal's, or a leaf's?"
+# Look also at what is passed on: two scores a cell, made from 32 or 64 channels, and these are added. After that, nothing can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
 # Last, your own parts in the trained 8s: its maps and heads, your ladder. And its first doubling, beside the tent from which it began.
 

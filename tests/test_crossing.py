@@ -156,6 +156,19 @@ def test_a_call_is_forgotten_when_nobody_can_ask_for_its_gradients(far):
         assert torch.equal(x.grad, torch.full((3,), 2.0))
 
 
+def test_memory_that_is_used_again_makes_no_tensors_one(far):
+    """A weight that gets a new value leaves its memory to whatever comes next, such as another net's weight."""
+    with far("import torch.nn as nn\ndef build(): return nn.Sequential(*(nn.Conv2d(16, 16, 3) for _ in range(4)))") as session:
+        build, seen = session.look("build"), []
+        for _ in range(30):
+            net = build()
+            net.load_state_dict({name: torch.randn_like(value) for name, value in net.state_dict().items()})
+            net(torch.ones(1, 16, 16, 16))
+            seen.append(net)
+        places = [p.data_ptr() for net in seen for p in net.parameters()]
+    assert len(set(places)) == len(places)
+
+
 def test_changed_arguments_come_back(both):
     x, items, table = torch.ones(2), [1, [2]], {"old": 0}
     assert both[0].look("spoil")(x, items, table) is None

@@ -168,7 +168,11 @@ class Far:
     def tensor_of(self, tensor):
         """(number, tensor, twin): what describes a parameter or buffer. The twin is another's number, with the same memory."""
         number, whole = self.number_of(tensor), tensor.as_subclass(torch.Tensor)
-        first = self.first.setdefault(whole.untyped_storage().data_ptr(), number) if whole.numel() else number
+        place = whole.untyped_storage().data_ptr()
+        first = self.first.get(place, number) if whole.numel() else number
+        if self.things[first].untyped_storage().data_ptr() != place:  # it had that memory once, and gave it back
+            first = number
+        self.first[place] = first
         alike = first != number and self.things[first].numel() == whole.numel() and whole.is_contiguous()
         return (number, whole, first if alike else None)
 
