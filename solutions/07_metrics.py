@@ -132,7 +132,7 @@ def count_pairs(pred, truth, classes):
 # %% check="count_pairs"
 check.count_pairs(count_pairs)
 ### BEGIN HIDDEN TESTS
-check.count_pairs(count_pairs) & check.count_pairs(count_pairs, seed=7283)
+check.count_pairs(count_pairs) & check.count_pairs(count_pairs, seed=72839)
 ### END HIDDEN TESTS
 
 # %% [markdown]
