@@ -314,6 +314,15 @@ def test_html_is_escaped_and_shows_a_picture():
     assert "a &lt;b&gt; &amp; <code>c</code>" in page and 'src="data:image/png;base64,' in page and "alt=" in page
 
 
+def test_values_that_cannot_be_drawn_cost_the_picture_alone():
+    """Such as complex numbers: the verdict shows itself without, in a notebook and in grading."""
+    from course_lib import plot
+
+    check = exercise((1, lambda t: t.equal(t.call(), torch.ones(4, 4), "nothing", (), lambda got, want: plot.grid([got, want]))))
+    page = check(lambda: torch.ones(4, 4) * (1 + 1j))._repr_html_()
+    assert "expected" in page and "data:image/png" not in page
+
+
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_quizzes_have_three_outcomes(lesson):
     for name in (n for n in dir(CHECKS[lesson]) if n.startswith("quiz_")):

@@ -73,12 +73,12 @@ class Trial:
 
     def call(self, *args, **kwargs):
         """The answer's value for these arguments, as plain data. `t.changed` then says whether it altered them."""
-        return plain(self._asked(args, kwargs)[0])
+        return plain(self._asked(args, **kwargs)[0])
 
-    def _asked(self, args, kwargs=()):
+    def _asked(self, args, **kwargs):
         """(what the answer returned, the copies of `args` that it was given)."""
         sent = copied(args)
-        value = self._guarded(self.answer, sent, dict(kwargs))
+        value = self._guarded(self.answer, sent, kwargs)
         self.changed = self.changed or not same(list(sent), list(args))
         return value, sent
 

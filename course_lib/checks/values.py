@@ -63,7 +63,8 @@ def same(a, b, tolerance=0.0):
     if isinstance(a, torch.Tensor) or isinstance(b, torch.Tensor):
         if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or a.shape != b.shape:
             return False
-        a, b = a.detach().to("cpu", torch.float64), b.detach().to("cpu", torch.float64)
+        kind = torch.complex128 if a.is_complex() or b.is_complex() else torch.float64
+        a, b = a.detach().to("cpu", kind), b.detach().to("cpu", kind)
         return bool(torch.allclose(a, b, rtol=tolerance, atol=tolerance, equal_nan=True))
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         return len(a) == len(b) and all(same(x, y, tolerance) for x, y in zip(a, b))
@@ -85,8 +86,8 @@ def show(value, limit=160):
     if isinstance(value, torch.Tensor):
         kind = str(value.dtype).removeprefix("torch.")
         if value.numel() <= 24:
-            digits = value.detach().to("cpu", torch.float64)
-            text = str((digits * 1000).round().div(1000).tolist()) if value.is_floating_point() else str(value.tolist())
+            digits = value.detach().cpu()
+            text = str((digits.double() * 1000).round().div(1000).tolist() if value.is_floating_point() else digits.tolist())
             return f"{kind} tensor {text}" if value.dim() else f"{kind} tensor({text})"
         return f"{kind} tensor of shape {tuple(value.shape)}"
     if isinstance(value, float):

@@ -74,15 +74,14 @@ class Verdict:
         if self.outcome == NOT_ATTEMPTED:
             rows.append("Write your answer in the cell above, run that cell, then run this one again.")
         else:
-            items, drawn = [], False
+            items, drawn = [], b""
             for r in self.results:
                 tick, shade = ("✓", "#009E73") if r.outcome == PASSED else ("✗", "#D55E00")
                 text = f'<span style="color:{shade}">{tick}</span> {rich(r.part)}'
                 if r.message:
                     text += f'<div style="margin-left:1.3em">{rich(r.message)}</div>'
-                if r.picture and not drawn:  # one is enough to see what is wrong, and four fill the page
-                    drawn = True
-                    data = base64.b64encode(png(r.picture())).decode()
+                if not drawn and (drawn := png(r.picture)):  # one is enough to see what is wrong, and four fill the page
+                    data = base64.b64encode(drawn).decode()
                     style = "display:block;max-width:100%;margin-left:1.3em"
                     text += (f'<img style="{style}" alt="{html.escape(r.part)}: yours beside the expected one" '
                              f'src="data:image/png;base64,{data}">')
@@ -97,10 +96,14 @@ class Verdict:
         return f'<div class="verdict" style="border-left:4px solid {colour};padding:.3em .8em">{body}</div>'
 
 
-def png(figure):
-    """A figure as the bytes of a PNG file."""
+def png(picture):
+    """What the function `picture` draws, as the bytes of a PNG file; empty where there is none, or an answer's values can't be drawn."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+    try:
+        if picture:
+            picture().savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+    except Exception:
+        return b""
     return buffer.getvalue()
 
 
