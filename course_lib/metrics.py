@@ -246,3 +246,32 @@ def thin(region, size=5):
     inside = -F.max_pool2d(-F.pad(maps, (before, after) * 2, mode="replicate"), size, stride=1)
     thick = F.max_pool2d(F.pad(inside, (after, before) * 2), size, stride=1) == 1
     return region & ~thick.reshape(region.shape)
+
+
+# --- What a coarse grid allows ---------------------------------------------------------------------------------------
+
+def best_scores(mask, stride, steps=40, mode="bilinear"):
+    """One score for each cell of stride x stride pixels, fitted to a known mask: nearly the best that such a grid can say.
+
+    mask   (N, H, W), bool or integers of which 1 is the object; H and W are multiples of stride
+    steps  of gradient descent (Adam) on the IoU of mask and sigmoid of the enlarged scores, summed over the N masks
+    mode   of F.interpolate, which enlarges
+
+    Returns the scores, float (N, H / stride, W / stride), and the same enlarged, (N, H, W); above 0 is the object.
+    The IoU with sigmoids in place of yes and no is that of Rahman and Wang (2016): it has a gradient.
+    ValueError: a size that the stride does not divide.
+    """
+    if mask.shape[-2] % stride or mask.shape[-1] % stride:
+        raise ValueError(f"Masks of {mask.shape[-2]} x {mask.shape[-1]} pixels don't fall into cells of {stride} x {stride}.")
+    target = (mask == 1)[:, None].float()
+    scores = (8 * F.avg_pool2d(target, stride) - 4).requires_grad_()
+    tune = torch.optim.Adam([scores], lr=2.0)
+    for _ in range(steps):
+        chance = F.interpolate(scores, scale_factor=stride, mode=mode).sigmoid()
+        overlap = (chance * target).sum((1, 2, 3))
+        iou = overlap / ((chance + target).sum((1, 2, 3)) - overlap)
+        tune.zero_grad()
+        (-iou).sum().backward()
+        tune.step()
+    scores = scores.detach()
+    return scores[:, 0], F.interpolate(scores, scale_factor=stride, mode=mode)[:, 0]

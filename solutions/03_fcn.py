@@ -34,28 +34,12 @@ plot.shape_flow(models.FCN(classes=2, base=8, stride=8), size=128)
 #
 # Forget the network. Someone who knows the truth sets one score for each cell: above 0 for animal, below 0 for background. The scores are enlarged to the picture's size, and the sign decides. How right can that be?
 #
-# The function below finds such scores by gradient descent: it moves them until the *enlarged* map overlaps the truth as well as it can. (You can skip its code. There is no network in it.)
+# `metrics.best_scores` finds such scores by gradient descent: it moves them until the *enlarged* map overlaps the truth as well as it can. There is no network in it.
 
 # %% tags=["demo"]
-def best_scores(animal, stride, steps=40, mode="bilinear"):
-    """One score a cell, moved until the IoU with the truth is high; and the same enlarged. No network."""
-    target = animal[:, None].float()
-    scores = (8 * F.avg_pool2d(target, stride) - 4).requires_grad_()
-    tune = torch.optim.Adam([scores], lr=2.0)
-    for _ in range(steps):
-        enlarged = F.interpolate(scores, scale_factor=stride, mode=mode)
-        chance = enlarged.sigmoid()  # counts as so much of a pixel: yes or no would have no gradient
-        overlap = (chance * target).sum((1, 2, 3))
-        iou = overlap / ((chance + target).sum((1, 2, 3)) - overlap)
-        tune.zero_grad()
-        (-iou).sum().backward()
-        tune.step()
-    return scores.detach()[:, 0], enlarged.detach()[:, 0]
-
-
 size = train.scale(cpu=128, gpu=256)
 images, truth = data.stack(data.scenes("val", size=size, target="instance", length=100), 100)  # 1: animal
-stag = {s: best_scores(truth[:1], s)[1][0] > 0 for s in (32, 16, 8)}
+stag = {s: metrics.best_scores(truth[:1], s)[1][0] > 0 for s in (32, 16, 8)}
 plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the best that each grid can say")
 
 # %% [markdown]
@@ -63,12 +47,14 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the bes
 #
 # Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are about 2 % of the diagonal.) IoU counts flesh; boundary IoU counts outline.
 #
-# Turn the stride yourself. Try the flamingo, scene 37: at stride 8 it has a body, a blot for a foot, and no leg between. The switch enlarges by blocks instead.
+# Turn the stride yourself. Try the flamingo, scene 37: at stride 8 it has a body, a blot for a foot, and no leg between.
+#
+# The switch enlarges by blocks. Then an outline can only run between cells. Enlarged smoothly, neighbours together place it *inside* a cell. So it matters how we enlarge (section 3).
 
 # %% tags=["demo"]
 def coarse(scene, stride, blocks):
     animal, mode = truth[scene : scene + 1], "nearest" if blocks else "bilinear"
-    scores, enlarged = best_scores(animal, stride, mode=mode)
+    scores, enlarged = metrics.best_scores(animal, stride, mode=mode)
     return plot.coarse_scores(images[scene], animal[0], scores[0], enlarged[0])
 
 
@@ -76,7 +62,7 @@ widgets.Live(coarse, {"stride": widgets.Choice("stride", 32, (32, 16, 8, 4, 2)),
                       "scene": widgets.Slider("scene", 0, 0, 99), "blocks": widgets.Switch("blocks", False)})
 
 # %% [markdown]
-# Now all hundred scenes. **mIoU** is the mean of two IoUs, the animal's and the background's. In brackets stands a simpler answer on the same grid: each block of pixels is called what most of it is.
+# Now all hundred scenes. **mIoU** is the mean of two IoUs, the animal's and the background's.
 
 # %% tags=["demo"]
 width = round(0.02 * 2**0.5 * size)  # 2 % of the diagonal: 4 px of 128
@@ -90,16 +76,11 @@ def both(answer):
 
 fitted = {}
 for s in (32, 16, 8):
-    fitted[s] = both(torch.cat([best_scores(part, s)[1] > 0 for part in truth.split(20)]).byte())
-    most = F.avg_pool2d(truth.float(), s) > 0.5
-    blocks = both(most.repeat_interleave(s, 1).repeat_interleave(s, 2).byte())
-    print("stride {:2}: mIoU {:.2f}, boundary IoU {:.2f}".format(s, *fitted[s]), end="")
-    print("  (majority of each block: {:.2f}, {:.2f})".format(*blocks))
+    fitted[s] = both(torch.cat([metrics.best_scores(part, s)[1] > 0 for part in truth.split(20)]).byte())
+    print("stride {:2}: mIoU {:.2f}, boundary IoU {:.2f}".format(s, *fitted[s]))
 
 # %% [markdown]
 # From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
-#
-# The majority of each block stays far behind, at every stride. Where scores are enlarged smoothly, neighbours together place an outline *inside* a cell. So how we enlarge matters (section 3).
 #
 # ## 2 · A classifier that looks everywhere
 #
@@ -170,7 +151,7 @@ plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 +
           title="One label a square, asked at every place")
 
 # %% [markdown]
-# The same scores, from a tenth of the pixels or less: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself, the whole picture would not.)
+# The same scores, from a tenth of the pixels or less: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself. Inside the whole picture it would see its real neighbours.)
 #
 # The map is noisy and coarse: a poor segmentation, but one. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier: its fully connected layers became a 7 × 7 convolution and two of 1 × 1. VGG16 has five poolings, so a stride of 32. FCN trains on from there, with the true masks.
 #
@@ -181,14 +162,14 @@ plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 +
 # %% tags=["demo"]
 plot.tents(4)
 
-# %% [markdown] statement="enlarger" minutes=10 level=2
-# Painting the same brush from every cell: that is a transposed convolution (lesson 02). So bilinear enlarging can be a layer, and a layer can learn to do better. FCN starts its doublings this way.
+# %% [markdown] statement="enlarger" minutes=8 level=2
+# Painting the same brush from every cell: that is a transposed convolution (lesson 02). So bilinear enlarging can be a layer, and a layer can learn to do better. FCN's doublings begin as such tents.
 #
 # A cell of `stride` pixels paints on 2 · `stride` of them. The weight of a pixel is 1 − distance/`stride`, where the distance is that to the cell's middle. The middle lies *between* two pixels, so the distances are 0.5, 1.5, 2.5, … to either side. For stride 4 the brush is 1/8, 3/8, 5/8, 7/8, 7/8, 5/8, 3/8, 1/8. In two directions, the two weights are multiplied.
 #
 # ### Tents as a layer
 #
-# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, with the right size and padding. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*.
+# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, and so are the distances. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*. For two different classes it is 0 throughout.
 #
 # - `stride` is even.
 # - At least `stride` pixels away from the rim, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
@@ -201,8 +182,9 @@ def enlarger(classes, stride):
     """A transposed convolution that enlarges (B, classes, h, w) stride times, at first bilinearly."""
     k = 2 * stride
     layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=stride // 2, bias=False)
+    distance = (torch.arange(k) - (k - 1) / 2).abs()  # …, 1.5, 0.5, 0.5, 1.5, …
     ### BEGIN SOLUTION
-    row = torch.tensor([1 - abs(i - (k - 1) / 2) / stride for i in range(k)])
+    row = 1 - distance / stride
     nn.init.zeros_(layer.weight)
     with torch.no_grad():
         for c in range(classes):
@@ -247,7 +229,7 @@ print(f"on random scores from 0 to 1: {seam(copied, torch.rand(1, 1, 4, 16)):.2f
 #
 # Write `catch(stride)`, for a stride of 8, 16 or 32. It returns two things, `(scores, repaired)`:
 #
-# - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1, on which `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3. Only the left half is compared.
+# - `scores`: a float tensor of shape `(1, 1, 4, 16)`, values from 0 to 1, on which `seam` of `nn.UpsamplingBilinear2d(scale_factor=stride)` is at least 0.3. (Only the first seven columns are compared.)
 # - `repaired`: an `nn.Module`, not a function. It enlarges any score map `(1, 1, h, w)` `stride` times and has no seam (at most 0.0001 for scores from 0 to 1). It must be bilinear, except within `stride` pixels of the rim.
 #
 # For example, `nn.Upsample(scale_factor=8)` copies cells to blocks: `seam(nn.Upsample(scale_factor=8), torch.rand(1, 1, 4, 16))` is `0.0`. But it is not bilinear.
@@ -382,11 +364,11 @@ answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
 # %% [markdown]
-# Look at the right panel of the ladder figure. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains less. (With three seeds the edges' score grew by 60 to 95 %, mIoU by 5 to 13 %.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer.
+# Look at the right panel of the ladder figure. The edges gain at each step, and from 32s to 8s their score nearly doubles. mIoU gains less. (Other seeds give other numbers in the same order.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer.
 #
 # Thin parts (lesson 02: those that hold no square of 5 × 5) gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling, and finer heads helped all the same: they bring a finer grid, and also what the finer maps know. At its ceiling, a network would gain by a finer grid alone.
+# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling. Finer heads helped all the same: they bring what the finer maps know, too.
 #
 # Look also at what is passed on: two scores a cell, made from 32 or 64 channels, and these are added. After that, nothing can ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
@@ -433,7 +415,7 @@ with torch.no_grad():
 #   > An equal shift everywhere would be easy to put right. Here the first cells move one way and the last ones the other.
 # - c) Four times as far off, as the picture is four times as wide.
 #   > The first and the last cell are off by half a cell, 15.5 px, in a map of any width.
-# - d) At the ends as far off as in training, elsewhere not.
+# - d) At the ends as far off as in training, elsewhere differently.
 #   > Yes. The drift runs from half a cell at one end to half a cell at the other, now spread over 32 cells in place of 8.
 
 # %% [markdown] quiz="concat" answer="b"
@@ -451,12 +433,12 @@ with torch.no_grad():
 # %% [markdown]
 # **An interviewer asks:** "Our FCN-32s finds every lake on satellite pictures, and draws their shores badly. Should we train it longer, or add heads at strides 16 and 8? What would you compute before anyone trains, and what would it tell you?"
 #
-# Answer in three to six sentences. *Graded by hand, 2 points:* one for a computation that needs no training and the two ways in which it can come out; one for saying of each plan in which case it could help, and why.
+# Answer in three or four sentences. *Graded by hand, 2 points:* one for a computation that needs no training and the two ways in which it can come out; one for saying of each plan in which case it could help, and why.
 
 # %% [markdown] written="shores" points=2
 # I would fit scores on a stride-32 grid to the true masks, enlarge them, and take the boundary IoU, and the same for strides 16 and 8: roughly what each grid allows, whatever the network. Beside it I put the network's own boundary IoU.
 #
-# If the network is close to what stride 32 allows, the grid is in the way, and training longer cannot help. Heads at 16 and 8 then bring new numbers about where things are, and the fitted scores say roughly how much there is to gain. If the network is far below, the trouble is what it knows: training longer may help, above all if it is bad on its training pictures too. Finer heads may help even then, as they did in this lesson, but the grid's number does not promise it.
+# If the network is close to what stride 32 allows, the grid is in the way: training longer cannot help, and heads at 16 and 8 can. If it is far below, the trouble is what it knows: training longer may help, above all if it is bad on its training pictures too. Finer heads may help even then, as they did in this lesson, but the grid's number does not promise it.
 
 # %% [markdown]
 # ## Hand in

@@ -476,7 +476,7 @@ plot.error_density({name: metrics.errors_by_distance(f.long(), truth) for name, 
 # %% [markdown]
 # Far from outlines the two now agree, and deep inside animals as well. Not so at the rim: with skips 17 % of the pixels near an outline are wrong, without 28 %. Of thin parts the skips find twice as much. The curves show how narrow the strip is: they meet 3 px from the outline.
 #
-# Is that the luck of one seed? Two more pairs were trained from other seeds, half as long. Near outlines the skips were ahead each time, by 12 and by 5 points, and in thin parts by 32 and by 10. Deep inside animals they were 6 points ahead in one pair and 9 behind in the other: no clear gain.
+# Is that the luck of one seed? Two more pairs were trained from other seeds, half as long. Near outlines and in thin parts the skips were ahead each time. Deep inside animals they were ahead in one pair and behind in the other: no clear gain.
 #
 # Both networks know *that* there is an animal, and roughly where. What the bottleneck could not keep is the place to the pixel.
 

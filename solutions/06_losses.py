@@ -557,7 +557,7 @@ plot.trade_off(points, curve, "cross-entropy, calling more or less")
 #
 # Now the right half, at equal numbers of calls. Plain cross-entropy does about as well as each of the others: in the figure, every point lies on its curve or near it. So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
 #
-# We repeated this with two more seeds, and with five times as many steps. The weighted network's IoU was never above the curve's. Dice's was above it in five of the six runs, by 0.01 to 0.05, and below it in one. On other data a loss may do more. To know, compare at equal calls: moving one logit after training costs nothing, and can be undone. What Dice spares you is the search for a sensible point on the curve.
+# We repeated this with two more seeds, and with five times as many steps. The weighted network's IoU was never above the curve's. Dice's was a little above it in most runs, and below it in one. On other data a loss may do more. To know, compare at equal calls: moving one logit after training costs nothing, and can be undone. What Dice spares you is the search for a sensible point on the curve.
 #
 # ## Checkpoint
 #

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.metrics import (Confusion, band_iou, boundary_iou, confusion_matrix, distance_to_boundary,
+from course_lib.metrics import (Confusion, band_iou, best_scores, boundary_iou, confusion_matrix, distance_to_boundary,
                                 errors_by_distance, near_boundary, thin)
 
 from .conftest import ROOT
@@ -379,6 +379,32 @@ def test_thin_parts_of_a_body_with_a_leg():
     body[20:40, 10:14] = True                   # a leg 4 px wide
     found = thin(body)
     assert found[20:, 10:14].all() and found.sum() == 80 and not thin(body, 4).any() and not thin(body[:0]).any()
+
+
+def test_fitted_scores_put_an_outline_inside_a_cell():
+    """A coast that crosses the cells: the majority of each block has stairs, smoothly enlarged scores follow it nearly everywhere."""
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    masks = torch.stack([columns > 0.4 * rows + 13, (rows - 30) ** 2 + (columns - 35) ** 2 < 20**2]).byte()
+    iou = {}
+    for mode in ("bilinear", "nearest"):
+        scores, enlarged = best_scores(masks, 16, mode=mode)
+        assert scores.shape == (2, 4, 4)
+        assert torch.equal(enlarged, torch.nn.functional.interpolate(scores[:, None], scale_factor=16, mode=mode)[:, 0])
+        iou[mode] = Confusion(2).update((enlarged > 0).byte(), masks).iou[1]
+    assert iou["bilinear"] > 0.96 and iou["nearest"] < 0.9
+    # by brute force: no blocks do better than the best of all 2 ** 16 sets of cells, which for IoU is a threshold on their shares
+    share = torch.nn.functional.avg_pool2d(masks[1:].float(), 16).flatten()
+    best = max((share[share >= s].sum() / (4 * 4 * share.mean() + (share >= s).sum() - share[share >= s].sum())).item() for s in share)
+    found = best_scores(masks[1:], 16, mode="nearest")[1] > 0
+    assert best - 0.02 < Confusion(2).update(found.byte(), masks[1:]).iou[1] <= best + 1e-6
+
+
+def test_fitted_scores_of_masks_that_are_empty_full_or_do_not_fit():
+    masks = torch.stack([torch.zeros(16, 24), torch.ones(16, 24)]).bool()
+    scores, enlarged = best_scores(masks, 8)
+    assert torch.equal(enlarged > 0, masks) and scores.isfinite().all()
+    with pytest.raises(ValueError, match="10 x 16"):
+        best_scores(torch.ones(1, 10, 16), 8)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
