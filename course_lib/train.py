@@ -261,12 +261,17 @@ def _notebook():
     return getattr(shell, "kernel", None) is not None
 
 
-def _progress(first, steps, title):
+def progress(items, title=""):
+    """A list's items one by one, under a progress bar as that of `fit`: for a loop that takes more than two seconds."""
+    return _progress(0, len(items), title, items)
+
+
+def _progress(first, steps, title, items=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")         # tqdm's, where widgets are missing: it then writes text
         from tqdm.auto import tqdm
     # On stdout, since text on stderr looks like an error. Silent where stdout is a file or a pipe.
-    return tqdm(total=steps, initial=first, desc=title or "training", file=sys.stdout, dynamic_ncols=True,
+    return tqdm(items, total=steps, initial=first, desc=title or "training", file=sys.stdout, dynamic_ncols=True,
                 disable=False if _notebook() else None)
 
 

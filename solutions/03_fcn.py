@@ -45,7 +45,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the bes
 # %% [markdown]
 # At stride 32 there is something like a body. It runs to the picture's left edge: no cell further left could end it. At stride 8 there are a head and the tops of the legs, and of the antlers a speck.
 #
-# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are about 2 % of the diagonal.) IoU counts flesh; boundary IoU counts outline.
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are about 2 % of the diagonal.) IoU counts area; boundary IoU counts outline.
 #
 # Turn the stride yourself. Try the flamingo, scene 37: at stride 8 it has a body, a blot for a foot, and no leg between.
 #
@@ -75,12 +75,12 @@ def both(answer):
 
 
 fitted = {}
-for s in (32, 16, 8):
+for s in train.progress((32, 16, 8), "fitting scores"):
     fitted[s] = both(torch.cat([metrics.best_scores(part, s)[1] > 0 for part in truth.split(20)]).byte())
     print("stride {:2}: mIoU {:.2f}, boundary IoU {:.2f}".format(s, *fitted[s]))
 
 # %% [markdown]
-# From stride 16 to stride 8 the whole picture gains little: it has little left to gain. The edges gain a lot. Keep these numbers. A network with scores on such a grid has this to reach for.
+# From stride 16 to stride 8 the edges gain about four times as much as the whole picture, which has little left to gain. Keep these numbers. A network with scores on such a grid has this to reach for.
 #
 # ## 2 · A classifier that looks everywhere
 #
@@ -153,7 +153,7 @@ plot.grid([*middles, *maps.softmax(1)[:, 1]], ["picture, its rim cut off"] * 4 +
 # %% [markdown]
 # The same scores, from a tenth of the pixels or less: neighbouring squares share nearly all their work. (They are equal because this classifier pads nowhere. With padding each square would see zeros around itself. Inside the whole picture it would see its real neighbours.)
 #
-# The map is noisy and coarse: a poor segmentation, but one. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier: its fully connected layers became a 7 × 7 convolution and two of 1 × 1. VGG16 has five poolings, so a stride of 32. FCN trains on from there, with the true masks.
+# The map is noisy and coarse: a poor segmentation, but one. It has a stride of 8, as there are three poolings. FCN did the same with VGG16, a finished classifier. Its first two fully connected layers became convolutions of 7 × 7 and 1 × 1. The third, for the classes of ImageNet, gave way to a new one of 1 × 1. VGG16 has five poolings, so a stride of 32. FCN trains on from there, with the true masks.
 #
 # ## 3 · Growing the scores
 #
@@ -330,7 +330,7 @@ check.ladder(ladder) & check.ladder(ladder, seed=12547)
 # %% [markdown]
 # ## 6 · Three rungs, trained
 #
-# Now train, in stages, as FCN's authors did. First a 32s. Then three networks start from it: one stays a 32s, one becomes a 16s, one an 8s. The new heads start at **zero**, so that each network begins with the 32s's own predictions. All three train for the same number of further steps, on the same batches.
+# Now train, in stages, as FCN's authors did. First a 32s. Then three networks start from it: one stays a 32s, one becomes a 16s, one an 8s. The new heads start at **zero**, so that each network begins with the 32s's own predictions. (For that our 32s, too, enlarges in three steps: 2, 2 and 8 times.) All three train for the same number of further steps, on the same batches.
 
 # %% tags=["demo", "experiment"]
 import copy
@@ -368,9 +368,9 @@ plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 1
 #
 # Thin parts (lesson 02: those that hold no square of 5 × 5) gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #
-# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling. Finer heads helped all the same: they bring what the finer maps know, too.
+# The dashed lines say roughly how much room is left. The edge score of the 32s could rise to two or three times what it is; there its grid would stop it. That of the 8s could more than triple. So none of the three stands at its ceiling. Finer heads helped for a second reason: their maps know things that the coarse one has lost.
 #
-# Look also at what is passed on: two scores a cell, made from 32 or 64 channels, and these are added. After that, nothing can ask both maps a question such as "is this edge the animal's, or a leaf's?"
+# Look also at what is passed on: two scores a cell, made from 32 or 64 channels, and these are added. No layer with a ReLU follows, which could ask both maps a question such as "is this edge the animal's, or a leaf's?"
 #
 # Last, your own parts in the trained 8s: its maps and heads, your ladder. And its first doubling, beside the tent from which it began.
 

@@ -241,6 +241,7 @@ def test_on_a_terminal(monkeypatch, capfd):
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     fit(small(), Discs(), steps=3, batch=2, title="a title")
     assert "a title" in terminal.getvalue() and "3/3" in terminal.getvalue() and ", loss " in terminal.getvalue()
+    assert list(train.progress([4, 5], "a loop")) == [4, 5] and "a loop" in terminal.getvalue() and "2/2" in terminal.getvalue()
     assert capfd.readouterr().err == ""
 
 
@@ -257,7 +258,9 @@ def test_in_a_notebook():
                 return torch.rand(3, 4, 4), torch.ones(4, 4).long()
         history = train.fit(torch.nn.Conv2d(3, 2, 1), Slow(), steps=6, batch=2, title="a title")
     """
-    still = "train.fit(torch.nn.Conv2d(3, 2, 1), Slow(), steps=2, batch=1, curve=False);"
+    still = """train.fit(torch.nn.Conv2d(3, 2, 1), Slow(), steps=2, batch=1, curve=False)
+for item in train.progress("ab", "a loop"):
+    print(item)"""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(code)),
                                                nbformat.v4.new_code_cell(still)])
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
@@ -268,6 +271,8 @@ def test_in_a_notebook():
     bars = [o.data["text/plain"] for o in first if "application/vnd.jupyter.widget-view+json" in o.get("data", {})]
     assert len(bars) == 1 and "a title" in bars[0]
     assert not [o for o in second if "image/png" in o.get("data", {})]
+    loops = [o.data["text/plain"] for o in second if "application/vnd.jupyter.widget-view+json" in o.get("data", {})]
+    assert len(loops) == 2 and "a loop" in loops[1]
 
 
 # --- checkpoints
