@@ -432,18 +432,21 @@ absent = {
     "Dice, mean of all 19 classes": copied_dice,
     "Dice, mean of those that occur": losses.dice_loss,
     "cross-entropy": losses.cross_entropy,
+    "focal, γ = 2": losses.focal_loss,
+    "sum of cross-entropy and Dice": losses.ce_dice,
 }
 series = {name: torch.stack([loss(margin * lead, mask) for margin in margins]) for name, loss in absent.items()}
 for margin in (2, 7, 12):
     belief = (margin * lead).softmax(1).amax()
-    print(f"margin {margin:2}: p = {belief:.2f}, Dice over all 19: {series['Dice, mean of all 19 classes'][margin]:.2f}")
+    every, found = (values[margin] for name, values in series.items() if name.startswith("Dice"))
+    print(f"margin {margin:2}: p = {belief:.2f}, Dice over all 19: {every:.2f}, over those that occur: {found:.2f}")
 plot.loss_lines(margins, series, "margin of the true class's logit", "loss",
                 "Right answers, while 16 of 19 classes are absent", marks=(2, 7, 12))
 
 # %% [markdown]
-# Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and Dice over all 19 classes is almost flat: it falls from 0.93 to 0.82. The steep fall comes only at margins 8 to 12, where the crumbs of an absent class shrink below `smooth`. By then the other two losses have nothing left to ask.
+# Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and Dice over all 19 classes is almost flat: it falls from 0.93 to 0.82. The steep fall comes only at margins 8 to 12, where the crumbs of an absent class shrink to the size of `smooth`. By then the other losses have nothing left to ask.
 #
-# Cross-entropy, and Dice over the classes that occur, have no term for an absent class. False alarms of it still cost, as their probability is missing from the true class.
+# None of the other losses has a term for an absent class, whatever its weight. False alarms of it still cost, as their probability is missing from the true class.
 #
 # What Dice asks of one pixel depends on all others in the batch. Cross-entropy asks each for itself. Many people train on the **sum** of the two.
 #
@@ -471,7 +474,7 @@ for name, m in maps.items():
 plot.pulls(images[34], labels[0], maps, PARTS)
 
 # %% [markdown]
-# The many **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives about nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare: it divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
+# No loss pulls at an **ignored** pixel. The many **easy** pixels keep about a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives about nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, though nobody told it that they are rare: it divides by the size of the class, so the fewer pixels a class has, the more each of them counts.
 #
 # More pull is not yet a leg found.
 #
