@@ -14,8 +14,8 @@ rarity_weights = check.exercise(
         "Take the example's table and work out both shares of class 1 by hand. Which pixels are in the denominator of each?",
         "First rule: the denominator is the sum of the whole table. Second rule: for class c, add up the rows' totals, but only of the rows in which "
         "column c is above 0. `(counts > 0)` is such a table of yes and no.",
-        "For each rule: weight = denominator / pixels of the class, computed only where pixels > 0 (else 0). Then divide by the mean of the weights "
-        "of the classes that occur, and make it float.",
+        "For each rule: weight = denominator / pixels of the class, and 0 where the class does not occur: `torch.where` with `occurs`. "
+        "The scaling is given.",
     ),
     own_work={"class_weights": "This calls the library's own weights. Count for yourself: the counting is what the two rules differ in."},
 )
@@ -220,7 +220,7 @@ def _(t):
 two_lies = check.exercise(
     "two_lies",
     hints=(
-        "A confident answer is easy to make: a one-hot map of classes times a number such as 8. First lie: what does a network say where nobody labelled?",
+        "A confident answer is easy to make: `certain` turns a map of classes into logits. First lie: what does a network say where nobody labelled?",
         "In `both`, p is added up over all pixels, t over the labelled ones only. So ignore most pixels. Second lie: each right pixel leaves up to 1% to the "
         "other classes. How many such pixels make the sum much larger than `smooth`?",
         "First: two classes, a few labelled pixels of each, and a few hundred ignored ones on which the network is sure of something. "
@@ -288,8 +288,8 @@ soft_dice = check.exercise(
     hints=(
         "Which pixels may be in the sums? Take only those out of `probabilities` and `target` first, and both lies are half mended.",
         "`probabilities.movedim(1, -1)[target != 255]` is (labelled pixels, C). For each class that occurs, work out one Dice from two columns: p and t.",
-        "Loop over the classes that occur in the labelled pixels; `torch.stack` the Dice values and take their mean. If nothing is labelled, "
-        "return a 0 that still hangs on `probabilities`, such as its sum times 0.",
+        "Loop over the classes that occur in the labelled pixels (`unique`), and append each one's Dice to `scores`. "
+        "If nothing is labelled there is nothing to append.",
     ),
     own_work={name: OWN for name in (*LOSSES, "DiceLoss")},
 )

@@ -87,7 +87,7 @@ pixel_losses = check.exercise(
         "Solve it for one pixel with logits [2, 1, 0] on paper first. Which of the three do you need on its own, and which only in a sum?",
         "`amax(1, keepdim=True)` is (B, 1, H, W) and can be taken from the logits. The logarithm of the sum of exps over axis 1 is (B, H, W). "
         "The true class's own logit at each pixel, also (B, H, W), comes from `gather` along axis 1.",
-        "`gather` wants an index (B, 1, H, W) without 255 in it: `masked_fill` those with 0 first. Loss = log-sum-exp − own logit, both after the "
+        "`gather(1, index)` gives (B, 1, H, W): squeeze axis 1. Loss = log-sum-exp − own logit, both after the "
         "maximum has been taken off. At the end `masked_fill` the ignored pixels' losses with 0.",
     ),
     own_work={name: OWN if name not in ("log_softmax", "logsumexp", "LogSoftmax") else "This calls torch's own logarithm of softmax. Build it from "
@@ -269,8 +269,7 @@ weighted_mean = check.exercise(
         "In the example, which weight does each of the three pixels get? Write a map of weights beside the map of values.",
         "`weights[target]` looks up every pixel's weight at once, if no 255 is in `target`. It may be easiest to pick out the labelled "
         "pixels first, as a flat list: `values[labelled]`.",
-        "With flat lists of values and of weights: the sum of products over the sum of weights. Guard the division where that sum is 0, "
-        "for example with `torch.where` on the denominator.",
+        "With flat lists of values and of weights: `top` is the sum of their products, `bottom` the sum of the weights.",
     ),
     own_work={name: OWN for name in LOSSES},
 )
