@@ -3,7 +3,7 @@
 #
 # Two programs label the same photograph. Each gets 661 pixels wrong. One frays the outlines. The other has not noticed that there is a fish. By the simplest score they are equally good.
 #
-# Every score has something that it cannot see. You will build the usual ones, find the input on which each lies, and then find out which of three models is flattered.
+# Every score has something that it cannot see. You will build the usual ones, see where each of them lies, and then find out which of three models is flattered.
 #
 # **You will be able to**
 #
@@ -13,7 +13,7 @@
 # - score an outline apart from the area inside it;
 # - tell which model a number flatters.
 #
-# **You need** lesson 02, and to have met before: boolean masks, `torch.where`, a `uint8` image. **Time:** 90 minutes. **Points:** 20.
+# **You need** lessons 02, 03 (IoU) and 04 (U-Net), and to have met before: boolean masks, `torch.where`, a `uint8` image. **Time:** 90 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -68,28 +68,33 @@ def fast_hist(pred, truth, classes):
 
 print(fast_hist(small_pred, small_truth, 3).tolist())
 
-# %% [markdown] statement="two_lies" minutes=10 level=2
+# %% [markdown] statement="two_lies" minutes=8 level=2
 # It agrees with the figure. And yet it can lie, in both directions.
 #
 # ### Two lies
 #
-# Write `two_lies(classes)`. It returns two pairs of maps, `(pred, truth), (pred, truth)`, for `fast_hist` with that many classes:
+# Write `two_lies(classes)`. It returns two pairs of maps for `fast_hist` with that many classes, `(pred, truth), (pred, truth)`.
 #
-# - the first prediction is right at every labelled pixel, and the accuracy of `fast_hist`'s table (its diagonal over its sum) is *below* 1;
-# - the second prediction is wrong at every labelled pixel, and that accuracy *is* 1.
+# - The first prediction is right at every labelled pixel, and the accuracy of `fast_hist`'s table (its diagonal over its sum) is *below* 1.
+# - The second is wrong at every labelled pixel, and that accuracy *is* 1.
 #
-# All maps are tensors of whole numbers, of any dtype (`uint8` is how masks come out of a PNG file) and any shape, the same within a pair. Each truth is honest: it holds only classes 0 to `classes` − 1, or 255, and at least one pixel is not 255. The predictions may hold anything. `classes` is from 17 to 30. `fast_hist` must not stop with an error.
+# The given lines are two pairs that do not lie yet. Choose other `labels` and another `called`; that is enough.
 #
-# For example, `torch.tensor([5]), torch.tensor([5])` is no lie yet: it is right, and its accuracy is 1.
+# Maps hold whole numbers of any dtype (masks come out of a PNG file as `uint8`), in any shape, the same within a pair. A prediction may hold anything. A truth holds classes 0 to `classes` − 1, or 255, and not 255 alone. `fast_hist` must not stop with an error. `classes` is from 17 to 30; with fewer there is no first lie.
+#
+# For example, with `labels = torch.tensor([5])` the first pair is right, but its accuracy is 1.
 
 # %% answer="two_lies"
 def two_lies(classes):
     """((pred, truth), (pred, truth)): right and scored below 1; wrong and scored 1."""
+    labels = torch.tensor([5])  # right: both maps of the first pair are the same
+    ground = torch.zeros(4, dtype=torch.int64)  # the second truth
+    called = ground + 1  # wrong, and scored 0
     ### BEGIN SOLUTION
-    every = torch.arange(classes, dtype=torch.uint8)
-    ground = torch.zeros(5, dtype=torch.int64)
-    return (every, every), (ground + classes + 1, ground)
+    labels = torch.arange(classes, dtype=torch.uint8)
+    called = ground + classes + 1
     ### END SOLUTION
+    return (labels, labels), (called, ground)
 
 # %% check="two_lies"
 check.two_lies(two_lies)
@@ -97,10 +102,10 @@ check.two_lies(two_lies)
 check.two_lies(two_lies) & check.two_lies(two_lies, seed=31607)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="count_pairs" minutes=12 level=2
+# %% [markdown] statement="count_pairs" minutes=8 level=2
 # (Stuck? `check.two_lies.hint()`, in a cell of your own, gives three hints.)
 #
-# Both lies are silent, and both happen: masks are read as `uint8`, and a network with 21 outputs is scored with 19 classes. (Most copies widen the truth to `int64` first, which ends the first lie. Few look at the prediction.) Write a table that can't be fooled. It also keeps what `fast_hist` throws away, the ignored pixels, in a last row.
+# Both lies are silent, and both happen: masks are read as `uint8`, and a network with 21 outputs is scored with 19 classes. (Most copies widen the truth to `int64` first, which ends the first lie. Few look at the prediction.) Write a table that can't be fooled. It also keeps the ignored pixels, in a last row.
 #
 # ### A table that does not lie
 #
@@ -111,7 +116,7 @@ check.two_lies(two_lies) & check.two_lies(two_lies, seed=31607)
 # - raise a `ValueError` where a prediction is not one of 0 to `classes` − 1 (on ignored pixels too), and where a true label is neither one of these nor 255;
 # - leave the arguments as they were, here and in every exercise of this lesson.
 #
-# `classes` is at most 90.
+# The last line is given. It counts `cells`: for each pixel the number of its cell, row by row.
 #
 # For example, `pred = [0, 1, 1, 2]` and `truth = [0, 1, 2, 255]` with 3 classes give `[[1, 0, 0], [0, 1, 0], [0, 1, 0], [0, 0, 1]]`.
 
@@ -125,9 +130,9 @@ def count_pairs(pred, truth, classes):
     for what, labels in (("prediction", pred), ("truth", rows)):
         if ((labels < 0) | (labels >= classes)).any():
             raise ValueError(f"the {what} holds a label that is no class of {classes}")
-    numbers = (rows.masked_fill(ignored, classes) * classes + pred).flatten()
-    return torch.bincount(numbers, minlength=(classes + 1) * classes).view(classes + 1, classes)
+    cells = rows.masked_fill(ignored, classes) * classes + pred
     ### END SOLUTION
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
 
 # %% check="count_pairs"
 check.count_pairs(count_pairs)
@@ -145,7 +150,7 @@ for name, row in zip((*data.SEMANTIC, "not labelled"), table.tolist()):
     print(f"{name:>14}", "".join(f"{n:7}" for n in row))
 
 # %% [markdown]
-# Find the row of the fish: all 661 ticks stand in the first column, "called background". Accuracy does not know where they stand.
+# In the row of the fish all 661 ticks stand in the first column, "called background". Accuracy does not know where they stand.
 #
 # ## 3 · Three areas
 #
@@ -157,7 +162,7 @@ dog_photo, dog = animals[40][0], animals[40][1] > 0
 moved = F.pad(dog, (6, -6))  # the same shape, six pixels to the right
 plot.hits(dog_photo, dog, moved, title="A dog, and a prediction six pixels beside it")
 
-# %% [markdown] statement="report" minutes=11 level=2
+# %% [markdown] statement="report" minutes=8 level=2
 # Divide them in four ways:
 #
 # - **recall** = hits / (hits + misses): how much of the class was found?
@@ -169,36 +174,36 @@ plot.hits(dog_photo, dog, moved, title="A dog, and a prediction six pixels besid
 #
 # ### A report from the table
 #
-# Write `report(matrix)`, without a finished metric. `matrix` is an `int64` tensor `(C, C)`, row: truth, column: prediction, without ignored pixels. Return a dict. Its first five entries are float tensors `(C,)`, the last three are single numbers:
+# Write `report(matrix)`, without a finished metric. `matrix` is an `int64` tensor `(C, C)`, row: truth, column: prediction, without ignored pixels. It returns the dict `found`. The first five entries are float tensors `(C,)`, the last three are numbers:
 #
-# - `"share"`: the share of each class among all pixels of the truth;
-# - `"recall"`, `"precision"`, `"iou"`, `"dice"`: as above. Where one of them is 0/0, it is NaN: there was nothing to score. A class that was called and is not there has misses 0 and false alarms, so its IoU is 0, not NaN;
-# - `"accuracy"`: the share of all pixels that are right;
-# - `"mean_accuracy"`: the mean of the recalls that are not NaN;
-# - `"miou"`: the mean of the IoUs that are not NaN.
+# | entry | what it is |
+# |---|---|
+# | `"share"` | of each class, among all pixels of the truth |
+# | `"recall"`, `"precision"`, `"iou"`, `"dice"` | of each class, as above |
+# | `"accuracy"` | the share of all pixels that are right |
+# | `"mean_accuracy"` | the mean of the recalls that are not NaN |
+# | `"miou"` | the mean of the IoUs that are not NaN |
 #
-# For a table of zeros every number is NaN.
+# 0/0 means that there was nothing to score, and stays NaN. Floating-point division does that by itself, and `.nanmean()` leaves NaN out. (A class that is called but is not there has false alarms: its IoU is 0.) For a table of zeros every number is NaN.
 #
 # For example, for `[[6, 2], [1, 1]]`: share `[0.8, 0.2]`, recall `[0.75, 0.5]`, precision `[0.857, 0.333]`, IoU `[0.667, 0.25]`, Dice `[0.8, 0.4]`, accuracy 0.7, mean accuracy 0.625, mIoU 0.458.
 
 # %% answer="report"
 def report(matrix):
     """Scores of a confusion matrix (C, C): a dict of five (C,) tensors and three numbers."""
+    table, found = matrix.double(), {}
+    hits = table.diagonal()
     ### BEGIN SOLUTION
-    table = matrix.to(torch.float64)
-    hits, rows, columns = table.diag(), table.sum(dim=1), table.sum(dim=0)
-    found = {
-        "share": rows / table.sum(),
-        "recall": hits / rows,
-        "precision": hits / columns,
-        "iou": hits / (rows + columns - hits),
-        "dice": 2 * hits / (rows + columns),
-    }
+    rows, columns = table.sum(dim=1), table.sum(dim=0)
+    found["share"] = rows / table.sum()
+    found["recall"], found["precision"] = hits / rows, hits / columns
+    found["iou"] = hits / (rows + columns - hits)
+    found["dice"] = 2 * hits / (rows + columns)
     found["accuracy"] = (hits.sum() / table.sum()).item()
     found["mean_accuracy"] = found["recall"].nanmean().item()
     found["miou"] = found["iou"].nanmean().item()
-    return found
     ### END SOLUTION
+    return found
 
 # %% check="report"
 check.report(report)
@@ -242,11 +247,11 @@ print(f"mean over all four, class 3 counted as 1: {iou.nan_to_num(1).mean():.3f}
 print(f"torchmetrics' Jaccard index:              {multiclass_jaccard_index(guess, half, 4):.3f}")
 
 # %% [markdown] statement="most_flattered" minutes=6 level=2
-# One wrong pixel, and anything from 0.49 to 0.97. In the first mean class 2, the false alarm, has no vote. In the second it has, and that is what `torchmetrics` and this course take. The last two score a class that nobody spoke of. How much there is to gain by the first depends on the model.
+# One wrong pixel, and anything from 0.49 to 0.97. In the first mean class 2, the false alarm, has no vote. In the second it has, and that is what `torchmetrics` and this course take. The last two score a class that nobody spoke of.
 #
 # ### The most flattered model
 #
-# Write `most_flattered(matrices)`. `matrices` is a dict from model names to confusion matrices, `int64` `(C, C)`, all of them for the same pictures. A model's **gap** is its mIoU over the classes that occur in the *truth*, less its mIoU over the classes that occur in the truth *or* in its prediction. (The IoUs are the same in both.) Return `(name, gap)` for the model with the largest gap: a `str` and a number. At least one class occurs in the truth, and no two models tie.
+# Write `most_flattered(matrices)`. `matrices` is a dict from model names to confusion matrices, `int64` `(C, C)`, all of them for the same pictures. A model's **gap** is what it gains by the first mean: its mIoU over the classes that occur in the *truth*, less its mIoU over those that occur in the truth *or* in its prediction. (The IoUs are the same in both.) Return `(name, gap)` for the model with the largest gap: a `str` and a number. At least one class occurs in the truth, and no two models tie.
 #
 # For example, for `{"A": [[8, 0, 0], [0, 2, 0], [0, 0, 0]], "B": [[8, 0, 0], [0, 1, 1], [0, 0, 0]]}` (as tensors), B has the IoUs 1, 0.5 and 0, so its gap is 0.75 − 0.5. A has none. The answer is `("B", 0.25)`.
 
@@ -272,42 +277,40 @@ check.most_flattered(most_flattered) & check.most_flattered(most_flattered, seed
 # %% [markdown]
 # ## 5 · Many pictures
 #
-# There are two ways to one number for a data set. Add up all pixels in one table and score it; or score each picture and take the mean. Here are two pictures of four pixels each.
+# There are two ways to one number for a data set. Add up all pixels in one table and score it; or score each picture and take the mean. Two pictures of four pixels: in the first, two pixels are of class 0, two of class 1, and all are right. Here is the second.
 
 # %% tags=["demo"]
 truths = torch.tensor([[[0, 1], [0, 1]], [[0, 0], [0, 1]]])
 preds = torch.tensor([[[0, 1], [0, 1]], [[0, 0], [0, 0]]])
-display(plot.pairs(preds[0], truths[0], 2, title="Picture 1: mIoU 1"))
 plot.pairs(preds[1], truths[1], 2, title="Picture 2: mIoU 0.375")
 
-# %% [markdown] statement="two_means" minutes=8 level=3
-# Picture 2 has IoU 3/4 for class 0 and 0/1 for class 1. The mean over pictures is 0.6875. Add the two tables: IoU 5/6 and 2/3, mIoU 0.75. Neither is wrong; they answer two questions. A third way, the mean over *batches*, answers none: it changes with the batch size.
+# %% [markdown] statement="two_means" minutes=7 level=2
+# Picture 2 has IoU 3/4 for class 0 and 0/1 for class 1, picture 1 has mIoU 1. The mean over pictures is 0.6875. Add the two tables: IoU 5/6 and 2/3, mIoU 0.75. They answer two questions. The mean over *batches* answers none: it changes with the batch size.
 #
 # ### Two means
 #
-# Write `two_means(batches, classes)`. `batches` is a list of `(pred, truth)` pairs, at least one, `int64` `(B, H, W)` each, where `B`, `H` and `W` differ from batch to batch. The truth may hold 255, the prediction holds classes only. Return two numbers, `(of_all, of_images)`:
+# Write `two_means(batches, classes)`. `batches` is a list of `(pred, truth)` pairs, `int64` `(B, H, W)` each, where `B`, `H` and `W` differ from batch to batch. The truth may hold 255, the prediction holds classes only. Return two numbers, `(of_all, of_images)`:
 #
 # - `of_all`: the mIoU of all labelled pixels together;
-# - `of_images`: the mean, over the pictures, of each picture's mIoU. A picture without a labelled pixel is left out.
+# - `of_images`: the mean of the pictures' mIoUs. A picture without a labelled pixel is left out.
 #
-# In both, a class has a vote where it occurs in the truth or the prediction, on labelled pixels. Without any labelled pixel at all, both are NaN.
+# A class has a vote where it occurs on labelled pixels, in the truth or the prediction. Without any labelled pixel both numbers are NaN.
 #
-# Use what you have built, or the library's `metrics.Confusion(classes)`: `.update(pred, truth)` adds pixels to its table, ignored ones left out, and `.miou` scores all that it has seen.
+# Only the loop is missing. `metrics.Confusion(classes)` is the library's table: `.update(pred, truth)` adds the labelled pixels to it, and `.miou` scores all that it has seen (NaN if that is nothing).
 #
 # For example, for the pictures above, in one batch or in two, the answer is `(0.75, 0.6875)`.
 
 # %% answer="two_means"
 def two_means(batches, classes):
     """(mIoU of all pixels together, mean of the pictures' mIoUs)."""
+    whole, scores = metrics.Confusion(classes), []  # the table of all pixels; one mIoU for each picture
     ### BEGIN SOLUTION
-    def miou(table):
-        hits = table.diag().double()
-        return (hits / (table.sum(dim=0) + table.sum(dim=1) - hits)).nanmean()
-
-    tables = [metrics.confusion_matrix(p, t, classes) for pred, truth in batches for p, t in zip(pred, truth)]
-    singles = torch.stack([miou(table) for table in tables])
-    return miou(sum(tables)).item(), singles.nanmean().item()
+    for pred, truth in batches:
+        whole.update(pred, truth)
+        for p, t in zip(pred, truth):
+            scores.append(metrics.Confusion(classes).update(p, t).miou)
     ### END SOLUTION
+    return whole.miou, torch.tensor(scores).nanmean().item()
 
 # %% check="two_means"
 check.two_means(two_means)
@@ -316,56 +319,36 @@ check.two_means(two_means) & check.two_means(two_means, seed=4409)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Your two numbers, beside two scores of one library:
+# Two questions can have two winners. Of two pictures, one is half object; in the other the object has four pixels. Model A misses a quarter of the large object, B misses the small one. Which is better? Guess before you run the cell.
 
 # %% tags=["demo"]
 from torchmetrics.segmentation import MeanIoU
 
-library = MeanIoU(num_classes=2, input_format="index")
-library.update(preds, truths)
+objects = torch.zeros(2, 8, 8, dtype=torch.int64)
+objects[0, :4], objects[1, 2:4, 5:7] = 1, 1
+a, b = objects.clone(), objects.clone()
+a[0, 0], b[1] = 0, 0
 passed = check.two_means(two_means).outcome == "passed"
-print("yours, all pixels and mean over pictures:", two_means([(preds, truths)], 2) if passed else "still to come")
-print(f"torchmetrics' Jaccard index: {multiclass_jaccard_index(preds, truths, 2):.4f}")
-print(f"torchmetrics' MeanIoU:       {library.compute():.4f}")
-
-# %% [markdown] statement="disagree" minutes=8 level=2
-# The Jaccard index scores all pixels, as the tables of most papers do. `MeanIoU` scores picture by picture. (Where classes are absent from some pictures it is a third thing: it averages over all pairs of a picture and a class.)
-#
-# Two questions can have two winners.
-#
-# ### Where the two disagree
-#
-# Write `disagree(size)`. It returns `(truth, a, b)`: three tensors of whole numbers, shape `(N, size, size)`, N at least 2, holding 0 and 1 only. `a` and `b` are predictions of two models for the same N pictures. By the mean over pictures A must be ahead of B by at least 0.05, and by the mIoU of all pixels together B ahead of A by at least 0.05. `size` is at least 8.
-#
-# For example, had the pictures above a second model that misses half of picture 1's object and finds picture 2's, it would have 0.792 and 0.75. Compared with 0.688 and 0.75 that is a win and a draw: nearly, but not enough.
-
-# %% answer="disagree"
-def disagree(size):
-    """(truth, a, b), each (N, size, size): A wins by the mean over pictures, B over all pixels."""
-    ### BEGIN SOLUTION
-    truth = torch.zeros(2, size, size, dtype=torch.int64)
-    truth[0, : size // 2] = 1
-    truth[1, 0, 0] = 1
-    a, b = truth.clone(), truth.clone()
-    a[0, : size // 8] = 0
-    b[1, 0, 0] = 0
-    return truth, a, b
-    ### END SOLUTION
-
-# %% check="disagree"
-check.disagree(disagree)
-### BEGIN HIDDEN TESTS
-check.disagree(disagree) & check.disagree(disagree, seed=61343)
-### END HIDDEN TESTS
+for name, pred in (("A", a), ("B", b)):
+    library = MeanIoU(num_classes=2, input_format="index")
+    library.update(pred, objects)
+    yours = "{:.3f} and {:.3f}".format(*two_means([(pred, objects)], 2)) if passed else "still to come"
+    print(f"{name}: all pixels and mean over pictures, yours: {yours};", end=" ")
+    print(f"Jaccard index {multiclass_jaccard_index(pred, objects, 2):.3f}, MeanIoU {library.compute():.3f}")
+plot.grid([m for pred in (a, b) for m in objects * (2 - pred)],
+          ["A, picture 1", "A, picture 2", "B, picture 1", "B, picture 2"], ("background", "hit", "missed"),
+          title="Two models, two pictures: which is better?")
 
 # %% [markdown]
-# The mean over pictures lets a tiny object weigh as much as a huge one. Over all pixels large objects decide. If each picture is a patient, you may want the first; if you measure the area of a forest, the second. Say which.
+# Over all pixels B is ahead, as large objects decide. In the mean over pictures A is, as a tiny object weighs as much as a huge one. Where each picture is a patient, you may want the mean over pictures. To measure the area of a forest, score all pixels. Say which you took.
+#
+# (The Jaccard index of `torchmetrics` scores all pixels, as the tables of most papers do. Its `MeanIoU`, in version 1.9, takes the mean over all pairs of a picture and a class that occurs in it, in truth or prediction. Where pictures show different numbers of classes, that is a third thing.)
 #
 # ## 6 · The outline
 #
-# Some mistakes hardly move any of these scores. Shift a perfect mask to the side and watch the bars. Then change the animal. Two bars are new in this lesson, and *width* belongs to them:
+# Some mistakes hardly move any of these scores. Shift a perfect mask to the side and watch the bars. Then change the animal. Two bars need a *width*:
 #
-# - **IoU in the band** scores only the pixels at most *width* px from the truth's outline, on both sides. Papers call the band a trimap, in another sense than lesson 00.
+# - **IoU in the band** scores only the pixels at most *width* px from the truth's outline, on both sides. Papers call the band a trimap.
 # - **boundary IoU** cuts each shape down to its **edge**, the pixels of it that are within *width* px of something else, and takes the IoU of the two edges. Tick "edges" to see what is left.
 
 # %% tags=["demo"]
@@ -413,28 +396,29 @@ maps = [pair[0] + rims[0], pair[1] + rims[1], torch.where(both > 0, both + 1, 0)
 plot.grid(maps, ["truth", "prediction", "their edges together"], ("background", "inside", "edge", "in both edges"), columns=3,
           title="Boundary IoU of two squares, width 1: 4 pixels in both edges, 12 in either")
 
-# %% [markdown] statement="edge_iou" minutes=10 level=3
-# Look at the curves at a shift of 3. By accuracy the grasshopper is the *better* prediction, because it is small and the background around it is right. By IoU it is much the worse: its legs are thinner than the shift. A large shape has much inside and little outline, so its IoU is slow to notice what happened to the outline. Boundary IoU looks at the outline alone, and drops steeply for both.
+# %% [markdown] statement="edge_iou" minutes=8 level=3
+# Look at the curves at a shift of 3. By accuracy the grasshopper is the *better* prediction, because it is small and the background around it is right. By IoU it is much the worse: its legs are thinner than the shift. A large shape has much inside and little outline, so its IoU is slow to notice a spoilt outline. Boundary IoU looks at nothing else, and drops steeply for both.
 #
 # ### Boundary IoU of one class
 #
-# Write `edge_iou(pred, truth, width)`. `pred` and `truth` are `bool` tensors `(H, W)`, `width` is an `int` of at least 1. Find the edges yourself, not with the functions of `metrics`.
+# Write `edge_iou(pred, truth, width)`; all but its inner function `edge` is given. `pred` and `truth` are `bool` tensors `(H, W)`, `width` is an `int` of at least 1. Find the edges yourself, not with the functions of `metrics`.
 #
-# A pixel of a mask belongs to its **edge** if the square of 2 · `width` + 1 pixels around it holds anything that is not mask. What lies outside the picture is not mask. Return the IoU of the two edges as a number: pixels in both edges over pixels in either. If neither mask has a pixel, return NaN. `width` may be larger than the mask or the picture.
+# A pixel of a mask belongs to its **edge** if the square of 2 · `width` + 1 pixels around it holds anything that is not mask. What lies outside the picture is not mask. `width` may be larger than the mask or the picture. The result is a number: pixels in both edges over pixels in either, and NaN if neither mask has a pixel.
 #
 # For example, take the two squares of the last figure, with width 1. Each edge is a ring of 8 pixels. They share 4, and 12 are in either: 0.333. (The IoU of the squares is 6 / 12.)
 
 # %% answer="edge_iou"
 def edge_iou(pred, truth, width):
-    """IoU of the inner edges, `width` px deep, of two bool masks (H, W): a number, NaN where both are empty."""
-    ### BEGIN SOLUTION
+    """IoU of the inner edges, `width` px deep, of two bool masks (H, W): a number, NaN if both are empty."""
     def edge(mask):
+        """The edge of a bool mask (H, W): bool (H, W)."""
+        ### BEGIN SOLUTION
         beyond = F.pad(1.0 - mask[None, None].float(), [width] * 4, value=1.0)
         return mask & (F.max_pool2d(beyond, 2 * width + 1, stride=1)[0, 0] == 1)
+        ### END SOLUTION
 
-    mine, right = edge(pred), edge(truth)
-    return ((mine & right).sum() / (mine | right).sum()).item()
-    ### END SOLUTION
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()  # 0/0 is NaN
 
 # %% check="edge_iou"
 check.edge_iou(edge_iou)
@@ -474,7 +458,7 @@ plot.grid(maps, titles, ("background", "hit", "missed", "false alarm"), columns=
 # - a U-Net;
 # - the same U-Net, made *bold*. A pixel goes to the class with the largest logit; before that, each class gets a bonus for being rare: boldness × −log(its share of the training pixels). At boldness 0 this is the U-Net as trained. Ours is 0.8 bold.
 #
-# The last steps of training are a tenth as large: with large ones the scores still jump from step to step.
+# The last steps of training are a tenth as large, so that the scores no longer jump from step to step.
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 240), gpu=(128, 800))
@@ -550,11 +534,11 @@ if not passed:
     print("Write report, and you will see the models class by class here.")
 
 # %% [markdown] quiz="batches" answer="c"
-# The U-Net is right on most of the background and of the mammals. Birds, fish and the rest it calls mammal or background. An accuracy of 0.89 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, too.
+# The U-Net is right on most of the background and of the mammals. All else it calls mammal or background. An accuracy of 0.89 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, too.
 #
-# The bold one calls rare classes, rightly and wrongly. Mean accuracy is a mean of recalls and hardly sees the second half: a false alarm is a miss of another class, and of a large one it is a small share. So it flatters the bold one. Take the rare class that it calls most, here arthropods, and compare its recall with its precision.
+# The bold one calls rare classes, rightly and wrongly. Mean accuracy is a mean of recalls, and hardly sees the wrong calls: each is a missed pixel of another class, mostly of a large one, where it is a small share. So it flatters the bold one. Take the rare class that it calls most, here arthropods, and compare its recall with its precision.
 #
-# And the mean over pictures? A picture here shows background and one animal. "Background everywhere" gets IoU 0.8 or so for one and 0 for the other, about 0.4 in all. A single false pixel of "bird" adds a third class to that picture's mean, with IoU 0. Over all pixels it is a small dent in the IoU of birds. So this mean favours whoever names few classes. That is worth knowing *before* you choose a score.
+# And the mean over pictures? A picture here shows background and one animal. "Background everywhere" gets IoU 0.8 or so for one and 0 for the other, about 0.4 in all. A single false pixel of "bird" adds a third class to that picture's mean, with IoU 0. Over all pixels it is a small dent in the IoU of birds. So this mean favours whoever names few classes. Know that *before* you choose a score.
 #
 # ## Checkpoint
 #
@@ -596,16 +580,16 @@ if not passed:
 # %% [markdown]
 # **An interviewer asks:** "A supplier offers a model that finds cracks in photographs of bridges. Cracks are a few pixels wide, and two photographs in three show none. He reports: pixel accuracy 99.1 %, and a mean of the images' mIoU of 0.86, over the classes present in the truth. Are you impressed? Which numbers would you ask for?"
 #
-# Answer in five to eight sentences. *Graded by hand, 2 points:* one for what a model that finds no crack at all could score in his report, and why; one for two or more scores, defined well enough to be computed, that would expose it, each with what it sees.
+# Answer in four to seven sentences. *Graded by hand, 2 points:* one for what a model that finds no crack at all could score in his report, and why; one for two scores, defined well enough to be computed, that would expose it, each with what it sees.
 
 # %% [markdown] written="cracks" points=2
 # No. Suppose that cracks are a little under one pixel in a hundred. A model that says "no crack" everywhere then has an accuracy of about 99 %. In a photograph without a crack the truth holds one class, and that class has IoU 1, so the image scores 1. With a crack it scores about (0.97 + 0) / 2 = 0.49. Two thirds of 1 and one third of 0.49 make 0.83: his 0.86 is hardly more. And a false crack in a clean photograph costs almost nothing, since the class is not in the truth there and has no vote.
 #
-# I would ask for the IoU of the class "crack" alone, over all pixels of the data set in one confusion matrix; "no crack anywhere" gets 0 there, and false alarms in clean photographs count. With it, recall and precision of that class, so that I see which kind of mistake dominates. As a crack is a few pixels wide, a shift of one or two ruins its IoU, so I'd also ask for a score that forgives that much: the share of crack pixels with a prediction within 2 px, and the reverse. Last, how many of the clean photographs get any alarm.
+# I would ask for the IoU of the class "crack" alone, over all pixels of the data set in one confusion matrix; "no crack anywhere" gets 0 there, and false alarms in clean photographs count. As a crack is a few pixels wide, a shift of one or two ruins its IoU, so I'd also ask for a score that forgives that much: the share of crack pixels with a prediction within 2 px, and the reverse.
 
 # %% [markdown]
 # ## Hand in
 #
-# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 08 puts the whole recipe of training together, from patches to tiles.
+# Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** a data set of your own. With this lesson the core is complete: you can build a network, choose its loss, and say what its score is worth.
 #
 # *To read on:* B. Cheng, R. Girshick, P. Dollár, A. C. Berg and A. Kirillov, "Boundary IoU: improving object-centric image segmentation evaluation" (2021); G. Csurka, D. Larlus and F. Perronnin, "What is a good evaluation measure for semantic segmentation?" (2013); L. Maier-Hein, A. Reinke and others, "Metrics reloaded: recommendations for image analysis validation" (2024); P. Kohli, L. Ladický and P. H. S. Torr, "Robust higher order potentials for enforcing label consistency" (2009).

@@ -13,8 +13,8 @@ edge_iou = check.exercise(
     "edge_iou",
     hints=(
         (
-            "First the edge of one mask alone: which of its pixels have something that is not mask within reach? Then"
-            " the IoU of two such edges."
+            "Which of a mask's pixels have something that is not mask within reach? Make a map of what is *not* mask"
+            " first."
         ),
         (
             "The maximum over a square window of what is *not* mask tells whether any of it lies within reach:"
@@ -23,8 +23,7 @@ edge_iou = check.exercise(
         ),
         (
             "`outside = F.pad((~mask)[None, None].float(), (width,) * 4, value=1.0)`, then max-pool it without padding:"
-            " it has the mask's size again. The edge is the mask where that is 1. Last: shared pixels over pixels of"
-            " either edge, and NaN for 0/0."
+            " it has the mask's size again. The edge is the mask where that is 1."
         ),
     ),
     own_work={
@@ -148,7 +147,7 @@ def _blobs(t, h, w, free=3):
     return masks
 
 
-@edge_iou.part("an edge one pixel wide", 0.5)
+@edge_iou.part("an edge one pixel wide", 0.75)
 def _(t):
     truth, pred = torch.zeros(10, 10, dtype=torch.bool), torch.zeros(10, 10, dtype=torch.bool)
     truth[2:7, 2:7], pred[3:8, 3:8] = True, True
@@ -157,14 +156,14 @@ def _(t):
     _edge_part(t, pred, truth, 1, f"masks of shape {tuple(truth.shape)}, width 1")
 
 
-@edge_iou.part("wider edges", 0.75)
+@edge_iou.part("wider edges", 1)
 def _(t):
     for width in (3, t.random.choice((2, 4, 5))):
         pred, truth = _blobs(t, t.random.randint(30, 40), t.random.randint(42, 50), free=6)
         _edge_part(t, pred, truth, width, f"masks of shape {tuple(truth.shape)}, width {width}")
 
 
-@edge_iou.part("at the rim of the picture", 0.5)
+@edge_iou.part("at the rim of the picture", 0.75)
 def _(t):
     h, w, width = t.random.randint(14, 18), t.random.randint(20, 24), t.random.randint(1, 3)
     truth, pred = torch.zeros(h, w, dtype=torch.bool), torch.zeros(h, w, dtype=torch.bool)
@@ -174,7 +173,7 @@ def _(t):
     _edge_part(t, pred, truth, width, f"masks that touch the left rim, of shape {(w, h)}, width {width}")
 
 
-@edge_iou.part("empty masks", 0.5)
+@edge_iou.part("empty masks", 0.25)
 def _(t):
     pred, truth = _blobs(t, 22, 26)
     none, width = torch.zeros_like(truth), t.random.randint(1, 3)

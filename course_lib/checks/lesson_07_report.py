@@ -24,8 +24,9 @@ report = check.exercise(
             " were called it. The union of the two sets is their sum, less what was counted twice."
         ),
         (
-            "Make the table floating point, and 0/0 becomes NaN by itself. Mean accuracy is the `.nanmean()` of recall;"
-            " mIoU that of IoU. Accuracy is all hits over all pixels."
+            "Below the line of recall stands the row's sum, of precision the column's, of Dice both, of IoU both less"
+            " the hits. Mean accuracy is the `.nanmean()` of recall; mIoU that of IoU. Accuracy is all hits over all"
+            " pixels."
         ),
     ),
     own_work={
@@ -333,7 +334,7 @@ def _model(t, classes, alarms):
     return matrix
 
 
-@most_flattered.part("the gap of one model", 0.5)
+@most_flattered.part("the gap of one model", 1)
 def _(t):
     _gap_part(t, torch.tensor([[8, 0, 0], [0, 3, 1], [0, 0, 0]]))
     _gap_part(t, torch.tensor([[6, 0, 0, 2], [0, 4, 0, 0], [3, 0, 0, 1], [0, 0, 0, 0]]))  # class 2 is never called

@@ -78,7 +78,7 @@ def _lie(t, which, classes):
     return given, pred.long()[counts], wide[counts], accuracy
 
 
-@two_lies.part("right everywhere, and scored below 1", 0.75)
+@two_lies.part("right everywhere, and scored below 1", 1)
 def _(t):
     for classes in (19, t.random.randint(17, 18), t.random.randint(20, 30)):
         given, pred, truth, accuracy = _lie(t, 0, classes)
@@ -95,7 +95,7 @@ def _(t):
             )
 
 
-@two_lies.part("wrong everywhere, and scored 1", 0.75)
+@two_lies.part("wrong everywhere, and scored 1", 1)
 def _(t):
     for classes in (19, t.random.randint(17, 18), t.random.randint(20, 30)):
         given, pred, truth, accuracy = _lie(t, 1, classes)
@@ -120,8 +120,8 @@ count_pairs = check.exercise(
     "count_pairs",
     hints=(
         (
-            "Give every pixel one number, that of its cell, and let `torch.bincount` count the numbers. Before that:"
-            " which two things went wrong in `fast_hist`?"
+            "The last line counts numbers of cells, as `fast_hist` does. Which two things went wrong there, before the"
+            " counting?"
         ),
         (
             "Make both maps `int64` first. The cells of row r start at number r·classes. A pixel labelled 255 belongs"
@@ -129,9 +129,9 @@ count_pairs = check.exercise(
             " no class."
         ),
         (
-            "`torch.where(truth == 255, classes, truth)` gives the rows. Flatten rows · classes + pred, count with"
-            " `minlength=(classes + 1) * classes`, and reshape. For the errors, test with `.any()` and `raise"
-            " ValueError(...)`."
+            "`torch.where(truth == 255, classes, truth)` gives the rows, and a pixel's cell has the number row ·"
+            " classes + prediction. For the errors, test with `.any()` and `raise ValueError(...)`, the truth before its"
+            " 255 is replaced."
         ),
     ),
     own_work={
