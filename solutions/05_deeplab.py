@@ -3,7 +3,7 @@
 #
 # FCN and U-Net shrink the picture to gain context, and then work to get the detail back. DeepLab asks why one should shrink so far at all. Spread the kernel's taps instead, and a pixel sees far on a map that stays large.
 #
-# By the end you will have built the parts of DeepLabv3+, and you will be able to draw, and explain, the picture below.
+# You will build the parts of DeepLabv3+, and learn to explain the picture below.
 #
 # **You will be able to**
 #
@@ -33,7 +33,7 @@ plot.coverage([[1], [1, 2], [1, 2, 4], [1, 2, 4, 8], [3], [3, 3], [3, 3, 3], [3,
               title="Two stacks of four 3 × 3 layers, after one, two, three and four layers")
 
 # %% [markdown]
-# Each cross is one output pixel. Blue are the input pixels that it can see, the frame is its receptive field. Both rows end with the same field, 31 pixels wide. Both have the same number of weights, and neither has shrunk the map. But the upper one sees everything in its field, and the lower one about one pixel in eight. This lesson is about the numbers in the titles.
+# Each cross is one output pixel. Blue are the input pixels that it can see, the frame is its receptive field. Both rows end with the same field, 31 pixels wide, and have the same number of weights. Neither has shrunk the map. But the upper one sees everything in its field, and the lower one about one pixel in eight.
 #
 # ## 1 · The same nine weights, further apart
 #
@@ -42,35 +42,35 @@ plot.coverage([[1], [1, 2], [1, 2, 4], [1, 2, 4, 8], [3], [3, 3], [3, 3, 3], [3,
 # %% tags=["demo"]
 plot.coverage([[1], [2], [4], [8]], title="One 3 × 3 layer: nine taps at four rates")
 
-# %% [markdown] statement="dilated_conv" minutes=11 level=2
+# %% [markdown] statement="dilated_conv" minutes=7 level=2
 # Between the first and the last of *k* taps there are *k* − 1 gaps of *r* pixels. So the kernel spans *r*(*k* − 1) + 1 pixels: 3, 5, 9, 17. It still has nine weights and nine multiplications a pixel. DeepLab's papers call it **atrous** convolution, from the French *à trous*, "with holes".
 #
 # ### A dilated convolution from slices
 #
-# Write `dilated_conv(x, weight, rate)` from slices, without any of torch's convolutions.
+# Complete `dilated_conv(x, weight, rate)`, without any of torch's convolutions. In `wide`, zeros lie around the picture already, and two loops run over the taps. Cut out what tap (*i*, *j*) reads for all output pixels at once, mix its channels, and add the result to `total`.
 #
 # - `x`: float tensor `(B, C_in, H, W)`;
 # - `weight`: float tensor `(C_out, C_in, k, k)`, with `k` odd;
 # - `rate`: `int`, at least 1.
 #
-# Return a float tensor `(B, C_out, H, W)`. The middle tap lies on the output pixel. Outside the picture everything is 0. As in `nn.Conv2d`, the kernel is not flipped and the sum runs over the input channels; there is no bias. Leave the arguments as they were, and let gradients flow back to `x` and `weight`.
+# Return a float tensor `(B, C_out, H, W)`. The middle tap lies on the output pixel; outside the picture everything is 0. As in `nn.Conv2d`, the kernel is not flipped, and the sum runs over the input channels. No bias. Leave the arguments as they were; gradients flow back to `x` and `weight`.
 #
-# For example, in one dimension, the row `[1, 2, 3, 4, 5]` under the taps `[1, 10, 100]` at rate 2 gives `[310, 420, 531, 42, 53]`. The one in the middle is 1·1 + 10·3 + 100·5. The first has nothing two pixels to its left: 10·1 + 100·3.
+# For example, in one dimension, the row `[1, 2, 3, 4, 5]` under the taps `[1, 10, 100]` at rate 2 gives `[310, 420, 531, 42, 53]`. The middle is 1·1 + 10·3 + 100·5. The first has nothing to its left: 10·1 + 100·3.
 
 # %% answer="dilated_conv"
 def dilated_conv(x, weight, rate):
     """Convolution of x (B, C_in, H, W) with weight (C_out, C_in, k, k), its taps `rate` pixels apart; same size."""
-    ### BEGIN SOLUTION
     h, w = x.shape[2:]
     k = weight.shape[-1]
-    wide = F.pad(x, [rate * (k // 2)] * 4)
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
     total = 0
     for i in range(k):
         for j in range(k):
+            ### BEGIN SOLUTION
             window = wide[:, :, rate * i : rate * i + h, rate * j : rate * j + w]
             total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+            ### END SOLUTION
     return total
-    ### END SOLUTION
 
 # %% check="dilated_conv"
 check.dilated_conv(dilated_conv)
@@ -96,36 +96,38 @@ conv = dilated_conv if check.dilated_conv(dilated_conv).outcome == "passed" else
 edges = [conv(picture[None, None], left_minus_right[None], rate)[0, 0] for rate in (1, 4, 8)]
 plot.grid([picture, *edges], ["the picture", "rate 1", "rate 4", "rate 8"], title="Left minus right, at three rates")
 
-# %% [markdown] statement="field_and_coverage" minutes=7 level=2
-# At rate 1 the kernel answers to fine edges. At rate 8 it compares places 16 pixels apart, and still gives a map of full size. But look at the drops of water: each comes back six times, once for every tap that is not 0. Between its taps the kernel sees nothing. (The bands at the sides come from the zeros outside.)
+# %% [markdown] statement="field_and_coverage" minutes=5 level=2
+# At rate 1 the kernel answers to fine edges. At rate 8 it compares places 16 pixels apart, and still gives a map of full size. But each drop of water comes back six times, once for every tap that is not 0. Between its taps the kernel sees nothing. (The bands at the sides come from the zeros outside.)
 #
 # ## 2 · The dilation sweep
 #
-# Stack such layers. By lesson 02 each adds *r*(*k* − 1) to the field, here 2*r*. Four layers at rates 1, 2, 4, 8 add 2 + 4 + 8 + 16 to the pixel itself. But a field is only a frame. Measure what is seen inside it.
+# Stack such layers. By lesson 02 each adds *r*(*k* − 1) to the field, here 2*r*. Rates 1, 2, 4, 8 add 2 + 4 + 8 + 16 to the pixel itself. But a field is only a frame. Measure what is seen inside it.
 #
 # ### The field, and the share of it that is seen
 #
-# Write `field_and_coverage(rates)`. `rates` is a list of `int`: the dilations of 3 × 3 layers with stride 1, one after another. Return two numbers, `(field, share)`:
+# Complete `field_and_coverage(rates)`. `rates` is a list of `int`: the dilations of 3 × 3 layers of stride 1, one after another. It returns `(field, share)`:
 #
-# - `field`, an `int`: how many pixels lie from the first to the last, in one direction, that one output pixel depends on, holes included;
+# - `field`, an `int`: along one row, how many pixels lie from the first to the last that an output pixel depends on, holes included;
 # - `share`, a `float` from 0 to 1: of the `field` × `field` pixels, the part that it really depends on.
 #
-# Poke the stack, as in lesson 02, or count in any other way. No layers are a field of 1, all of it seen. Leave `rates` as it was.
+# The stack has run already, on `picture`, which is wider than its field. Poke the middle of `out`, as in lesson 02, and look at the gradient of `picture`. No layers are a field of 1, all of it seen. Leave `rates` as it was.
 #
 # For example, `field_and_coverage([2])` is `(5, 0.36)`: nine of 25 pixels.
 
 # %% answer="field_and_coverage"
 def field_and_coverage(rates):
     """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
-    ### BEGIN SOLUTION
-    side = 1 + 2 * sum(rates)
-    picture = torch.ones(1, 1, side, side, requires_grad=True)
-    out = picture
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
     for rate in rates:
-        out = F.conv2d(out, torch.ones(1, 1, 3, 3) / 9, padding=rate, dilation=rate)
-    out[0, 0, side // 2, side // 2].backward()
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    ### BEGIN SOLUTION
+    out[0, 0, wide // 2, wide // 2].backward()
     touched = picture.grad[0, 0] != 0
-    return side, touched.float().mean().item()
+    across = torch.where(touched.any(0))[0].tolist()
+    field = across[-1] - across[0] + 1
+    return field, touched.sum().item() / field**2
     ### END SOLUTION
 
 # %% check="field_and_coverage"
@@ -142,6 +144,7 @@ def layers(rates, stride=1, channels=16):
     """3 × 3 convolutions, each with batch normalisation and ReLU, from a colour picture on."""
     widths = [3] + [channels] * len(rates)
     convs = [nn.Conv2d(i, o, 3, stride, padding=r, dilation=r) for i, o, r in zip(widths, widths[1:], rates)]
+    # in testing, too, normalise by the batch at hand: in a short run, running means would lag behind
     norms = [nn.BatchNorm2d(channels, track_running_stats=False) for _ in convs]
     return nn.Sequential(*(layer for c, n in zip(convs, norms) for layer in (c, n, nn.ReLU())))
 
@@ -162,11 +165,11 @@ h, w = layers([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
 print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
 
 # %% [markdown]
-# Same weights, same map; the field grows from 9 to 31. Without dilation, four layers get as far only by strides, and those keep 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, and a large map costs time and memory. Lesson 02's bargain is still there: DeepLab pays in computation instead of in resolution.
+# Same weights, same map; the field grows from 9 to 31. Without dilation, four layers of 3 × 3 get as far only by strides, and those keep 9 of 2,304 places. Is dilation free, then? No. Every layer works on the full map, which costs time and memory. DeepLab pays in computation instead of in resolution.
 #
 # ## 3 · Holes
 #
-# Look at the last row of the table. Move the sliders. Try to find the largest field of four layers that has no hole, and the smallest that has one.
+# In the last row of the table the field is wide, and little of it is seen. Move the sliders. Leave the first three as they are and raise the fourth: from which rate on are there holes?
 
 # %% tags=["demo"]
 def growing(r1, r2, r3, r4):
@@ -177,10 +180,10 @@ def growing(r1, r2, r3, r4):
 widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i, value in enumerate((1, 2, 5, 9), 1)})
 
 # %% [markdown]
-# Holes have a name, **gridding**. At rates 2, 2, 2, 2 an output pixel sees only every second row and column. Its neighbour sees only the others. The two share not one input pixel, so nothing makes their labels agree, and predictions come out in a grid.
+# Holes have a name, **gridding**. At rates 2, 2, 2, 2 an output pixel sees only every second row and every second column. Its neighbour to the right sees the same rows, and only the columns between. The two share not one input pixel, so nothing makes their labels agree, and predictions come out in a grid.
 
-# %% [markdown] statement="find_lies" minutes=7 level=2
-# How should one choose rates? A rule of thumb is copied from page to page: **the rates must not share a factor**. You find it as a function in the cell below. It rightly rejects 2, 4, 8. But it is wrong both ways: it lets stacks with holes pass, and it rejects stacks that have none.
+# %% [markdown] statement="find_lies" minutes=5 level=2
+# How should one choose rates? A rule of thumb is copied from page to page: **the rates must not share a factor**. It stands in the cell below. It rightly rejects 2, 4, 8. But it is wrong both ways: it passes stacks with holes, and rejects stacks without.
 #
 # ### Find the lies
 #
@@ -191,7 +194,7 @@ widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i,
 #
 # A **hole** is a pixel inside the field that is not seen. Keep the stacks in the order in which they came, and each stack's rates in theirs. You may call `no_common_factor` and your `field_and_coverage`.
 #
-# For example, `find_lies([[1, 1], [2, 2], [5]])` is `([[5]], [])`. The rule is right about the first two. A single rate shares a factor with no other, so `[5]` passes, and it has holes.
+# For example, `find_lies([[1, 1], [2, 2], [5]])` is `([[5]], [])`. A single rate has no other to share a factor with, so `[5]` passes; and it has holes.
 
 # %% answer="find_lies"
 from itertools import combinations
@@ -239,11 +242,13 @@ print(f"the rule passes {sum(map(no_common_factor, stacks))} stacks; {len(missed
 print(f"and it rejects {len(alarms)} of the {len(whole)} without a hole: {alarms[:3]} …")
 
 # %% [markdown]
-# Even 1, 2, 4, 8 is rejected. (Some read the rule as "no factor that *all* of them share". Then it rejects no good stack, since a stack without holes must hold a 1. But it still passes 2, 3.)
+# Even 1, 2, 4, 8 is rejected.
 #
-# The exact rule is a riddle about **scales**. A layer of rate *r* moves you *r* pixels back, not at all, or *r* pixels on. So think of it as a weight of *r* grams that you may put in the left pan, leave out, or put in the right pan. The offsets that a stack sees are the loads that its weights can balance.
+# The exact rule is a riddle about **scales**. A layer of rate *r* moves you *r* pixels back, not at all, or *r* pixels on. So it is a weight of *r* grams that you may put in the left pan, in the right pan, or leave out. The offsets that a stack sees are the loads that its weights can balance.
 #
-# The weights 1 and 3 balance every load up to 4: 1, 3 − 1, 3, 3 + 1. Which third weight leaves no gap? With it in the other pan, it must take over where the first two end, at 5. So *r* − 4 may be at most 5, and *r* at most 9. In general: **sort the rates; each may be at most twice the sum of the smaller ones, plus 1.** The order of the layers does not matter. One heavier weight, and there is a gap that no further weight mends at the far end of the field.
+# The weights 1 and 3 balance every load up to 4: 1, 3 − 1, 3, 3 + 1. Which third weight leaves no gap? It must take over where these two end, at 5. So *r* − 4 may be at most 5, and *r* at most 9. In general: **sort the rates; each may be at most twice the sum of the smaller ones, plus 1.** The order of the layers does not matter. (In the sliders 1, 2 and 5 add up to 8. So the fourth rate may be 17, and at 18 holes open.)
+#
+# If one weight is too heavy, there are gaps. No further weights that are as heavy or heavier close them all. A lighter one can: compare the last three stacks.
 
 # %%
 def exact_rule(rates):
@@ -252,18 +257,18 @@ def exact_rule(rates):
 
 
 print("right about", sum(exact_rule(s) == (s in whole) for s in stacks), "of", len(stacks), "stacks")
-for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8], [4, 4], [3, 3, 3, 6]):
+for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8], [1, 8, 16], [1, 3, 8]):
     seen = (dilation.paths(rates) > 0).mean() ** 2
     print(f"{str(rates):14} field {len(dilation.paths(rates)):2}, {seen:4.0%} seen, passes: {exact_rule(rates)}")
 
-# %% [markdown] statement="schedule" minutes=8 level=2
+# %% [markdown] statement="schedule" minutes=7 level=2
 # ### A schedule without holes
 #
-# Write `schedule(layers, field)`. Return a list of `layers` rates (`int`, at least 1), for a stack of 3 × 3 layers whose field is exactly `field` and that has no hole.
+# Write `schedule(layers, field)`. Return a list of `layers` rates (`int`, at least 1) for a stack of 3 × 3 layers without holes whose field is exactly `field`.
 #
-# `layers` is at most 6; trying all lists would take hours. `field` is odd, at least 2·`layers` + 1 and at most 3 to the power of `layers`. There is always an answer, often several. Any of them passes, in any order.
+# `layers` is at most 6; trying all lists would take hours. `field` is odd, at least 2·`layers` + 1 and at most 3 to the power of `layers`. There is always an answer. If there are several, any of them passes, in any order.
 #
-# For example, `schedule(2, 7)` is `[1, 2]` or `[2, 1]`, and `schedule(2, 9)` can only be 1 and 3. In `schedule(3, 13)` the rates add up to 6: `[1, 2, 3]` will do, and `[1, 1, 4]`, but not `[2, 2, 2]`.
+# Be greedy: take each weight as heavy as the rule allows, but leave at least 1 for every layer still to come. For example, in `schedule(3, 13)` the rates add up to 6. First comes 1. The next may be 3, and 2 are left for the last: `[1, 3, 2]`. In `schedule(3, 9)` they add up to 4: after 1, a 3 would leave nothing, so `[1, 2, 1]`.
 
 # %% answer="schedule"
 def schedule(layers, field):
@@ -283,7 +288,7 @@ check.schedule(schedule) & check.schedule(schedule, seed=50329)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Do holes hurt, or are they a puzzle for mathematicians? Here is a task in which only context can tell. Every scene has one pale disc. Its class is the colour of a small marker, 10 pixels away in some direction. Below is one scene, as the pixel in the middle of the disc sees it through four stacks. What it can't see is black.
+# Do holes hurt? Here is a task in which only context can tell. Every scene has one pale disc. Its class is the colour of a small marker, 10 pixels away in some direction. This is what the middle of the disc sees through four stacks. What it can't see is black.
 
 # %% tags=["demo"]
 scene, mask = markers.Markers(length=40)[20]
@@ -295,7 +300,7 @@ plot.grid(views, ["the scene", "1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 
           title="What the middle of the disc sees through four stacks")
 
 # %% [markdown]
-# A pixel that does not see the marker can only guess, and is right half the time. So before any training you can say how well each stack may do: the share of the disc's pixels from which the marker is seen, and half of the rest. Then train these four, with the same size, number of weights and steps. (Batch normalisation uses the batch at hand, in testing too: in so short a run its running means would lag behind.)
+# A pixel that does not see the marker can only guess, and is right half the time. So you can foretell how well each stack may do: the share of the disc's pixels that see the marker, and half of the rest. Then train the four, with the same number of weights and steps.
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(48, 200), gpu=(48, 1000))
@@ -319,7 +324,7 @@ for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
 #
 # ## 4 · Trade a stride for a rate
 #
-# You seldom build from nothing. You have a trained classifier, which halves its map five times, and you want its weights on a larger map. Take one stride of 2 away. The map comes out twice as large, and a later kernel, its taps side by side, now looks at a window half as wide as it learned on. So move its taps two apart. In one dimension:
+# You seldom build from nothing. You have a trained classifier, which halves its map five times, and you want its weights on a larger map. Take one stride of 2 away. The map comes out twice as large, and a later kernel now looks at a window half as wide as it learned on. So move its taps two apart. In one dimension:
 
 # %%
 row = torch.tensor([[[3.0, 1, 4, 1, 5, 9, 2, 6]]])
@@ -329,40 +334,41 @@ traded = F.conv1d(F.conv1d(row, first, stride=1, padding=1), second, padding=2, 
 print("with the stride:   ", "      ".join(f"{v:4.0f}" for v in strided[0, 0]))
 print("traded for rate 2: ", " ".join(f"{v:4.0f}" for v in traded[0, 0]))
 
-# %% [markdown] statement="trade_stride" minutes=13 level=3
+# %% [markdown] statement="trade_stride" minutes=9 level=3
 # The four old values are all there, exactly, and between them four new ones. Note *which* layer was dilated. The one that lost its stride reads the same row as before, so it keeps its taps. The one after it reads a row twice as fine.
 #
 # ### Strides into dilation
 #
-# Write `trade_stride(net, output_stride)`.
+# Complete `trade_stride(net, output_stride)`. The copy is there, and the walk through its convolutions. At each, set its `stride`, `dilation` and `padding`, and bring two numbers up to date: `reached`, the stride so far, and `finer`, how many times finer the map is than in `net`.
 #
 # - `net` is an `nn.Sequential` of `nn.Conv2d`, `nn.BatchNorm2d` and `nn.ReLU`. Each convolution has an odd kernel k × k, padding (k − 1)/2, dilation 1, and stride 1 or 2.
 # - `output_stride` is 1, 2, 4, …, at most the product of the strides of `net`.
 #
-# Return a new `nn.Module` with the same layers and weights. Its first strides stay, until their product is `output_stride`; every later one becomes 1. Its later layers are dilated so that all old values are kept: with *f* the product of the strides taken away, the new map at every *f*-th row and column, from 0 on, is the map of `net`. (In evaluation mode. With the right padding it holds at the rim too.) Leave `net` itself as it was.
+# Return a new `nn.Module` with the same layers and weights. Its first strides stay, until their product is `output_stride`; every later one becomes 1. Later layers are dilated so that all old values are kept: with *f* the product of the strides taken away, the new map at every *f*-th row and column, from 0 on, is the map of `net` (in evaluation mode). With a padding of dilation · (k − 1)/2 it holds at the rim, too. Leave `net` as it was.
 #
 # For example, from strides 2, 2, 1, 2, 1, `trade_stride(net, 2)` makes strides 2, 1, 1, 1, 1 and dilations 1, 1, 2, 2, 4.
 
 # %% answer="trade_stride"
+import copy
+
+
 def trade_stride(net, output_stride):
     """A copy of an nn.Sequential whose strides beyond output_stride have become dilation; same weights."""
-    ### BEGIN SOLUTION
-    import copy
-
     net = copy.deepcopy(net)
-    reached, finer = 1, 1
-    for module in net:
-        if isinstance(module, nn.Conv2d):
-            stride = module.stride[0]
-            module.dilation = (finer, finer)
-            module.padding = tuple(finer * (k - 1) // 2 for k in module.kernel_size)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            ### BEGIN SOLUTION
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            layer.padding = tuple(finer * (k - 1) // 2 for k in layer.kernel_size)
             if reached == output_stride:
-                module.stride = (1, 1)
+                layer.stride = (1, 1)
                 finer *= stride
             else:
                 reached *= stride
+            ### END SOLUTION
     return net
-    ### END SOLUTION
 
 # %% check="trade_stride"
 check.trade_stride(trade_stride)
@@ -371,7 +377,7 @@ check.trade_stride(trade_stride) & check.trade_stride(trade_stride, seed=61417)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now on photographs. A backbone of five halvings and a 1 × 1 convolution learn to tell animal from background, at output stride 32. Then its strides are traded, with the same weights. (The pictures are 97 = 3·32 + 1 pixels wide, and scores are enlarged with corners aligned, so that cell *i* of a map lies at pixel 32·*i*, 16·*i* or 8·*i*.)
+# Now on photographs. A backbone of five halvings and a 1 × 1 convolution learn to tell animal from background. Then its strides are traded, with the same weights. (Scores are enlarged with corners aligned. Lesson 03 warned of that; at 97 = 3·32 + 1 pixels it is exact: cell *i* of a map is centred on pixel 32·*i*, 16·*i* or 8·*i*, and the last cell on the last pixel.)
 
 # %% tags=["demo", "experiment"]
 class Scorer(nn.Module):
@@ -421,7 +427,7 @@ plot.grid([images[2], *shown], ["the picture", *(f"output stride {s}: {len(m)} �
           title="How sure of an animal? One set of weights, three maps")
 
 # %% [markdown]
-# No weight has changed. The old map is in the new ones, cell by cell, and there are more than ten times as many cells. Is the segmentation better for it? Measure before you believe. Then give both a short further training, of 60 steps, and measure again.
+# No weight has changed. The old map is in the new ones, cell by cell, and there are more than ten times as many cells. Is the segmentation better for it? Measure. Then train both a little further, and measure again.
 
 # %% tags=["demo", "experiment"]
 _, more = train.scale(cpu=(97, 60), gpu=(193, 400))
@@ -440,13 +446,13 @@ for stride in (32, 8):
     report(f"output stride {stride}, {more} steps more", nets[stride])
 
 # %% [markdown]
-# The denser map alone does not score better: nobody has ever asked these weights about the cells between. But a short further training at both strides sets them apart, and most along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's ResNets, from 50 layers on, have a switch for it, `replace_stride_with_dilation`.)
+# The denser map alone does not score better: nobody has ever asked these weights about the cells between. But a short further training sets the two apart, most of all along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's larger ResNets have a switch for it, `replace_stride_with_dilation`.)
 #
 # ## 5 · Several rates at once
 #
-# One rate suits one size of thing. **ASPP**, atrous spatial pyramid pooling, reads the same map in five ways, side by side: a 1 × 1 convolution, three dilated ones, and the average of the whole map. Before you build it, three facts.
+# One rate suits one size of thing. **ASPP**, atrous spatial pyramid pooling, reads the same map in five ways: a 1 × 1 convolution, three dilated ones, and the average of the whole map. Three facts first.
 #
-# **A rate counts cells, not pixels.** On a map of output stride 8 a cell is 8 pixels wide. So who goes from output stride 16 to 8 and wants to see as far must double the rates, as the paper does.
+# **A rate counts cells, not pixels.** On a map of output stride 8 a cell is 8 pixels wide. To see as far at output stride 8 as at 16, double the rates, as the paper does.
 #
 # **A tap that lies outside reads zeros.** On a small map, that happens to most taps.
 
@@ -461,59 +467,48 @@ for n in (65, 33, 16):
     gap = (conv(x) - F.conv2d(x, conv.weight[:, :, 1:2, 1:2])).abs().max().item()
     print(f"rate 18 on {n} × {n}: {inside:.1f} of 9 taps inside, off a 1 × 1 layer by {gap:.1e}")
 
-# %% [markdown]
-# On 16 × 16 only the middle tap is inside, wherever you stand. The layer *is* a 1 × 1 convolution, and its eight other taps never learn. The average of the whole map is there to give, at any size, what the widest rate was meant to give.
+# %% [markdown] statement="build_aspp" minutes=8 level=3
+# On 16 × 16 only the middle tap is inside, wherever you stand. The layer *is* a 1 × 1 convolution, and its eight other taps never learn. The average of the whole map gives, at any size, the context that the widest rate was meant to give.
 #
-# **Without something that bends between, the four convolutions are one.** Sums of convolutions are a convolution, and a 1 × 1 mix of them is too.
-
-# %%
-x, y = torch.randn(2, 1, 8, 20, 20)
-branches = nn.ModuleList([nn.Conv2d(8, 4, 1), *(nn.Conv2d(8, 4, 3, padding=r, dilation=r) for r in (2, 4, 6))])
-mix = nn.Conv2d(16, 4, 1)
-
-
-def pyramid(x, bend):
-    return mix(torch.cat([bend(branch(x)) for branch in branches], dim=1))
-
-
-for name, bend in (("without ReLU", nn.Identity()), ("with ReLU", nn.ReLU())):
-    gap = (pyramid(x, bend) + pyramid(y, bend) - 2 * pyramid((x + y) / 2, bend)).abs().max().item()
-    print(f"{name}: f(x) + f(y) and 2·f((x + y)/2) differ by {gap:.1e}")
-
-# %% [markdown] statement="build_aspp" minutes=12 level=3
-# Without ReLU these branches are one big convolution with a great many zeros, written in a costly way.
+# **Without a nonlinearity between, all this is one convolution.** A sum of convolutions is a convolution, and a 1 × 1 mix of them is one, too. So the branches end in ReLU.
 #
 # ### The pyramid
 #
-# Write `build_aspp(channels, width, reaches, stride)`. It returns an `nn.Module` from maps `(B, channels, H, W)` to `(B, width, H, W)`, for any `H` and `W`, made of six `nn.Conv2d`:
+# Complete `Pyramid` and `build_aspp(channels, width, reaches, stride)`. It returns an `nn.Module` from maps `(B, channels, H, W)` to `(B, width, H, W)`, for any `H` and `W`, of six `nn.Conv2d`. Three are there:
 #
 # - branch 1: a 1 × 1 convolution to `width` channels;
 # - branches 2, 3, 4: for each of the three `reaches`, a 3 × 3 convolution to `width` channels;
-# - branch 5: the average of the map over all places, a 1 × 1 convolution to `width` channels, and the result spread over every place;
-# - the five concatenated, in this order, and mixed by a 1 × 1 convolution from 5·`width` to `width`. Nothing follows it.
+# - branch 5: the average of the map over all places, a 1 × 1 convolution to `width` channels, ReLU, and the result spread over every place;
+# - the five concatenated, in this order, and mixed by a 1 × 1 convolution to `width`. Nothing follows it.
 #
-# A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches. Each of branches 1 to 4 ends in a batch normalisation of its own, and then ReLU. Branch 5 has ReLU alone after its convolution: a single picture leaves one value a channel, and nothing to normalise, yet training must take a batch of one. Bias or none, as you like.
+# A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches. Each of branches 1 to 4 ends in a batch normalisation of its own and ReLU, as `conv_norm_relu` makes them. Branch 5 has no normalisation: training must take a batch of one, which leaves it one value a channel. Bias or none, as you like.
 #
 # For example, `build_aspp(64, 32, [96, 192, 288], 16)` has rates 6, 12 and 18, and turns a map `(2, 64, 9, 13)` into `(2, 32, 9, 13)`.
 
 # %% answer="build_aspp"
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
 class Pyramid(nn.Module):
     """Five readings of one map, mixed: (B, channels, H, W) → (B, width, H, W)."""
 
     def __init__(self, channels, width, rates):
         super().__init__()
-        ### BEGIN SOLUTION
-        convs = [nn.Conv2d(channels, width, 1)]
-        convs += [nn.Conv2d(channels, width, 3, padding=rate, dilation=rate) for rate in rates]
-        self.near_and_far = nn.ModuleList(nn.Sequential(c, nn.BatchNorm2d(width), nn.ReLU()) for c in convs)
-        self.overall = nn.Conv2d(channels, width, 1)
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # for branch 5
         self.mix = nn.Conv2d(5 * width, width, 1)
+        ### BEGIN SOLUTION
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, rate) for rate in rates)
         ### END SOLUTION
 
     def forward(self, x):
         ### BEGIN SOLUTION
-        answers = [read(x) for read in self.near_and_far]
-        overall = F.relu(self.overall(x.mean((2, 3), keepdim=True)))
+        answers = [self.near(x)]
+        for read in self.far:
+            answers.append(read(x))
+        overall = self.overall(x.mean((2, 3), keepdim=True))
         answers.append(overall.expand_as(answers[0]))
         return self.mix(torch.cat(answers, dim=1))
         ### END SOLUTION
@@ -532,28 +527,28 @@ check.build_aspp(build_aspp) & check.build_aspp(build_aspp, seed=14951)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# ASPP has a sibling, the **pyramid pooling** of PSPNet, which gets its context without any dilation in the pyramid. It averages the map over 1 × 1, 2 × 2, 3 × 3 and 6 × 6 parts, convolves each by 1 × 1, enlarges them, and concatenates all with the map. Here is what such averages keep, of a picture instead of a feature map:
+# ASPP has a sibling, the **pyramid pooling** of PSPNet. It averages the map over 1 × 1, 2 × 2, 3 × 3 and 6 × 6 parts, convolves each by 1 × 1, enlarges them, and concatenates all with the map. This is what such averages keep of a picture:
 
 # %% tags=["demo"]
 photo = data.scenes("val", size=96)[3][0]
 plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))], columns=5,
           titles=["the picture", "1 × 1", "2 × 2", "3 × 3", "6 × 6"], title="Pyramid pooling: averages over parts")
 
-# %% [markdown] statement="build_decoder" minutes=8 level=2
+# %% [markdown] statement="build_decoder" minutes=5 level=2
 # ## 6 · A small decoder
 #
-# At output stride 8 a cell is still 8 pixels wide, and spokes are not. DeepLabv3 enlarged its scores and left it at that. **v3+** adds one skip, where U-Net has one at every level. It takes the backbone's map at stride 4, thins it to few channels, so that it does not drown the map that knows what things are, and joins the two.
+# At output stride 8 a cell is still 8 pixels wide, and spokes are not. DeepLabv3 enlarged its scores and left it at that. **v3+** adds one skip, where U-Net has one at every level. It takes the backbone's map at stride 4 and thins it to few channels, so that it does not drown the map that knows what things are. Then it joins the two.
 #
 # ### The decoder of v3+
 #
-# Write `build_decoder(fine, coarse, reduced, classes)`. It returns an `nn.Module` whose `forward(maps)` takes a list of two maps, `[(B, fine, H, W), (B, coarse, h, w)]`, and returns logits `(B, classes, H, W)`:
+# Complete `Sharpen`, the `nn.Module` that `build_decoder(fine, coarse, reduced, classes)` returns. Its `forward(maps)` takes a list of two maps, `[(B, fine, H, W), (B, coarse, h, w)]`, and returns logits `(B, classes, H, W)`. Steps 1 and 4 are there:
 #
 # 1. a 1 × 1 convolution thins the first map to `reduced` channels; batch normalisation, ReLU;
 # 2. the second map is enlarged to H × W, bilinear (`align_corners=False`, the default). Any sizes must do;
 # 3. both are concatenated, the thinned one first; a 3 × 3 convolution with padding 1 to `coarse` channels; batch normalisation, ReLU;
 # 4. a 1 × 1 convolution to `classes`.
 #
-# (The paper settles on two 3 × 3 convolutions; here one will do.) Bias or none, as you like. Gradients flow back to both maps.
+# (The paper has two 3 × 3 convolutions; here one will do.) Bias or none, as you like. Gradients flow back to both maps.
 #
 # For example, `build_decoder(16, 32, 8, 3)` turns maps of shapes `(2, 16, 24, 33)` and `(2, 32, 6, 9)` into logits `(2, 3, 24, 33)`.
 
@@ -563,10 +558,10 @@ class Sharpen(nn.Module):
 
     def __init__(self, fine, coarse, reduced, classes):
         super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())  # step 1
+        self.classify = nn.Conv2d(coarse, classes, 1)  # step 4
         ### BEGIN SOLUTION
-        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
         self.join = nn.Sequential(nn.Conv2d(reduced + coarse, coarse, 3, padding=1), nn.BatchNorm2d(coarse), nn.ReLU())
-        self.classify = nn.Conv2d(coarse, classes, 1)
         ### END SOLUTION
 
     def forward(self, maps):
@@ -588,7 +583,7 @@ check.build_decoder(build_decoder) & check.build_decoder(build_decoder, seed=271
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Three of your functions make a DeepLabv3+. Here they are put together on the library's backbone.
+# On the library's backbone, three of your functions make a DeepLabv3+:
 
 # %%
 class Mine(nn.Module):
@@ -616,7 +611,7 @@ for h, w in ((128, 128), (97, 130)):
 print(f"{models.count_parameters(net):,} parameters")
 
 # %% [markdown] quiz="rates" answer="d"
-# Published numbers need their small print. DeepLab's first two versions sharpened their scores with a CRF (lesson 09); v3 dropped it. The 82.1 % that v3+ is known for is its mIoU on the *test* set of Cityscapes, trained with the coarsely labelled pictures too.
+# DeepLab's first two versions ended in a CRF, a step that smooths a finished prediction so that neighbours of like colour agree. v3 dropped it.
 #
 # ## Checkpoint
 #
@@ -658,12 +653,12 @@ print(f"{models.count_parameters(net):,} parameters")
 # %% [markdown]
 # **An interviewer asks:** "Our net for satellite pictures ends in three 3 × 3 layers of rates 2, 4, 8, on a map of full size. Roofs come out speckled: pixels side by side disagree, in a regular pattern. One colleague wants a CRF, another rates 5, 7, 9, 'because they share no factor'. What do you do, and how do you show that it was the rates?"
 #
-# Answer in four to eight sentences. *Graded by hand, 2 points:* one for the mechanism, with a verdict on both colleagues; one for a change and a measurement that would tell the rates from another cause.
+# Answer in four to six sentences. *Graded by hand, 2 points:* one for the mechanism, with a verdict on both colleagues; one for a change and a measurement that would tell the rates from another cause.
 
 # %% [markdown] written="speckle" points=2
-# All rates are even, so through these layers a pixel sees only pixels at even distances: 27 % of its field. Four interleaved sets of pixels are computed without knowing of each other, and nothing in these layers makes neighbours agree. A CRF would smooth the speckles afterwards, at a cost, and leave the cause. Rates 5, 7, 9 pass the rule of thumb and see 29 %, hardly more; not even the next pixel is among them.
+# All rates are even, so through these layers a pixel sees only pixels at even distances, 27 % of its field; the pixel beside it sees others, and nothing in these layers makes the two agree. A CRF would smooth the speckles afterwards, at a cost, and leave the cause; rates 5, 7, 9 pass the rule of thumb, but see hardly more, 29 %, and not even the next pixel. I would take 1, 3, 9: nearly the same field, 27 for 29, and all of it is seen, since each rate is at most twice the sum of the smaller ones plus 1.
 #
-# I would take 1, 3, 9: nearly the same field, 27 for 29, and every pixel of it is seen, since each rate is at most twice the sum of the smaller ones plus 1. To show it, I poke one output pixel of each stack. Then I train the old and the new net, with the same seeds, data and steps, and count how often two pixels of one roof disagree, at distance 1 and at distance 2. If the rates were to blame, the old net disagrees more at distance 1 than at 2, and the new one does not. If the cause were noisy labels, or a transposed convolution further back, the pattern would stay as it was.
+# To show it, I train the old and the new net with the same seeds, data and steps, and count how often two pixels of one roof disagree, at distance 1 and at distance 2. If the rates were to blame, the old net disagrees more at distance 1 than at 2, and the new one does not. If the cause were another, noisy labels for example, the pattern would stay as it was.
 
 # %% [markdown]
 # ## Hand in

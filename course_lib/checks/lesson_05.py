@@ -13,12 +13,12 @@ from .values import kind
 build_aspp = check.exercise(
     "build_aspp",
     hints=(
-        "Write the five branches down one by one, each as a small `nn.Sequential` or a few layers, and give each the same input. What is a "
-        "reach of 96 pixels on a map whose cells are 16 pixels wide?",
+        "All five branches read the same input. Which layers are still missing in `__init__`? What is a reach of 96 pixels on a map whose "
+        "cells are 16 pixels wide?",
         "rate = reach // stride, and padding = rate keeps the size. The average is `x.mean((2, 3), keepdim=True)`; after its 1 × 1 "
         "convolution and ReLU it is spread over the map with `.expand(...)`.",
-        "In `__init__`: a 1 × 1 branch, an `nn.ModuleList` of three 3 × 3 branches (convolution, `nn.BatchNorm2d(width)`, ReLU), a 1 × 1 convolution "
-        "for the average, and a 1 × 1 convolution from 5·width to width. In `forward`: a list of five maps, `torch.cat(…, dim=1)`, mix.",
+        "In `__init__`: an `nn.ModuleList` of three 3 × 3 branches by `conv_norm_relu`, each with its rate. In `forward`: a list of five maps, "
+        "`torch.cat(…, dim=1)`, mix. In `build_aspp`: a `Pyramid` with the rates, each a reach divided by the stride.",
     ),
     own_work={name: "This hands the work to a finished module. Build the five branches yourself."
               for name in ("ASPP", "DeepLab", "DeepLabHead", "ASPPConv", "ASPPPooling", "deeplabv3_resnet50", "Pooled")},
@@ -203,8 +203,8 @@ build_decoder = check.exercise(
         "Four steps, in the order of the list above. Only one of them changes a map's size.",
         "`F.interpolate(coarse, size=fine.shape[-2:], mode='bilinear')` brings the coarse map to the size of the thinned fine one. Then "
         "`torch.cat` along dim 1, the fine one first: how many channels does the 3 × 3 convolution read?",
-        "Three convolutions: 1 × 1 from `fine` to `reduced`; 3 × 3, padding 1, from `reduced + coarse` to `coarse`; 1 × 1 from `coarse` to "
-        "`classes`. A BatchNorm2d and a ReLU after each of the first two. `forward(self, maps)` starts with `fine, coarse = maps`.",
+        "What is missing in `__init__`: a 3 × 3 convolution, padding 1, from `reduced + coarse` to `coarse` channels, with a BatchNorm2d and a "
+        "ReLU after it. `forward(self, maps)` starts with `fine, coarse = maps`: thin, enlarge, concatenate, convolve, classify.",
     ),
     own_work={name: "This hands the work to a finished module. Build it from three convolutions."
               for name in ("Decoder", "DeepLab", "UNet", "EncoderDecoder", "deeplabv3_resnet50")},

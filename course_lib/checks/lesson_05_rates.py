@@ -17,9 +17,9 @@ dilated_conv = check.exercise(
     "dilated_conv",
     hints=(
         "Think of one tap at a time. For all output pixels at once, what one tap reads is the whole picture, shifted. How far, and which way?",
-        "Pad the picture with zeros on all sides, by as much as the outermost tap hangs over: rate·(k − 1)/2. Tap (i, j) then "
-        "reads an H × W window of the padded picture whose corner is at row i·rate, column j·rate.",
-        "Loop over i and j. Cut the window `[:, :, i·rate : i·rate + H, …]`, which is (B, C_in, H, W), and mix its channels with "
+        "Each tap reads an H × W window of the padded picture `wide`. The window of tap (0, 0) begins at its corner. By how many pixels "
+        "does it move from one tap to the next?",
+        "Cut the window `[:, :, i·rate : i·rate + H, …]`, which is (B, C_in, H, W), and mix its channels with "
         "`weight[:, :, i, j]`, which is (C_out, C_in); `torch.einsum` sums over c. Add up the results of all the taps.",
     ),
     own_work={name: "This lets torch convolve. Write it from slices: shift, weigh, add up."
@@ -133,12 +133,11 @@ def _(t):
 field_and_coverage = check.exercise(
     "field_and_coverage",
     hints=(
-        "Exercise 5 of lesson 02 did most of this: run a stack with weights that can't cancel, poke the middle output pixel, look at the input's gradient.",
-        "The input must be wide enough for the whole field: each layer of rate r adds 2r. The field is what lies between the "
-        "first and the last row whose gradient is not 0. The share counts pixels that are not 0 inside that square.",
-        "Make a map of 1 + 2·sum(rates) ones that wants gradients. For each rate, `F.conv2d` with a kernel of ones, dilation and padding "
-        "both the rate. Call `.backward()` on the middle pixel. Now all of the map is the field, so the share is "
-        "`(grad != 0)`, as floats, averaged.",
+        "Exercise 5 of lesson 02 did most of this: poke the middle output pixel, and look at the input's gradient.",
+        "Call `.backward()` on `out[0, 0, m, m]`, with m in the middle. The field is what lies between the first and the last row of "
+        "`picture.grad` that holds anything but 0. The share counts the pixels that are not 0, inside that square.",
+        "Let `hit` be `picture.grad[0, 0] != 0`. `torch.where(hit.any(1))[0]` lists its rows: the field is the last less the first, plus 1, as an "
+        "`int`. All that was hit lies in the field, so the share is the number of `True`, divided by field · field.",
     ),
     own_work={name: "This asks the library, which counts the ways for you. Count or poke yourself." for name in ("paths", "seen")},
 )

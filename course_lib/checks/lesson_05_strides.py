@@ -14,12 +14,12 @@ from .values import kind
 trade_stride = check.exercise(
     "trade_stride",
     hints=(
-        "Walk through the layers once, from the input on, with two numbers in mind: the stride that the map has so far, and how many "
-        "times finer it is than in the net given.",
-        "A strided layer that keeps its stride makes the first number grow. One that loses it makes the second grow, but only for the layers "
-        "after it: it still reads the map that it always read. Every later layer takes the second number as its dilation.",
-        "Start from `copy.deepcopy(net)`. At each `nn.Conv2d`: set its dilation to the second number, and its padding to that times "
-        "(k − 1)/2; then, if its stride of 2 would lead beyond `output_stride`, set the stride to 1 and double the second number.",
+        "Take strides 2, 2, 1, 2, 1 and `output_stride=2` on paper. Write below each convolution how many times finer the map that it *reads* "
+        "is than in the net given.",
+        "A layer that keeps its stride of 2 makes `reached` grow. One that loses it makes `finer` grow, but only for the layers "
+        "after it: it still reads the map that it always read. Every later layer takes `finer` as its dilation.",
+        "At each `nn.Conv2d`: set its dilation to `(finer, finer)`, and its padding to `finer` times "
+        "(k − 1)/2; then, if its stride of 2 would lead beyond `output_stride`, set the stride to 1 and double `finer`.",
     ),
     own_work={name: "This calls a finished conversion. Write it: it is a walk through the layers with two numbers."
               for name in ("dilate", "DeepLab", "replace_stride_with_dilation", "_dilate")},
@@ -196,8 +196,10 @@ def _(t):
 @trade_stride.part("the net given stays as it was", 0.25)
 def _(t):
     net = _net(t, (2, 2, 1, 2, 1), norm=True)
-    before, x = copy.deepcopy(net), t.tensor(1, 2, 16, 16)
-    _traded(t, net, 2)
+    before, x = copy.deepcopy(net), t.tensor(1, 2, 64, 64)
+    got = t.run(_traded(t, net, 2), x)
     with torch.no_grad():
+        if isinstance(got, torch.Tensor) and got.shape == before(x).shape:
+            t.fail("The map has the size that it had. Take the later strides away, from a copy of the net.")
         if repr(net) != repr(before) or not torch.equal(net(x), before(x)):
             t.fail("The net that was given has other strides, paddings or dilations now. Change a copy: `copy.deepcopy(net)`.")

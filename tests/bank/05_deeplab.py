@@ -889,6 +889,14 @@ def trade_stride(net, output_stride):
             layer.padding = (f * (k - 1) // 2,) * 2
     return net
 
+# %% wrong trade_stride: an untouched copy
+# fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation; the net given stays as it was
+# says: The map has the size that it had.
+import copy
+
+def trade_stride(net, output_stride):
+    return copy.deepcopy(net)
+
 # %% wrong trade_stride: takes the strides away and dilates nothing
 # fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
 # says: later layers now see a smaller part of the picture than they learned on.
