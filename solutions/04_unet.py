@@ -239,14 +239,25 @@ for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
     except ValueError as error:
         print(shape, "→", error)
 
-# %% [markdown] statement="build_unet" minutes=11 level=3
+# %% [markdown]
 # The trap: in training, batch normalisation subtracts the mean over batch and places. A single number minus its mean is 0.
 #
 # The original of 2015 did not pad at all. It cut its skips in the *middle*, on purpose, and labelled only the inner part of each picture.
 #
 # ## 5 · The whole U
 #
-# Look at the first figure again. Most weights lie at the bottom, where the channels are many. The memory goes to the top, where the maps are large. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. (Training keeps all maps anyway, to go back through them.)
+# The first figure as a table. The last column is what a map takes in memory, for one picture.
+
+# %%
+with torch.device("meta"):
+    net = models.UNet(classes=3, base=32)
+print(f"{'stage':12}{'C × H × W':>16}{'parameters':>12}{'MB':>8}")
+for stage in models.trace(net, (1, 3, 256, 256)):
+    shape = f"{stage.channels} × {stage.height} × {stage.width}"
+    print(f"{stage.name:12}{shape:>16}{stage.parameters:12,}{4 * stage.channels * stage.height * stage.width / 2**20:8.2f}")
+
+# %% [markdown] statement="build_unet" minutes=11 level=3
+# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. (Training keeps all maps anyway, to go back through them.)
 #
 # ### A whole U-Net
 #
