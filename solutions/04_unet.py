@@ -34,15 +34,15 @@ plot.shape_flow(net, size=256)
 #
 # ## 1 · What does a skip carry?
 #
-# Here is one photograph at the sizes of a 64-pixel U-Net's levels. Unless its channels say where inside a cell things lie, a map can place them only about as sharply as this.
+# Here is one picture at the sizes of a 64-pixel U-Net's levels. A map can place things only about as sharply as this, unless its channels say where inside a cell they lie.
 
 # %% tags=["demo"]
 image, animal = data.stack(data.scenes("val", 64, target="instance"), [63])
 levels = [F.avg_pool2d(image, 2**k)[0] for k in range(5)]
 names = [f"level {k}: {64 // 2**k} × {64 // 2**k}" for k in range(4)] + ["bottleneck: 4 × 4"]
-plot.grid(levels, names, columns=5, title="One photograph, as sharp as each level")
+plot.grid(levels, names, columns=5, title="One picture, as sharp as each level")
 
-# %% [markdown] statement="double_conv" minutes=7 level=1
+# %% [markdown] statement="double_conv" minutes=6 level=1
 # At 16 × 16 the antlers are gone; at 32 × 32 they are a stain. Only the skip at full size has them sharp. So what the skips carry should matter most in thin parts and along outlines. In section 7 you will measure that.
 #
 # ## 2 · Two convolutions at a time
@@ -90,7 +90,7 @@ maps = {"skip": encoder, "decoder's map": decoder, "concatenated": torch.cat([en
 kinds = {"skip": ["encoder"] * 2, "decoder's map": ["decoder"] * 2, "concatenated": ["encoder"] * 2 + ["decoder"] * 2}
 plot.channels(maps, kinds, title="The same two maps, concatenated and added")
 
-# %% [markdown] statement="concat_as_add" minutes=5 level=1
+# %% [markdown] statement="concat_as_add" minutes=3 level=1
 # **Concatenation** keeps all the numbers, and the next convolution decides what to do with them. **Addition** has decided already: after it nobody can tell 1 + 10 from 5 + 6. FCN adds, U-Net concatenates.
 #
 # Is addition then something else, or a special case? Let a convolution with weights *W* follow the addition. Find weights for the concatenation that give exactly the same result.
@@ -144,7 +144,7 @@ kinds = {"skip, 3 × 3": ["encoder"], "pooled": ["bottleneck"], "doubled, 2 × 2
 plot.channels(maps, kinds, {"skip, 3 × 3": [(0, 0, 0), (0, 0, 1), (0, 1, 0), (0, 1, 1)]},
               title="Pooling looked at the four framed pixels only")
 
-# %% [markdown] statement="join" minutes=9 level=2
+# %% [markdown] statement="join" minutes=7 level=2
 # The doubled map stands for the framed pixels, in the *top left*. So what it lacks, it lacks below and on the right.
 #
 # ### Join two maps
@@ -192,30 +192,35 @@ maps = {"skip": skip[0], "doubled": x[0], "copied_join": copied_join(x, skip)[0]
 plot.channels(maps, {"skip": ["encoder"], "doubled": ["decoder"], "copied_join": ["encoder", "decoder"]},
               {"skip": [(0, 0, 0)], "copied_join": [(0, 0, 0), (1, 0, 0)]}, title="Do the framed pixels belong together?")
 
-# %% [markdown] statement="outcome" minutes=11 level=2
+# %% [markdown] statement="outcome" minutes=8 level=2
 # No. The decoder's first pixel stands for 1, 2, 4 and 5. Beside it should lie the 1, and there lies the 5: the skip has lost its *first* row and column, not its last. (In Python, −1 // 2 is −1, and int(−1 / 2) is 0.) No error is raised. And look at which axis gets `dx`.
 #
 # ### The sizes on which it lies
 #
-# A U-Net halves a picture `depth` times, rounding down. On the way back, from the deepest level to the full size, it doubles its map and joins it to that level's skip by `copied_join`. What comes out is the next map to be doubled. (Convolutions between keep the size.)
+# A U-Net halves a picture `depth` times, rounding down. On the way back it doubles its map, joins it to that level's skip by `copied_join`, doubles the result, and so on up to the full size. (Convolutions between keep the size.)
 #
-# Write `outcome(height, width, depth)` for pictures of at least 2 to the power of `depth` pixels each way. It returns
+# Write `outcome(height, width, depth)`, for pictures of at least 2 to the power of `depth` pixels each way. The walk through the sizes is given; what happens at each join is yours. Return
 #
 # - `"right"` where no skip loses anything;
 # - `"stops"` where `torch.cat` raises an error at some level;
 # - `"shifted"` where all runs through and some skip has lost rows and columns at its beginning.
 #
-# Find it by arithmetic or by trying out, as you like. For example, `outcome(3, 3, 1)` is `"shifted"`, as drawn. `outcome(3, 4, 1)` is `"stops"`: a row is too many, and the code takes a column.
+# For example, `outcome(3, 3, 1)` is `"shifted"`, as drawn. `outcome(3, 4, 1)` is `"stops"`: a row is too many, and the code takes a column.
 
 # %% answer="outcome"
 def outcome(height, width, depth):
     """What copied_join does to a picture in a U-Net of this depth: "right", "stops" or "shifted"."""
-    ### BEGIN SOLUTION
-    rest = {side % 2**depth for side in (height, width)}
-    if len(rest) == 2:
-        return "stops"
-    return "shifted" if rest.pop() else "right"
-    ### END SOLUTION
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()  # the bottleneck
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w  # the map, doubled; it meets a skip of rows × columns
+        ### BEGIN SOLUTION
+        if rows - h != columns - w:
+            return "stops"
+    return "right" if (h, w) == (height, width) else "shifted"
+        ### END SOLUTION
 
 # %% check="outcome"
 check.outcome(outcome)
@@ -233,15 +238,11 @@ for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
         print(shape, "→", tuple(net(torch.rand(shape)).shape))
     except ValueError as error:
         print(shape, "→", error)
-n = 572
-for step in ["down"] * 4 + ["bottleneck"] + ["up"] * 4:  # without padding, two 3 × 3 convolutions take 4 pixels off
-    n = (n - 4) // 2 if step == "down" else n - 4 if step == "bottleneck" else 2 * n - 4
-print(f"the original of 2015, without padding: a picture of 572 × 572 gives logits of {n} × {n}")
 
 # %% [markdown]
 # The trap: in training, batch normalisation subtracts the mean over batch and places. A single number minus its mean is 0.
 #
-# The original network did not pad at all. It cut its skips in the *middle*, on purpose, and labelled only the inner part of each picture.
+# The original of 2015 did not pad at all. It cut its skips in the *middle*, on purpose, and labelled only the inner part of each picture.
 #
 # ## 5 · The whole U
 #
@@ -255,25 +256,21 @@ for stage in models.trace(net, (1, 3, 256, 256)):
     shape = f"{stage.channels} × {stage.height} × {stage.width}"
     print(f"{stage.name:12}{shape:>16}{stage.parameters:12,}{4 * stage.channels * stage.height * stage.width / 2**20:8.2f}")
 
-# %% [markdown]
-# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. (Training keeps all maps anyway, to go back through them.) Try other depths and bases, and see what "none" saves.
-
-# %% tags=["demo"]
-widgets.shape_tracer(size=256, base=32, skip="concat")
-
-# %% [markdown] statement="build_unet" minutes=22 level=3
+# %% [markdown] statement="build_unet" minutes=11 level=3
+# The weights lie at the bottom, the memory at the top. A skip is not free: the encoder's map must be kept until the decoder comes back to its level, and the largest one waits the longest. (Training keeps all maps anyway, to go back through them.)
+#
 # ### A whole U-Net
 #
-# Write `build_unet(classes, base, depth, closed=())`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`, for any H and W of at least 2 to the power of `depth`.
+# Write `forward(self, x)`, so that `build_unet(classes, base, depth, closed=())` returns a U-Net: an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`, for any H and W of at least 2 to the power of `depth`. The layers are made in `__init__`.
 #
-# - **Down.** Level *k* = 0, 1, …, `depth` − 1 is a double convolution to base·2ᵏ channels. Its output is the level's skip, saved *before* a 2 × 2 max-pooling leads to the next level. After the last pooling, the bottleneck is a double convolution to base·2^depth channels.
-# - **Up**, from the deepest level to level 0: a transposed convolution (kernel 2, stride 2, with bias) doubles the map and halves its channels; then `join`, skip first; then a double convolution to the level's channels.
-# - **Head:** a 1 × 1 convolution with bias.
-# - `closed` lists levels whose skip is *closed*: zeros of the same shape are joined in its place. The layers stay as they are, so that weights can be loaded from one net into the other. You will need it in section 7.
+# - **Down**, from level 0 to level `depth` − 1: `self.down[k]` is the level's double convolution. Its output is the level's skip, saved *before* a 2 × 2 max-pooling leads to the next level. After the last pooling comes the bottleneck, `self.down[depth]`.
+# - **Up**, from level `depth` − 1 to level 0: `self.grow[k]`, a transposed convolution, doubles the map and halves its channels. Then `join`, skip first. Then `self.up[k]`.
+# - **Head:** `self.score`.
+# - `self.closed` holds the levels whose skip is *closed*: zeros of the same shape are joined in its place. You will need it in section 7.
 #
-# Use your `join` and `double_conv` (or `models.DoubleConv`), but not `models.UNet`. If you skipped `join`, concatenate, and leave odd sizes.
+# Use your `join`, but not `models.UNet`. If you skipped `join`, concatenate, and leave odd sizes. (`models.DoubleConv` does what your `double_conv` does.)
 #
-# For example, `build_unet(5, 8, 3)(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`. At its level 2, the double convolution on the way up turns 64 channels into 32. `build_unet(5, 8, 3, closed=[0])` has the same layers, and joins zeros at full size.
+# For example, `build_unet(5, 8, 3)(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`. `build_unet(5, 8, 3, closed=[0])` has the same layers, and joins zeros at full size.
 
 # %% answer="build_unet"
 class Ushape(nn.Module):
@@ -281,14 +278,12 @@ class Ushape(nn.Module):
 
     def __init__(self, classes, base, depth, closed):
         super().__init__()
-        ### BEGIN SOLUTION
-        wide = [base << k for k in range(depth + 1)]
-        self.closed, self.depth = set(closed), depth
-        self.down = nn.ModuleList(double_conv(a, b) for a, b in zip([3, *wide], wide))
-        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, 2) for w in wide[:depth])
-        self.up = nn.ModuleList(double_conv(2 * w, w) for w in wide[:depth])
-        self.score = nn.Conv2d(wide[0], classes, kernel_size=1)
-        ### END SOLUTION
+        wide = [base * 2**k for k in range(depth + 1)]  # channels of level 0, 1, …, and of the bottleneck
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
 
     def forward(self, x):
         ### BEGIN SOLUTION
@@ -313,36 +308,35 @@ check.build_unet(build_unet)
 check.build_unet(build_unet) & check.build_unet(build_unet, seed=86509)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="count_unet" minutes=10 level=2
+# %% [markdown] statement="count_unet" minutes=7 level=2
 # ## 6 · Count it
 #
-# Papers and blogs give "31 million parameters" for *the* U-Net. Check it on paper first.
+# "*The* U-Net has 31 million parameters": so papers and blogs say. Check it by arithmetic.
 #
 # ### Parameters by formula
 #
-# Write `count_unet(classes, base, depth)`: how many parameters `build_unet(classes, base, depth)` has, as an `int`. Don't build it; do arithmetic. A running mean or variance is not a parameter.
+# Write `count_unet(classes, base, depth)`: how many parameters `build_unet(classes, base, depth)` has, as an `int`. Don't build it. A double convolution is counted for you, by `double`. (A running mean or variance is no parameter.)
 #
 # For example, `count_unet(2, 1, 1)` is 146:
 #
 # | part | parameters |
 # |---|---|
-# | level 0, down: 3 → 1 → 1 channels | 9·3·1 + 9·1·1 + 4·1 = 40 |
-# | bottleneck: 1 → 2 → 2 | 9·1·2 + 9·2·2 + 4·2 = 62 |
-# | transposed convolution, 2 → 1 | 4·2·1 + 1 = 9 |
-# | level 0, up: 2 → 1 → 1 | 9·2·1 + 9·1·1 + 4·1 = 31 |
-# | head: 1 → 2 | 1·2 + 2 = 4 |
+# | level 0, down: 3 → 1 channel | `double(3, 1)` = 40 |
+# | bottleneck: 1 → 2 | `double(1, 2)` = 62 |
+# | transposed convolution: 2 → 1 | 4·2·1 + 1 = 9 |
+# | level 0, up: 2 → 1 | `double(2, 1)` = 31 |
+# | head: 1 → 2 classes | 1·2 + 2 = 4 |
 
 # %% answer="count_unet"
 def count_unet(classes, base, depth):
     """The number (int) of parameters of build_unet(classes, base, depth)."""
+    def double(c_in, c_out):  # two 3 × 3 convolutions, and two normalisations with 2 weights a channel
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
     ### BEGIN SOLUTION
-    total, before = classes * (base + 1), 3
-    for k in range(depth + 1):
-        c = base * 2**k
-        total += 9 * c * before + 9 * c * c + 4 * c  # down
-        if k < depth:
-            total += 8 * c * c + c + 27 * c * c + 4 * c  # double and up: 2c → c, then c → c
-        before = c
+    total = classes * (base + 1) + double(3, base)
+    for c in [base * 2**k for k in range(depth)]:
+        total += double(c, 2 * c) + 8 * c * c + c + double(2 * c, c)  # one level deeper, and back up
     return total
     ### END SOLUTION
 
@@ -353,25 +347,16 @@ check.count_unet(count_unet) & check.count_unet(count_unet, seed=9743)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Look again at the 31 million, with 64 base channels, 4 levels and 19 classes. The last line is the variant that one popular repository builds when asked for bilinear upsampling. Resizing learns nothing and leaves the channels alone, so the channels are halved elsewhere: the bottleneck has 512, not 1,024.
+# Now the 31 million: 64 base channels, 4 levels, 19 classes. The second network doubles its maps by bilinear resizing. Resizing learns nothing and leaves the channels alone, so a 1 × 1 convolution halves them first.
 
 # %%
-def pair(c_in, middle, c_out):
-    return [nn.Conv2d(c_in, middle, 3, bias=False), nn.BatchNorm2d(middle),
-            nn.Conv2d(middle, c_out, 3, bias=False), nn.BatchNorm2d(c_out)]
-
-
 with torch.device("meta"):
     for kind in ("transposed", "bilinear"):
         net = models.UNet(classes=19, base=64, upsample=kind)
-        print(f"{kind + ', bottleneck 1,024':32} {models.count_parameters(net):12,}")
-    widths = [(3, 64, 64), (64, 128, 128), (128, 256, 256), (256, 512, 512), (512, 512, 512)]
-    widths += [(1024, 512, 256), (512, 256, 128), (256, 128, 64), (128, 64, 64)]  # in: the skip and as much from below
-    halved = nn.Sequential(*(layer for w in widths for layer in pair(*w)), nn.Conv2d(64, 19, 1))
-print(f"{'bilinear, bottleneck 512':32} {models.count_parameters(halved):12,}")
+        print(f"{kind:10} {models.count_parameters(net):12,} parameters")
 
-# %% [markdown] statement="giant_upsampling" minutes=5 level=1
-# So "a U-Net has 31 million" is true of some. (In the second line, a 1 × 1 convolution halves the channels before the resizing.) And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
+# %% [markdown] statement="giant_upsampling" minutes=4 level=1
+# So it is true of some. One popular repository, asked for bilinear upsampling, halves the channels elsewhere, in the bottleneck too, and ends far lower. And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
 #
 # Why climb level by level at all? One giant stroke could go from the bottleneck to the logits, without any skip: a transposed convolution of stride 2^depth, with a kernel of twice the stride, so that neighbouring patches overlap.
 #
@@ -404,11 +389,11 @@ for depth in (4, 5):
     print(f"depth {depth}: giant stroke {models.count_parameters(giant):11,}   decoder of the U-Net {ups:11,}")
 
 # %% [markdown]
-# The stroke has more weights, and eight times as many with each further level. (It takes fewer multiplications: most of a decoder's work is done on large maps.) Keep it in mind for the last question.
+# The stroke has more weights, and eight times as many with each further level. Keep it in mind for the last question.
 #
 # ## 7 · What do skips bring?
 #
-# Train two networks on the same pictures, in the same order, for the same number of steps: your U-Net, and your U-Net with all skips closed. Both have just as many weights, so weights cannot be the reason for a difference. There are two classes: background, and animal. Where your `build_unet` does not pass yet, the library's network stands in.
+# Train two networks on the same pictures, in the same order, for the same number of steps: your U-Net, and your U-Net with all skips closed. Both have the same layers and as many weights. With closed skips, those that would read a skip meet only zeros; the cell counts them, one in ten. There are two classes: background, and animal. Where your `build_unet` does not pass yet, the library's network stands in.
 
 # %% tags=["demo", "experiment"]
 def library_unet(classes, base, depth, closed=()):
@@ -427,10 +412,11 @@ for name, closed in (("skips", ()), ("closed skips", (0, 1, 2))):
     torch.manual_seed(0)
     nets[name] = build(2, 8, 3, closed)
     train.fit(nets[name], scenes, steps=steps, title=name)
-    print(f"{name}: {models.count_parameters(nets[name]):,} parameters")
+    idle = sum(9 * (8 * 2**k) ** 2 for k in closed)  # on the way up, half of a level's first convolution reads the skip
+    print(f"{name}: {models.count_parameters(nets[name]):,} parameters, {idle:,} of them meet only zeros")
 
 # %% [markdown]
-# A network that shouts "animal" everywhere would find all of it. So set each one's threshold to the same share of false alarms: one background pixel in twenty. Then look at four things: how much is found of thin parts (lesson 02: no 5 × 5 square of animal fits) and of what lies deep inside an animal; and how many pixels are wrong within 2 px of an outline, and farther than 4 px from any.
+# A network that shouts "animal" everywhere would find all of it. So set each one's threshold to the same share of false alarms: one background pixel in twenty. Then look at four shares. How much is *found* of thin parts (lesson 02: no 5 × 5 square of animal fits), and of what lies deep inside an animal? How much is *wrong* within 2 px of an outline, and farther than 4 px from any?
 
 # %% tags=["demo", "experiment"]
 def compare(nets, images, truth):
@@ -454,7 +440,7 @@ found = compare(nets, *unseen)
 # %% [markdown]
 # Along outlines the skips pay at once, and so they did with other seeds. The column "inside" depends on the seed: 200 steps are few.
 #
-# So the course brings the weights of two networks of this kind that learned twelve times as long, from 12,000 pictures of 64 × 64. (`tools/train_checkpoints.py` made them, in about two minutes each.) The third line is for later.
+# So the course brings the weights of two networks of this kind that learned twelve times as long, from 12,000 pictures of 64 × 64. (`tools/train_checkpoints.py` in the course's repository made them.) The third line is for later.
 
 # %% tags=["demo", "experiment"]
 images, truth = data.stack(data.scenes("val", 64, target="instance"), 200)
@@ -469,14 +455,19 @@ def long_trained(name, closed=()):
 found = compare({"skips": long_trained("unet_skips"),
                  "closed skips": long_trained("unet_closed", (0, 1, 2)),
                  "closed afterwards": long_trained("unet_skips", (0, 1, 2))}, images, truth)
+
+# %% [markdown]
+# Far from outlines the two now agree, and deep inside animals as well. Not so at the rim: with skips 17 % of the pixels near an outline are wrong, without 28 %. Of thin parts the skips find twice as much. How wide is the strip where skips matter?
+
+# %% tags=["demo", "experiment"]
 two = {name: found[name] for name in ("skips", "closed skips")}
 plot.error_density({name: metrics.errors_by_distance(f.long(), truth) for name, f in two.items()},
                    title="At equal false alarms: wrong pixels by distance from an outline")
 
 # %% [markdown]
-# Far from outlines the two now agree, and deep inside animals as well. Not so at the rim: with skips 17 % of the pixels near an outline are wrong, without 28 %. Of thin parts the skips find twice as much. The curves show how narrow the strip is: they meet 3 px from the outline.
+# Narrow: the curves meet about 3 px from the outline.
 #
-# Is that the luck of one seed? Two more pairs were trained from other seeds, half as long. Near outlines and in thin parts the skips were ahead each time. Deep inside animals they were ahead in one pair and behind in the other: no clear gain.
+# Is that the luck of one seed? Two more pairs were trained from other seeds, half as long. Near outlines and in thin parts the skips were ahead both times; deep inside animals, once.
 #
 # Both networks know *that* there is an animal, and roughly where. What the bottleneck could not keep is the place to the pixel.
 
@@ -486,7 +477,7 @@ plot.closeup(images[which], truth[which], {name: f[which] for name, f in two.ite
              title="At equal false alarms: with skips, and trained with closed skips")
 
 # %% [markdown]
-# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything. In the third picture both networks miss the antlers, thin and dark before a pale sky. And look at the false alarms: with skips they are more often fine grained, blades of grass and rims of leaves; without, they are blobs.
+# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything. In the third picture both networks miss the antlers, thin and dark before a pale sky.
 #
 # Now take the network that was trained with its skips *open*, and close some.
 
@@ -503,21 +494,21 @@ switches = {f"level_{k}": widgets.Switch(f"level {k}", True) for k in range(3)}
 widgets.Live(prediction, {"scene": widgets.Choice("scene", 0, (0, 19, 37, 194)), **switches})
 
 # %% [markdown]
-# With all three closed, every animal becomes an egg. What comes up from the bottleneck says where it is and how large; the outline was the skips' work. That is the table's third line, "closed afterwards": 40 % wrong near outlines. Trained with closed skips it was 28 %. The weights are the same in number, and zeros stand in the same places. The difference: these weights had learned to rely on the skips. So closing a skip afterwards shows what *this* network leans on. What a network can do without it, only training without it shows.
+# With all three closed, every animal becomes an egg. What comes up from the bottleneck says where it is and how large; the outline was the skips' work. In numbers it is the table's third line, "closed afterwards": 40 % wrong near outlines. Trained with closed skips it was 28 %, with the same layers and zeros in the same places. The difference: these weights had learned to rely on the skips. So closing a skip afterwards shows what *this* network leans on. What a network can do without it, only training without it shows.
 
 # %% [markdown]
 # ## 8 · Thirty pictures were enough
 #
-# The U-Net of 2015 learned from thirty pictures of cell tissue under an electron microscope. Two things helped. Each picture is 512 × 512, so that thirty hold almost eight million labelled pixels and thousands of outlines. And tissue is soft: bend a picture a little, and what you get could be another slice. So the authors bent picture and labels anew, at random, each time.
+# The U-Net of 2015 learned from thirty pictures of cell tissue under an electron microscope. Two things helped. Each picture is 512 × 512, so thirty hold almost eight million labelled pixels. And tissue is soft: bend a picture a little, and what you get could be another slice. So the authors bent picture and labels anew each time, at random.
 #
-# This is an **elastic deformation**: every pixel is fetched from a place nearby, and places nearby move alike. The image is blended between pixels (bilinear), the mask is not (nearest): half a pet and half a background are no class. Turn the strength. The white lines were straight. Then change what fills the places that come from outside.
+# This is an **elastic deformation**: every pixel is fetched from a place nearby, and neighbours move alike. The image is blended between pixels (bilinear), the mask is not (nearest): half a pet and half a background are no class. Turn the strength; the white lines were straight. Then change what fills the places that come from outside.
 
 # %% tags=["demo"]
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-photo, trimap = data.scenes("val", 128)[63]
-ruled = photo.clone()
+picture, trimap = data.scenes("val", 128)[63]
+ruled = picture.clone()
 ruled[:, ::16], ruled[:, :, ::16] = 1, 1
 
 
@@ -578,12 +569,12 @@ widgets.Live(bent, {"strength": widgets.Slider("strength", 150, 0, 400, 25),
 # %% [markdown]
 # **An interviewer asks:** "We want to drop the decoder and all its skips. One transposed convolution with stride 16 will take the bottleneck straight to logits at full size. It is learned, so it can learn to be as sharp as we like. What does this cost, and where in our pictures will we see it?"
 #
-# Answer in four to eight sentences, with at least two numbers. *Graded by hand, 2 points:* one for the cost and why learning does not remove it; one for where it shows, and a test on which you and the interviewer would expect different results.
+# Answer in four to six sentences, with at least two numbers. *Graded by hand, 2 points:* one for the cost and why learning does not remove it; one for where it shows, and a test on which you and the interviewer would expect different results.
 
 # %% [markdown] written="giant" points=2
-# With 1,024 channels and 19 classes the one layer has about 20 million weights, more than the whole decoder that it replaces, and with one halving more it would have eight times as many. Each score is computed from four places of the bottleneck, 4,096 numbers, and from nothing else: no map finer than 1/16 of the picture ever reaches it. Within a block of 16 × 16 pixels it lays down 32 × 32 stamps, the same for every block, mixed by the channels. It can be sharp only where the bottleneck's channels say exactly where in the block the edge runs, and training would have to press that into them; a linear layer without any ReLU after it cannot sharpen further.
+# With 1,024 channels and 19 classes the one layer has about 20 million weights, more than the whole decoder that it replaces; one halving more, and it would have eight times as many. Each score is computed from four places of the bottleneck, 4,096 numbers, and no map finer than 1/16 of the picture ever reaches it. Learning does not change that: the layer can be sharp only where the bottleneck's channels say where in a block of 16 × 16 pixels the edge runs.
 #
-# I would expect large areas to be as good as before, and losses along outlines, more so in parts thinner than a block: antlers, poles, spokes; with a faint grid of period 16 in some places. A test: set both networks to equal false alarms and count what is found of thin parts and of the inside of objects, apart. If the interviewer is right, both stay as they were, if need be after longer training. If I am right, the inside stays and the thin parts fall. As a control I would train the U-Net with its skips closed, so that the number of weights cannot be the reason.
+# So I would expect large areas to be as good as before, and losses along outlines, most of all in parts thinner than a block: antlers, poles, spokes. A test: set both networks to equal false alarms, and count what is found of thin parts and of the inside of objects, apart. If the interviewer is right, both stay as they were; if I am right, the inside stays and the thin parts fall.
 
 # %% [markdown]
 # ## Hand in

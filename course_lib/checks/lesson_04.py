@@ -115,8 +115,8 @@ outcome = check.exercise(
     hints=(
         "Write the sizes of the maps for 6 × 6 and depth 2 on the way down. Then come back up, and keep in mind that the map stays cut.",
         "At each level, compare how many rows the skip has too many with how many columns. When do the two agree, and when are both 0?",
-        "From the bottleneck, the map has at full size (height // 2^depth)·2^depth rows. What is left over of the height, and of the width? "
-        "Two numbers decide.",
+        "dx is h − rows, and `F.pad` takes it off the *columns*; dy is w − columns, and is taken off the rows. `torch.cat` needs a skip of h × w "
+        "by then. If none stops, compare the last h and w with the picture's size.",
     ),
 )
 

@@ -11,10 +11,10 @@ build_unet = check.exercise(
     "build_unet",
     hints=(
         "In what order are skips saved on the way down, and in what order are they wanted on the way up?",
-        "Channels: [base·2^k for k in 0 … depth]. Make three `nn.ModuleList`s in `__init__`: double convolutions down, transposed "
-        "convolutions, double convolutions up. The last double convolution down is the bottleneck.",
-        "In `forward`, on the way down: x = the double convolution of x, keep it in a list, then pool. On the way up, for k from depth − 1 to 0: "
-        "double, take the kept map k (or `torch.zeros_like` of it, where k is closed), join, double convolution. Last the head.",
+        "`self.down` has one block more than there are levels. The last is the bottleneck's: nothing is saved or pooled after it. "
+        "`torch.zeros_like` makes zeros of a map's shape.",
+        "On the way down, for each block but the last: x = the block of x, keep it in a list, then pool. Then the last block. On the way up, for k "
+        "from depth − 1 to 0: `self.grow[k]`, join with the kept map k (or zeros like it, where k is closed), `self.up[k]`. Last `self.score`.",
     ),
     own_work={name: "This hands the work to a finished network. Build yours from double convolutions, pooling, transposed convolutions and `join`."
               for name in ("EncoderDecoder", "UNet", "Up")},
@@ -89,6 +89,14 @@ def _twin(t, net, classes, base, depth):
     net.load_state_dict(old)
     twin.load_state_dict(new)
     return twin
+
+
+def _some_logits(t, net, x):
+    """What the net makes of x; fails unless it is a tensor."""
+    got = t.run(net, x)
+    if not isinstance(got, torch.Tensor):
+        t.fail(f"For a picture of {x.shape[2]} × {x.shape[3]}: expected logits, got {kind(got)}")
+    return got
 
 
 def _alike(a, b):
@@ -199,7 +207,7 @@ def _(t):
         _load(t, net, {**state, **mute})  # what comes from below level k is silent; the skips of levels 0 to k still speak
         step, rim = 2**k, 12 * 2**k
         with torch.no_grad():
-            here = t.run(net, wide[:, :, :side, :side])[..., rim:-rim, rim:-rim]
+            here = _some_logits(t, net, wide[:, :, :side, :side])[..., rim:-rim, rim:-rim]
             moved = t.run(net, wide[:, :, step:step + side, step:step + side])[..., rim - step:-rim - step, rim - step:-rim - step]
             deeper = {}
             if k:
@@ -232,7 +240,7 @@ def _(t):
     state, x = _shaken(t, opened), t.tensor(2, 3, 24, 32)
     _load(t, opened, state)
     with torch.no_grad():
-        if same(t.run(opened, x), t.run(_load(t, opened, _without(state, base, [0, 1, 2], 0)), x)):
+        if same(_some_logits(t, opened, x), t.run(_load(t, opened, _without(state, base, [0, 1, 2], 0)), x)):
             t.fail(f"For {given}: no convolution meets a skip: at each level the first one of the way up takes the skip's channels and as many from below.")
         for closed in ([], [0], [1], [2], [0, 2], [0, 1, 2]):
             got = t.run(_load(t, _build(t, classes, base, depth, closed), state), x)

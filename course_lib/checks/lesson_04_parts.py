@@ -221,8 +221,8 @@ count_unet = check.exercise(
     "count_unet",
     hints=(
         "Do it on paper for base 1 and depth 2. Which rows does the table get, and what becomes of the bottleneck's row?",
-        "A double convolution from a to b channels has 9ab + 9bb + 4b. On the way down, level k goes from the level above (3 for level 0) to "
-        "base·2^k. On the way up it gets twice its own channels.",
+        "On the way down, level k goes from the channels of the level above (3 for level 0) to base·2^k. On the way up it gets twice its own "
+        "channels: the skip's, and as many from below.",
         "Loop over k = 0 … depth for the way down, the bottleneck being the last. Loop over k < depth for the way up: a transposed "
         "convolution from 2c to c, with 4·2c·c + c, and a double convolution from 2c to c. Add the head.",
     ),
