@@ -132,19 +132,19 @@ turned = [tv.rotate(mask[None], 20, fill=fill)[0] for fill in (0, 255)]
 names = ["picture", "mask, corners filled with 0", "mask, corners filled with 255"]
 plot.grid([tv.rotate(image, 20), *turned], names, classes=data.TRIMAP, columns=3, title="Turned by 20°")
 
-# %% [markdown] statement="relabel" minutes=5 level=1
+# %% [markdown] statement="relabel" minutes=4 level=1
 # The third pair in the upper row is a common bug: two random flips, drawn one after the other. Nothing stops. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
 #
 # Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet", and a network will learn that black triangles are pets. 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
 #
-# 255 needs care wherever labels are computed with. Oxford-IIIT Pet stores its trimaps in image files of type `uint8`, numbered from 1: 1 pet, 2 background, 3 border. A network's classes count from 0, and a loss wants `int64`.
+# 255 needs care wherever labels are computed with. The files of Oxford-IIIT Pet hold trimaps in `uint8`, counted from 1: 1 pet, 2 background, 3 border. A network counts from 0, and a loss wants `int64`.
 #
 # ### From the file and back
 #
-# Write `relabel(mask, back=False)`.
+# Write `relabel(mask, back=False)`. `mask` has any shape.
 #
-# - With `back=False`, `mask` is a `uint8` tensor of any shape with labels 1, 2, 3 and 255. Return an `int64` tensor with 0, 1, 2 and 255 in their places.
-# - With `back=True`, `mask` is an `int64` tensor with 0, 1, 2 and 255. Return a `uint8` tensor with 1, 2, 3 and 255.
+# - `back=False`: from `uint8` with 1, 2, 3 and 255 to `int64` with 0, 1, 2 and 255.
+# - `back=True`: from `int64` with 0, 1, 2 and 255 to `uint8` with 1, 2, 3 and 255.
 #
 # For example, `relabel` of the `uint8` mask `[[1, 3, 255]]` is `[[0, 2, 255]]` in `int64`.
 
@@ -178,7 +178,7 @@ for mode in ("nearest", "nearest-exact", "bilinear", "area", "bicubic"):
 # %% [markdown]
 # `nearest` and `nearest-exact` copy. Bilinear, area and bicubic blend, and a 1 appears that was nowhere in the row. You may read that `F.interpolate` ruins masks when `mode=` is left out. It does not: its default is `nearest`.
 #
-# The widget below resizes a mask and rounds the result to whole labels. Magenta marks **invented** labels: those that no pixel under the new one, nor beside it, has. Try every mode, and sizes above 160 as well.
+# The widget below resizes a mask and rounds the result to whole labels. Magenta marks **invented** labels: those that no pixel under the new one, nor beside it, has. Compare bilinear with nearest-exact, then try a size above 160.
 
 # %% tags=["demo"]
 _, kinds = data.scenes("val", size=160, animals=(2, 4), target="semantic")[0]
@@ -237,11 +237,11 @@ check.fooling_mask(fooling_mask) & check.fooling_mask(fooling_mask, seed=36529)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. And what shapes and dtypes does `F.interpolate` take?
+# The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. The last lines try shapes and dtypes.
 
 # %% tags=["demo"]
 places = torch.arange(12.0)[None, None]
-for n in (6, 4, 3, 2):
+for n in (4, 3):
     for mode in ("nearest", "nearest-exact"):
         kept = F.interpolate(places, size=n, mode=mode)[0, 0].long().tolist()
         print(f"12 → {n}, blocks of {12 // n}: {mode:13} keeps {kept}")
@@ -253,46 +253,20 @@ for name, labels in {"float (B, H, W)": masks.float(), "float (B, 1, H, W)": mas
     except Exception as error:
         print(f"{name}: stopped with {type(error).__name__}")
 
-# %% [markdown] statement="resize_mask" minutes=9 level=2
-# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (in blocks of even length, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture: at a factor of 8 by three and a half pixels. torchvision's `v2.Resize` does just that to masks. Use `nearest-exact`.
+# %% [markdown] statement="crop_pair" minutes=12 level=3
+# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (of an even block, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture: at a factor of 8 by three and a half pixels. torchvision's `v2.Resize` does just that to masks. Use `nearest-exact`.
 #
-# Of the last lines, the first is treacherous. `(B, H, W)` is taken for *H* channels of one-dimensional data, and only the width is halved.
+# The last lines hold two traps. `(B, H, W)` is taken for *H* channels of one-dimensional data, and only the width is halved. And `F.interpolate` has no `int64`: that `NotImplementedError` is torch's own. Make the mask float, and `int64` again afterwards.
 #
-# ### The repair
-#
-# Write `resize_mask(mask, size)`.
-#
-# - `mask`: a tensor of whole numbers, `(H, W)` or `(B, H, W)`, of dtype `uint8`, `int32` or `int64`. Labels may be as large as 10,000, as in a panoptic map;
-# - `size`: the new `(h, w)`, each smaller or larger than before, or equal.
-#
-# Return a tensor `(h, w)` or `(B, h, w)` of the same dtype. Row *i* of the result is row ⌊(*i* + ½) · *H* / *h*⌋ of the mask, and likewise for columns: that is what `nearest-exact` does. Use torch's function or indexing, as you like.
-#
-# For example, the mask `[[10, 11, 12, 13, 14, 15]]` at size `(1, 2)` is `[[11, 14]]`.
-
-# %% answer="resize_mask"
-def resize_mask(mask, size):
-    """A mask of whole numbers, (H, W) or (B, H, W), at another (h, w): the same dtype, every label a copy."""
-    ### BEGIN SOLUTION
-    rows, columns = (((torch.arange(new) + 0.5) * old / new).long() for new, old in zip(size, mask.shape[-2:]))
-    return mask[..., rows[:, None], columns]
-    ### END SOLUTION
-
-# %% check="resize_mask"
-check.resize_mask(resize_mask)
-### BEGIN HIDDEN TESTS
-check.resize_mask(resize_mask) & check.resize_mask(resize_mask, seed=58013)
-### END HIDDEN TESTS
-
-# %% [markdown] statement="crop_pair" minutes=16 level=3
-# A random transform has two halves: draw the numbers *once*, then apply them to picture and mask alike. You write the second half.
+# Now picture and mask together. A random transform has two halves: draw the numbers *once*, then apply them to both. Here is the second half.
 #
 # ### One crop for both
 #
-# Write `crop_pair(image, mask, box, flip, size)`. `image` is a `float32` tensor `(3, H, W)`, `mask` an `int64` tensor `(H, W)`. Do these steps in this order:
+# Write `crop_pair(image, mask, box, flip, size)`. `image` is a `float32` tensor `(3, H, W)`, `mask` an `int64` tensor `(H, W)`. It takes three steps, in this order. Step 2 and the image's half of step 3 are given. (To check step 1 alone, delete the second `raise`.)
 #
 # 1. Cut out `box = (top, left, height, width)`: rows from `top` to `top + height − 1`, and likewise columns. The box always overlaps the picture, but may hang over any side of it; `top` and `left` may be negative. What lies outside is 0 in the image and 255 in the mask.
 # 2. If `flip` is true, mirror both left to right.
-# 3. Resize both to `size = (h, w)`: the image by `F.interpolate` with `mode="bilinear", antialias=True`, the mask by nearest-exact.
+# 3. Resize both to `size = (h, w)`: the image by bilinear with `antialias=True`, the mask by nearest-exact.
 #
 # Return the pair `(image, mask)`, of shapes `(3, h, w)` and `(h, w)`, and the dtypes that came in.
 #
@@ -301,16 +275,21 @@ check.resize_mask(resize_mask) & check.resize_mask(resize_mask, seed=58013)
 # %% answer="crop_pair"
 def crop_pair(image, mask, box, flip, size):
     """Crop, flip and resize an image (3, H, W) and its mask (H, W) alike; outside, they are 0 and 255."""
-    ### BEGIN SOLUTION
     top, left, height, width = box
+    # step 1: cut both
+    ### BEGIN SOLUTION
     h, w = mask.shape
     edges = (-left, left + width - w, -top, top + height - h)  # a negative pad cuts off
     image, mask = F.pad(image, edges, value=0.0), F.pad(mask, edges, value=255)
+    ### END SOLUTION
     if flip:
         image, mask = image.flip(-1), mask.flip(-1)
-    small = F.interpolate(mask.float()[None, None], size, mode="nearest-exact")
-    return F.interpolate(image[None], size, mode="bilinear", antialias=True)[0], small[0, 0].long()
+    image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    # step 3: now the mask
+    ### BEGIN SOLUTION
+    mask = F.interpolate(mask.float()[None, None], size, mode="nearest-exact")[0, 0].long()
     ### END SOLUTION
+    return image, mask
 
 # %% check="crop_pair"
 check.crop_pair(crop_pair)
@@ -319,7 +298,7 @@ check.crop_pair(crop_pair) & check.crop_pair(crop_pair, seed=93187)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Draw the numbers once, and look at the pairs. Does each outline still sit on its animal? What lay outside is dark grey: black picture, unlabelled mask.
+# Now draw the numbers, and look at the pairs. Does each outline still sit on its animal? What lay outside is dark grey: black picture, unlabelled mask.
 
 # %% tags=["demo"]
 image, mask = data.scenes("val", size=128)[3]
@@ -394,7 +373,7 @@ for name, net in {"fully connected": dense, "5 × 5 convolution": nn.Conv2d(1, 1
         print(f", IoU on the {side} {iou(net(pictures) > 0, truth == 1):.2f}", end="\n" * (side == "right"))
 
 # %% [markdown]
-# The big layer would have to see the square at every place to know it there. A convolution has the same few weights everywhere: what it learns at one place holds at all.
+# At home, on the left, the big layer is even the better one. On the right it is lost: it would have to see the square at every place to know it there. A convolution has the same few weights everywhere: what it learns at one place holds at all.
 #
 # ## 6 · A fully connected layer is a convolution
 #
@@ -416,19 +395,19 @@ display(plot.grid(drawn, names, columns=3, title="One unit, slid: 0 is black, 1 
 print(f"FC6 has {4096 * 512 * 7 * 7:,} weights: a 7 × 7 convolution from 512 to 4,096 channels")
 print(f"FC7 has {4096 * 4096:,} weights: a 1 × 1 convolution from 4,096 to 4,096 channels")
 
-# %% [markdown] statement="as_convolutions" minutes=15 level=3
+# %% [markdown] statement="as_convolutions" minutes=10 level=3
 # The weights never changed. One score became a *map* of scores, 6 × 6 of them, and the two highest stand on the crosses.
 #
 # With *C* channels a unit has *C* · *h* · *w* weights, and becomes a kernel of *h* × *w* over *C* channels. In VGG16 the map is 512 × 7 × 7. Its first fully connected layer, FC6, is often said to become a 1 × 1 convolution. It becomes a 7 × 7 one. After it there is one vector at each place, so the *next* layer, FC7, is 1 × 1.
 #
 # ### The head, made to slide
 #
-# Write `as_convolutions(head, shape)`.
+# Write `as_convolutions(head, shape)`. The walk through the layers is given. What becomes of an `nn.Linear` is yours.
 #
 # - `head`: the end of a classifier, an `nn.Sequential`. First comes `nn.Flatten()`, then `nn.Linear` layers with bias, with `nn.ReLU` or `nn.Dropout` between them;
 # - `shape`: the `(C, h, w)` of the map that it flattens. *h* and *w* may differ.
 #
-# Return a new `nn.Module` (an `nn.Sequential` will do) that takes maps `(B, C, H, W)` of any *H* ≥ *h*, *W* ≥ *w*, and puts out scores `(B, classes, H − h + 1, W − w + 1)`. The score at row *i*, column *j* is what `head` says of the window `maps[:, :, i:i+h, j:j+w]`. So the first `nn.Linear` becomes an `nn.Conv2d` with a kernel of *h* × *w*, every later one an `nn.Conv2d` with a kernel of 1, with the same numbers as weights and biases. ReLU and Dropout stay where they are.
+# Return a new `nn.Module` that takes maps `(B, C, H, W)` of any *H* ≥ *h*, *W* ≥ *w*, and puts out scores `(B, classes, H − h + 1, W − w + 1)`. The score at row *i*, column *j* is what `head` says of the window `maps[:, :, i:i+h, j:j+w]`. So the first `nn.Linear` becomes an `nn.Conv2d` with a kernel of *h* × *w*, every later one an `nn.Conv2d` with a kernel of 1, with the same numbers as weights and biases. ReLU and Dropout stay where they are.
 #
 # `nn.Flatten` lists channel 0 first, row by row, then channel 1, and so on. Weights must be copied: training your network further must not change `head`.
 #
@@ -437,20 +416,21 @@ print(f"FC7 has {4096 * 4096:,} weights: a 1 × 1 convolution from 4,096 to 4,09
 # %% answer="as_convolutions"
 def as_convolutions(head, shape):
     """The convolutional form, an nn.Module, of a fully connected head over maps of shape (C, h, w)."""
-    ### BEGIN SOLUTION
-    layers, (channels, *kernel) = [], shape
+    layers = []
+    channels, kernel = shape[0], tuple(shape[1:])  # what the next convolution reads
     for layer in head:
         if isinstance(layer, nn.Linear):
+            ### BEGIN SOLUTION
             conv = nn.Conv2d(channels, layer.out_features, kernel)
             with torch.no_grad():
                 conv.weight.copy_(layer.weight.reshape(conv.weight.shape))
                 conv.bias.copy_(layer.bias)
             layers.append(conv)
             channels, kernel = layer.out_features, 1
+            ### END SOLUTION
         elif not isinstance(layer, nn.Flatten):
             layers.append(layer)
     return nn.Sequential(*layers)
-    ### END SOLUTION
 
 # %% check="as_convolutions"
 check.as_convolutions(as_convolutions)
@@ -461,7 +441,7 @@ check.as_convolutions(as_convolutions) & check.as_convolutions(as_convolutions, 
 # %% [markdown]
 # ## 7 · Slide a classifier
 #
-# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline.
+# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline. (A window has 64 rows and columns. The network reads 0 to 62 of them, so the middle is number 31.)
 
 # %% tags=["demo", "experiment"]
 class Windows:
@@ -476,7 +456,7 @@ class Windows:
     def __getitem__(self, i):
         top, left = torch.randint(0, self.images.shape[-1] - self.side + 1, (2,)).tolist()
         window = self.images[i, :, top : top + self.side, left : left + self.side]
-        middle = self.side // 2 - 1
+        middle = self.side // 2 - 1  # of the pixels that are read
         return window, (self.masks[i, top + middle, left + middle] > 0).long()
 
 # %% tags=["demo", "experiment"]
@@ -497,31 +477,30 @@ shape = tuple(last.shape)
 print(f"a window of {size} × {size} pixels becomes a map of {shape}, then two scores")
 
 # %% [markdown]
-# Now run the features over whole scenes of unseen animals, and your convolutions behind them. The scenes are twice as high as a window and four times as wide. (Until your function passes its check, the head is moved from place to place in a loop.) Beside it, the slow way: cut out each window and classify it alone.
+# Now run the features over whole scenes of unseen animals, and your convolutions behind them. The scenes are twice as high as a window and four times as wide. Beside it, the slow way: cut out each window and classify it alone.
 
 # %% tags=["demo", "experiment"]
-from torch.utils.flop_counter import FlopCounterMode
-
 unseen = data.scenes("val", size=(2 * size, 4 * size), animals=(2, 4), target="semantic", length=100)
 scenes, truth = data.stack(unseen, 100)
-if check.as_convolutions(as_convolutions).outcome == "passed":
-    slider = as_convolutions(head, shape)
-else:
-    def slider(maps, k=shape[-1]):
-        rows, columns = ([slice(i, i + k) for i in range(n - k + 1)] for n in maps.shape[2:])
-        return torch.stack([torch.stack([head(maps[..., r, c]) for c in columns], -1) for r in rows], -2)
+slider = as_convolutions(head, shape) if check.as_convolutions(as_convolutions).outcome == "passed" else None
+
+
+def slide(maps, k=shape[-1]):
+    """The head's scores at every place: by your convolutions or, until they pass, by cutting windows out of the maps."""
+    if slider:
+        return slider(maps)
+    windows = maps.unfold(2, k, 1).unfold(3, k, 1).permute(0, 2, 3, 1, 4, 5)
+    return head[1:](windows.flatten(3)).permute(0, 3, 1, 2)
+
+
 with torch.no_grad():
-    scores = torch.cat([slider(features(part)) for part in scenes.split(20)])
+    scores = torch.cat([slide(features(part)) for part in scenes.split(20)])
     corners = [(16 * i, 16 * j) for i in range(scores.shape[2]) for j in range(scores.shape[3])]
     alone = torch.stack([net(scenes[:4, :, r : r + size, c : c + size]) for r, c in corners], -1)
     gap = (scores[:4].flatten(2) - alone).abs().max()
-    print(f"scores {tuple(scores.shape)}, largest difference {gap:.0e}")
-    with FlopCounterMode(display=False) as once:
-        slider(features(scenes[:1]))
-    with FlopCounterMode(display=False) as one:
-        net(scenes[:1, :, :size, :size])
-cost = len(corners) * one.get_total_flops() / once.get_total_flops()
-print(f"{len(corners)} windows of a scene one by one cost {cost:.1f} times as much")
+print(f"scores {tuple(scores.shape)}, largest difference {gap:.0e}")
+cost = len(corners) * size**2 / scenes[0, 0].numel()
+print(f"{len(corners)} windows one by one cost {cost:.1f} times the pixels of the scene")
 
 # %% [markdown]
 # The same scores for a fraction of the work, since neighbouring windows share most of their pixels. Four halvings make 16: one place further on the map is 16 pixels further in the scene. (The scores agree because these convolutions have no padding. With padding, a window cut out sees zeros around it where the whole scene has pixels.)
@@ -534,27 +513,27 @@ there = truth[:, middle : middle + 16 * h : 16, middle : middle + 16 * w : 16] >
 answers, chance = scores.argmax(1) == 1, scores.softmax(1)[:, 1]
 surest = chance.flatten(1).argmax(1, keepdim=True)
 hit = there.flatten(1).gather(1, surest).float().mean()
-right, often = (answers == there).float().mean(), there.float().mean(0)
-print(f"right answers: network {right:.0%}, background everywhere {1 - often.mean():.0%}")
+often = there.float().mean(0)
 print(f"IoU of animal: network {iou(answers, there):.2f}, animal everywhere {often.mean():.2f}")
 print(f"on an animal:  the network's surest window {hit:.0%}, the best fixed window {often.max():.0%}")
 plot.slid(scenes[:3], chance[:3], truth[:3], size, 16)
 
 # %% [markdown]
-# It works, on animals and places that it has never seen. A classifier of windows has become a map of the scene. In nine scenes of ten or more, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
+# It works, on animals and places that it has never seen. In at least nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
 #
-# And it is *very* rough: one answer every 16 pixels. Copy each answer into a block of 16 × 16 pixels, and score that against the true mask. Then do the same with the *right* answer at every place, and once more with the right answers enlarged smoothly.
+# And it is *very* rough: one answer every 16 pixels. Copy each answer into a block of 16 × 16 pixels, and score that against the true mask. Then do the same with the *right* answer at every place, and enlarge those smoothly, too.
 
 # %% tags=["demo", "experiment"]
 edge = middle - 7  # a block has its answer's pixel in the middle
 pixels = truth[:, edge : edge + 16 * h, edge : edge + 16 * w] > 0
-for name, coarse in {"the network's": answers, "the right": there}.items():
-    for how, mode in {"as blocks": "nearest", "smoothly": "bilinear"}.items():
-        enlarged = F.interpolate(coarse[:, None].float(), scale_factor=16, mode=mode)[:, 0] > 0.5
-        print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
+rows = ("the network's", "as blocks", answers), ("the right", "as blocks", there), ("the right", "smoothly", there)
+for name, how, coarse in rows:
+    mode = "nearest" if how == "as blocks" else "bilinear"
+    enlarged = F.interpolate(coarse[:, None].float(), scale_factor=16, mode=mode)[:, 0] > 0.5
+    print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
 
 # %% [markdown] quiz="default" answer="b"
-# Even answers that are right at *every* place stop at about 0.7. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.) VGG16 halves five times, so its answers are 32 pixels apart.
+# Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
 #
 # There is the problem that the rest of this course is about. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
 #

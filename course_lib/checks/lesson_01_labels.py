@@ -177,7 +177,7 @@ def _(t):
     _panoptic_part(t, semantic, instances, t.random.choice([[1, 4], [4, 2], [2]]))
 
 
-@panoptic_map.part("not labelled, and arguments that stay as they were", 0.5)
+@panoptic_map.part("not labelled, and arguments that stay as they were", 1)
 def _(t):
     a, b = t.random.randint(1, 9), t.random.randint(10, 20)
     semantic = torch.tensor([[0, 1, IGNORE, 1], [1, IGNORE, 1, 2], [0, 1, 2, 0]])
@@ -309,7 +309,7 @@ def _(t):
         _fooled(t, size)
 
 
-@fooling_mask.part("and the test says that all is fine", 1)
+@fooling_mask.part("and the test says that all is fine", 1.5)
 def _(t):
     for size in _sizes(t):
         try:

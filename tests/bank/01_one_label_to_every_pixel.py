@@ -587,155 +587,6 @@ def fooling_mask(size):
     mask[0, 0] = 1
     return mask[::2, ::2]
 
-# %% right resize_mask: F.interpolate in float, with channel and batch added
-def resize_mask(mask, size):
-    batch = mask if mask.dim() == 3 else mask[None]
-    small = F.interpolate(batch[:, None].double(), size=size, mode="nearest-exact")[:, 0].to(mask.dtype)
-    return small if mask.dim() == 3 else small[0]
-
-# %% right resize_mask: indexing with whole-number arithmetic
-def resize_mask(mask, size):
-    h, w = size
-    H, W = mask.shape[-2:]
-    rows = (2 * torch.arange(h) + 1) * H // (2 * h)
-    columns = (2 * torch.arange(w) + 1) * W // (2 * w)
-    return mask[..., rows[:, None], columns]
-
-# %% right resize_mask: index_select along each axis
-def resize_mask(mask, size):
-    for axis, new in zip((-2, -1), size):
-        old = mask.shape[axis]
-        kept = torch.tensor([int((i + 0.5) * old / new) for i in range(new)])
-        mask = mask.index_select(axis, kept)
-    return mask
-
-# %% right resize_mask: loops over every new pixel
-def resize_mask(mask, size):
-    if mask.dim() == 3:
-        return torch.stack([resize_mask(one, size) for one in mask])
-    h, w = size
-    H, W = mask.shape
-    result = torch.empty(h, w, dtype=mask.dtype)
-    for i in range(h):
-        for j in range(w):
-            result[i, j] = mask[int((i + 0.5) * H / h), int((j + 0.5) * W / w)]
-    return result
-
-# %% right resize_mask: torchvision's resize, told to be exact
-def resize_mask(mask, size):
-    from torchvision.transforms.v2 import InterpolationMode, functional as tv
-    planes = mask if mask.dim() == 3 else mask[None]
-    wide = tv.resize(planes[:, None].double(), list(size), interpolation=InterpolationMode.NEAREST_EXACT)
-    return wide[:, 0].to(mask.dtype).reshape(*mask.shape[:-2], *size)
-
-# %% right resize_mask: the leading axes become channels
-def resize_mask(mask, size):
-    planes = mask.reshape(1, -1, *mask.shape[-2:]).float()
-    return nn.Upsample(size=tuple(size), mode="nearest-exact")(planes).reshape(*mask.shape[:-2], *size).to(mask.dtype)
-
-# %% wrong resize_mask: mode nearest, which keeps the first pixel of a block
-# fails: smaller: the middle pixel of each block
-# says: This keeps the first pixel of each block
-# differs at: [[10, 11, 12, 13, 14, 15]] at (1, 2)
-def resize_mask(mask, size):
-    batch = mask if mask.dim() == 3 else mask[None]
-    small = F.interpolate(batch[:, None].float(), size=size, mode="nearest")[:, 0].to(mask.dtype)
-    return small if mask.dim() == 3 else small[0]
-
-# %% wrong resize_mask: blends and rounds
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
-# says: This blends labels and rounds; labels must be copied.
-# differs at: labels 0 and 2
-def resize_mask(mask, size):
-    batch = mask if mask.dim() == 3 else mask[None]
-    small = F.interpolate(batch[:, None].float(), size=size, mode="bilinear").round()[:, 0].to(mask.dtype)
-    return small if mask.dim() == 3 else small[0]
-
-# %% wrong resize_mask: float16 on the way, which is too coarse above 2,048
-# fails: dtype and large labels are kept, and the mask is left alone
-# says: Half precision is exact only up to 2,048
-# differs at: label 9,999
-def resize_mask(mask, size):
-    planes = mask.reshape(1, -1, *mask.shape[-2:]).half()
-    return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size).to(mask.dtype)
-
-# %% wrong resize_mask: uint8 on the way, since interpolate takes it
-# fails: dtype and large labels are kept, and the mask is left alone
-# says: Labels above 255 do not fit in `uint8`
-# differs at: label 1002
-def resize_mask(mask, size):
-    planes = mask.reshape(1, -1, *mask.shape[-2:]).to(torch.uint8)
-    return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size).to(mask.dtype)
-
-# %% wrong resize_mask: gives back float
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
-# says: expected the dtype int64, got float32.
-# differs at: dtype
-def resize_mask(mask, size):
-    planes = mask.reshape(1, -1, *mask.shape[-2:]).float()
-    return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size)
-
-# %% wrong resize_mask: always int64
-# fails: dtype and large labels are kept, and the mask is left alone
-# says: expected the dtype uint8, got int64.
-# differs at: uint8 in
-def resize_mask(mask, size):
-    planes = mask.reshape(1, -1, *mask.shape[-2:]).float()
-    return F.interpolate(planes, size=tuple(size), mode="nearest-exact").reshape(*mask.shape[:-2], *size).long()
-
-# %% wrong resize_mask: one mask only, no batch
-# fails: a batch of masks
-# says: add the axes that are missing.
-# differs at: (B, H, W)
-def resize_mask(mask, size):
-    return F.interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].to(mask.dtype)
-
-# %% wrong resize_mask: squeezes away every axis of length one
-# fails: a batch of masks
-# says: An axis of length 1 was squeezed away
-# differs at: the example, and a batch of one
-def resize_mask(mask, size):
-    batch = mask if mask.dim() == 3 else mask[None]
-    return F.interpolate(batch[:, None].float(), size=size, mode="nearest-exact").squeeze().to(mask.dtype)
-
-# %% wrong resize_mask: height and width exchanged
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
-# says: Height and width have changed places.
-# differs at: size (3, 5)
-def resize_mask(mask, size):
-    planes = mask.reshape(1, -1, *mask.shape[-2:]).float()
-    h, w = size
-    return F.interpolate(planes, size=(w, h), mode="nearest-exact").reshape(*mask.shape[:-2], w, h).to(mask.dtype)
-
-# %% wrong resize_mask: from corner to corner
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks
-# says: This runs from corner to corner
-# differs at: 6 to 2 keeps 0 and 5
-def resize_mask(mask, size):
-    rows = torch.linspace(0, mask.shape[-2] - 1, size[0]).round().long()
-    columns = torch.linspace(0, mask.shape[-1] - 1, size[1]).round().long()
-    return mask[..., rows[:, None], columns]
-
-# %% wrong resize_mask: rounds where the formula rounds down
-# fails: larger: every label a copy; smaller: the middle pixel of each block; a batch of masks; dtype and large labels are kept, and the mask is left alone
-# says: ⌊…⌋ rounds down.
-# differs at: 6 to 4
-def resize_mask(mask, size):
-    for axis, new in zip((-2, -1), size):
-        old = mask.shape[axis]
-        kept = ((torch.arange(new) + 0.5) * old / new).round().long().clamp(max=old - 1)
-        mask = mask.index_select(axis, kept)
-    return mask
-
-# %% wrong resize_mask: forgets the half
-# fails: smaller: the middle pixel of each block
-# says: This keeps the first pixel of each block
-# differs at: 6 to 2 keeps 0 and 3
-def resize_mask(mask, size):
-    rows = torch.arange(size[0]) * mask.shape[-2] // size[0]
-    columns = torch.arange(size[1]) * mask.shape[-1] // size[1]
-    return mask[..., rows[:, None], columns]
-
 # %% right crop_pair: pads by what hangs over, then slices
 def crop_pair(image, mask, box, flip, size):
     top, left, height, width = box
@@ -905,6 +756,45 @@ def crop_pair(image, mask, box, flip, size):
         image, mask = image.flip(-1), mask.flip(-1)
     image = F.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0]
     return image, F.interpolate(mask[None, None].float(), size=size)[0, 0].long()
+
+# %% wrong crop_pair: the mask goes to interpolate as int64
+# fails: cut inside the picture; outside the picture 0 and 255, and arguments that stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
+# says: `F.interpolate` takes no `int64`
+# differs at: it stops
+def crop_pair(image, mask, box, flip, size):
+    top, left, height, width = box
+    amounts = (-left, left + width - mask.shape[1], -top, top + height - mask.shape[0])
+    image, mask = F.pad(image, amounts), F.pad(mask, amounts, value=255)
+    if flip:
+        image, mask = image.flip(-1), mask.flip(-1)
+    image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    return image, F.interpolate(mask[None, None], size, mode="nearest-exact")[0, 0]
+
+# %% wrong crop_pair: the mask has one axis too few for interpolate
+# fails: cut inside the picture; outside the picture 0 and 255, and arguments that stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
+# says: add the axes that are missing.
+# differs at: it stops
+def crop_pair(image, mask, box, flip, size):
+    top, left, height, width = box
+    amounts = (-left, left + width - mask.shape[1], -top, top + height - mask.shape[0])
+    image, mask = F.pad(image, amounts), F.pad(mask, amounts, value=255)
+    if flip:
+        image, mask = image.flip(-1), mask.flip(-1)
+    image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    return image, F.interpolate(mask[None].float(), size, mode="nearest-exact")[0].long()
+
+# %% wrong crop_pair: the mask is not resized
+# fails: resized last: the image blended, the mask copied
+# says: expected a tensor of shape
+# differs at: a crop of another size
+def crop_pair(image, mask, box, flip, size):
+    top, left, height, width = box
+    amounts = (-left, left + width - mask.shape[1], -top, top + height - mask.shape[0])
+    image, mask = F.pad(image, amounts), F.pad(mask, amounts, value=255)
+    if flip:
+        image, mask = image.flip(-1), mask.flip(-1)
+    image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+    return image, mask
 
 # %% wrong crop_pair: the mask is blended with the image
 # fails: resized last: the image blended, the mask copied
