@@ -195,6 +195,14 @@ def test_points_in_notebook_text_and_checks_agree(lesson):
     assert f"**Points:** {total:g}" in opening
 
 
+@pytest.mark.parametrize("lesson", [lesson for lesson in LESSONS if lesson[:2] != "00"])
+def test_a_lesson_is_one_sitting(lesson):
+    """60 to 90 minutes. Reading, looking at figures, the quiz and the written question take about 40 of them."""
+    text = "\n".join(cell.source for cell in notebook("lessons", lesson).cells)
+    exercises = sum(map(int, re.findall(r" · about (\d+) minutes", text)))
+    assert 60 <= int(re.search(r"\*\*Time:\*\* (\d+) minutes", text)[1]) <= 90 and 30 <= exercises <= 50
+
+
 def test_build_check_is_a_command():
     done = subprocess.run([sys.executable, "-c", "import sys; from course_lib import build; sys.exit(build.main(['--check']))"],
                           cwd=ROOT, env=environment(), capture_output=True, text=True)

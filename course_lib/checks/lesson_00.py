@@ -214,4 +214,7 @@ def _(t):
     got = t.call(image, colours, 0.25)
     if t.changed:
         t.fail("Your function changed one of its pictures. `image *= 2` writes into the caller's tensor; `image * 2` makes a new one.")
-    t.equal(isinstance(got, torch.Tensor), True, "two pictures and opacity=0.25, whether a tensor comes back")
+    if not isinstance(got, torch.Tensor) or got.shape != image.shape:
+        t.fail(f"For two pictures of shape (3, 2, 2) and opacity=0.25: expected a picture of that shape, got {kind(got)}")
+    if same(got, image) or same(got, colours):
+        t.fail("For two pictures and opacity=0.25: one of the two came back. What is asked for lies between them.")

@@ -199,7 +199,7 @@ def _(t):
     before, x = copy.deepcopy(net), t.tensor(1, 2, 64, 64)
     got = t.run(_traded(t, net, 2), x)
     with torch.no_grad():
-        if isinstance(got, torch.Tensor) and got.shape == before(x).shape:
+        if isinstance(got, torch.Tensor) and got.shape in (before(x).shape, x.shape):
             t.fail("The map has the size that it had. Take the later strides away, from a copy of the net.")
         if repr(net) != repr(before) or not torch.equal(net(x), before(x)):
             t.fail("The net that was given has other strides, paddings or dilations now. Change a copy: `copy.deepcopy(net)`.")

@@ -257,7 +257,8 @@ def _(t):
         t.fail(f"For {given}: expected zeros, got NaN, which is 0 / 0. Divide by at least 1.")
     if got.any():
         t.fail(f"For {given}: expected zeros, got values up to {got.abs().max():.3f}. At an ignored pixel nothing pulls.")
-    _tried(t, logits, _masks(t, 3, 1, 2, 2))
+    if not _tried(t, logits, _masks(t, 3, 1, 2, 2)).any():
+        t.fail("For logits of 0 and labels everywhere: expected a pull on every pixel, got zeros.")
     _unchanged(t)
 
 

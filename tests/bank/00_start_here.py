@@ -497,7 +497,7 @@ def blend(image, colours, opacity):
     return (1 - a) * image + a * colours
 
 # %% wrong blend: opacity is a switch, above a half only the colours
-# fails: in between
+# fails: in between; the arguments stay as they were
 # says: your picture is
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
