@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 02 · Encoder and decoder
 #
-# A classifier looks at a photograph and says "squirrel". To get there it shrinks the picture, again and again, until one number on its last map has seen all of it. A segmenter has a harder job. It must say *which pixels* are squirrel, and the shrinking has thrown the pixels away. So it grows the map back. Down, then up: an **encoder** and a **decoder**.
+# A classifier looks at a photograph and says "squirrel". To get there it shrinks the picture, again and again, until a few places are left and each has seen most of it. A segmenter has a harder job. It must say *which pixels* are squirrel, and the shrinking has thrown the pixels away. So it grows the map back. Down, then up: an **encoder** and a **decoder**.
 #
-# By the end you will have built a network like the one drawn below, trained it, and measured where such networks go wrong.
+# You will build a network like the one below, train it, and measure where such networks go wrong.
 #
 # **You will be able to**
 #
@@ -51,7 +51,7 @@ plot.grid(crops, [f"{n} × {n} pixels" for n in windows], title="The same pixel,
 # %% [markdown]
 # The pixel is the magenta one, in the middle of each window. Seven pixels are texture and a bright patch. Thirty-one are a guess. At sixty-three you see what it is. A network is in the same position: to label a pixel it must look at a wide surrounding, its **receptive field**.
 #
-# One 3 × 3 convolution sees 3 pixels across. A second one sees 5, a third 7: each adds 2. To see 63 pixels you need 31 of them, all at full size, and full size is expensive. Compare that with a network that halves the map as it goes.
+# One 3 × 3 convolution sees 3 pixels across. A second one sees 5, a third 7: each adds 2. To see 63 pixels you need 31 of them, all at full size, and full size is expensive. Compare a network that halves the map as it goes.
 
 # %%
 def multiplications(c_in, c_out, size, k=3):
@@ -68,30 +68,27 @@ print(f"31 layers at full size:           {plain / 1e9:5.1f} billion multiplicat
 print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplications, field 140")
 
 # %% [markdown]
-# The halving network costs about a quarter and sees more than twice as far. (The way back up is not counted yet.) That is the bargain of every encoder: **context is bought with resolution**.
+# The halving network costs about a quarter and sees more than twice as far. (The way back up is not counted yet. For the fields, see section 4.) That is the bargain of every encoder: **context is bought with resolution**.
 #
 # ## 2 · The size after one layer
 #
-# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders. Watch, on the left, the gaps between the taps, and how far the second output pixel sits from the first. (The right side is for section 4.)
+# A convolution slides a kernel along a row of pixels. Four numbers decide what comes out: the kernel size *k*, the stride *s* (how far it moves each time), the padding *p* (zeros added at *each* end) and the dilation *d* (the distance between two taps of the kernel). Move the sliders. Watch, on the left, the gaps between the taps, and how far apart the two output pixels sit. (The right side is for section 4.)
 
 # %% tags=["demo"]
 widgets.taps()
 
-# %% [markdown] statement="conv_out_size" minutes=5 level=1
-# A kernel of 3 at dilation 1 reaches over 3 pixels. At dilation 2 its taps stand at 0, 2, 4, so it reaches over 5. In general the reach is *d*(*k* − 1) + 1, not *d*·*k*: there are only *k* − 1 gaps between *k* taps.
+# %% [markdown] statement="conv_out_size" minutes=4 level=1
+# At dilation 2 the taps of a kernel of 3 stand at 0, 2, 4, so it reaches over 5 pixels. In general the reach is *d*(*k* − 1) + 1, not *d*·*k*: there are only *k* − 1 gaps between *k* taps.
 #
-# How many places does the kernel have? Seven pixels, a kernel of 3, stride 2, no padding: its left edge can stand at 0, 2 and 4. At 6 it would hang over the end, so that place is not used. Three places, three output pixels.
+# Seven pixels, a kernel of 3, stride 2, no padding: its left edge can stand at 0, 2 and 4. At 6 it would hang over the end, so that place is not used. Three places, three outputs.
 #
 # ### The size after one layer
 #
-# Write `conv_out_size(n, k, s=1, p=0, d=1)`. It returns an `int`: the length of what a convolution makes of a row of `n` pixels.
-#
-# - `n`, `k`, `s`, `p`, `d` are whole numbers: length, kernel, stride, padding at each end, dilation;
-# - the kernel always fits on the padded row at least once.
+# Write `conv_out_size(n, k, s=1, p=0, d=1)`. It returns an `int`: the length of what a convolution makes of a row of `n` pixels. All five are whole numbers, and the kernel fits on the padded row at least once.
 #
 # Here and in every exercise of this lesson, leave the arguments as they were.
 #
-# For example, `conv_out_size(7, 3, s=2)` is `3`, as counted above.
+# For example, `conv_out_size(7, 3, s=2)` is `3`, as above.
 
 # %% answer="conv_out_size"
 def conv_out_size(n, k, s=1, p=0, d=1):
@@ -108,33 +105,20 @@ check.conv_out_size(conv_out_size) & check.conv_out_size(conv_out_size, seed=603
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# If you are stuck, ask for a hint in a cell of your own: `check.conv_out_size.hint()`. There are three; the last is nearly the answer.
+# If you are stuck, ask for a hint in a cell of your own: `check.conv_out_size.hint()`, three times.
 #
-# Look again. Many classifiers end on a 7 × 7 map of a 224 × 224 picture. How many halvings is that? Let torch count.
-
-# %%
-x = torch.empty(1, 1, 224, 224, device="meta")  # on "meta" a tensor has a shape and no numbers: free
-sizes = [224]
-while sizes[-1] > 7:
-    x = nn.Conv2d(1, 1, 3, stride=2, padding=1, device="meta")(x)
-    sizes.append(x.shape[-1])
-print(" → ".join(map(str, sizes)), f" ({len(sizes) - 1} halvings)")
-
-# %% [markdown]
-# Five, not four. After five halvings, one place of the map stands for 32 × 32 pixels.
+# A classifier that ends on a 7 × 7 map of a 224 × 224 picture has halved five times: 224 → 112 → 56 → 28 → 14 → 7. One place then stands for 32 × 32 pixels.
 #
 # ## 3 · Fewer places, more channels
 #
-# Look at the first figure again. Each halving leaves a quarter of the places. Doubling the channels gives back a factor of two, so that the number of values falls by half at each level. Why double at all? A place now stands for four times as much of the picture, and there is more to say about it. And it costs no extra multiplications: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many as before. (Its weights are four times as many.)
+# Each halving leaves a quarter of the places. Twice the channels make that half of the values. Why double them? A place now stands for four times as much of the picture, and there is more to say about it. And it costs no extra multiplications: with twice the channels in and out and a quarter of the places, a convolution needs exactly as many as before.
 #
-# The parameters pile up at the bottom, where the channels are many. The values are fewest there. Of 12,288 numbers in the picture, 2,048 are left.
-#
-# Try it: change depth, base and input size.
+# Change depth, base and input size. The parameters pile up at the bottom, where the channels are many. The values are fewest there.
 
 # %% tags=["demo"]
 widgets.shape_tracer()
 
-# %% [markdown] statement="trace_shapes" minutes=8 level=2
+# %% [markdown] statement="trace_shapes" minutes=6 level=2
 # ### Shapes through a net
 #
 # A net is given as a list of rows, one for each layer, in order:
@@ -143,17 +127,17 @@ widgets.shape_tracer()
 # - `("pool", k)`: max-pooling with kernel and stride `k`, no padding;
 # - `("up", channels, k, s)`: a transposed convolution (section 5). Each input pixel writes a k × k patch, and the patches start `s` pixels apart. So two pixels with k = 3, s = 2 write on places 0–2 and 2–4: five in all.
 #
-# Write `trace_shapes(rows, shape)`. `shape` is the input's `(C, H, W)`. Return a list of `(C, H, W)` tuples of `int`, the shape *after* each row. Don't run a network; do arithmetic.
+# Write `trace_shapes(rows, shape)`. `shape` is the input's `(C, H, W)`. Return a list of `(C, H, W)` tuples of `int`, the shape *after* each row. Don't run a network; do arithmetic. The loop is there: in it, bring `c`, `h` and `w` up to date.
 #
 # For example, `trace_shapes([("conv", 8, 3, 2, 1), ("pool", 2), ("up", 4, 3, 2)], (3, 17, 32))` is `[(8, 9, 16), (8, 4, 8), (4, 9, 17)]`.
 
 # %% answer="trace_shapes"
 def trace_shapes(rows, shape):
     """The (C, H, W) after each row of a net, as a list of tuples."""
-    ### BEGIN SOLUTION
     c, h, w = shape
     shapes = []
-    for kind, *numbers in rows:
+    for kind, *numbers in rows:  # for example, kind is "pool" and numbers is [2]
+        ### BEGIN SOLUTION
         if kind == "conv":
             c, k, s, p = numbers
             h, w = ((n + 2 * p - k) // s + 1 for n in (h, w))
@@ -162,9 +146,9 @@ def trace_shapes(rows, shape):
         else:
             c, k, s = numbers
             h, w = ((n - 1) * s + k for n in (h, w))
+        ### END SOLUTION
         shapes.append((c, h, w))
     return shapes
-    ### END SOLUTION
 
 # %% check="trace_shapes"
 check.trace_shapes(trace_shapes)
@@ -179,18 +163,18 @@ check.trace_shapes(trace_shapes) & check.trace_shapes(trace_shapes, seed=18803)
 #
 # Now give the first layer stride 2. Its output pixels stand 2 input pixels apart. The second layer still looks at 3 of them, but they now lie at 0, 2 and 4, and each sees 3 pixels: from −1 to 5. That is 7.
 #
-# So a layer adds *d*(*k* − 1) steps, and the length of a step is the product of the strides *before* it. The figures below are not drawn from that rule. Each pokes one output pixel and asks torch by gradient which input pixels it depends on.
+# So a layer adds *d*(*k* − 1) steps, and the length of a step is the product of the strides *before* it. The figures below do without that rule: each asks torch, by gradient, which input pixels one output pixel depends on.
 
 # %% tags=["demo"]
 display(plot.field([(3, 1, 1)] * 4, size=41))
 plot.field([(3, 2, 1)] * 4, size=41)
 
-# %% [markdown] statement="receptive_field" minutes=7 level=2
-# Four plain layers see 9 pixels; four layers of stride 2 see 31. (Why the comb in the second picture? See section 5.) A common saying is that a stride doubles the field. It doubles *what each later layer adds*: 2, then 4, 8, 16.
+# %% [markdown] statement="receptive_field" minutes=5 level=2
+# Four plain layers see 9 pixels; four layers of stride 2 see 31. (Why the second has a comb: section 5.) A stride does not double the field. It doubles *what each later layer adds*: 2, then 4, 8, 16.
 #
 # ### The receptive field of a stack
 #
-# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Take the first and the last input pixel, in one direction, that one output pixel depends on. Return as an `int` how many pixels that stretch holds, both ends and any holes between dilated taps included.
+# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return an `int`: how many input pixels lie, in one direction, from the first to the last that one output pixel depends on. Both ends count, and so do holes between dilated taps.
 #
 # For example, `receptive_field([(3, 2, 1), (3, 1, 1)])` is `7`, and `receptive_field([])` is `1`: a pixel sees itself.
 
@@ -211,25 +195,25 @@ check.receptive_field(receptive_field)
 check.receptive_field(receptive_field) & check.receptive_field(receptive_field, seed=44209)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="poke" minutes=10 level=3
-# A formula can be wrong in ways that look right. So measure. The gradient of an output pixel says how much it changes when an input pixel changes a little. In a stack of convolutions it is 0 exactly where the output pixel does not look, unless weights happen to cancel.
+# %% [markdown] statement="poke" minutes=7 level=2
+# A formula can be wrong in ways that look right. So measure. The gradient of an output pixel says how much it changes when an input pixel changes a little. In a stack of convolutions whose weights are all 1, so that nothing can cancel, it is 0 exactly where the output pixel does not look.
 #
 # ### Poke one pixel
 #
-# Write `poke(layers, size)`. It builds a stack of convolutions from a list of `(k, s, d)`, with one channel throughout, all *k* odd, and padding *d*(*k* − 1)/2 at each layer. It runs the stack on a `size` × `size` input and takes the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. It returns a float tensor of shape `(size, size)`: the gradient of that one output pixel with respect to every input pixel.
-#
-# The gradient must be different from 0 at every pixel that the output pixel looks at, so choose weights that cannot cancel (all ones are simplest), and leave out ReLU and bias.
+# Write `poke(layers, size)`. The stack is there, built from a list of `(k, s, d)` with odd *k*, for one channel. Run it on a `size` × `size` input. Take the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. Return a float tensor of shape `(size, size)`: the gradient of that one output pixel with respect to every input pixel.
 #
 # For example, `poke([(3, 1, 1)], 5)` is not 0 on the middle 3 × 3 of a 5 × 5 map, and 0 around it.
 
 # %% answer="poke"
 def poke(layers, size):
     """The gradient, (size, size), of the middle output pixel of a stack with respect to the input."""
+    stack = nn.Sequential()
+    for k, s, d in layers:
+        stack.append(nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False))
+        nn.init.ones_(stack[-1].weight)
     ### BEGIN SOLUTION
     image = torch.ones(1, 1, size, size, requires_grad=True)
-    out = image
-    for k, s, d in layers:
-        out = F.conv2d(out, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
+    out = stack(image)
     out[0, 0, out.shape[2] // 2, out.shape[3] // 2].backward()
     return image.grad[0, 0]
     ### END SOLUTION
@@ -241,18 +225,18 @@ check.poke(poke) & check.poke(poke, seed=90121)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now poke a whole network, with three halvings. The box says which pixels *can* matter, the colours how much each does.
+# Now poke a whole network of three halvings. The box says which pixels *can* matter, the colours how much each does.
 
 # %% tags=["demo"]
 torch.manual_seed(0)
 plot.field(models.EncoderDecoder(classes=3, base=8, depth=3), size=128)
 
 # %% [markdown]
-# The middle glows and the rim is faint: the colour scale is logarithmic, so each step of it is a factor. Many paths lead from a central pixel to the output, few from one at the rim. Every pixel in the box counts a little, and most of the gradient is in the middle. A large field is a possibility, not a promise. (It is wider than the encoder's field alone: growing the map back widens it too.)
+# The rim is far fainter than it looks: the colour scale is logarithmic, so each step of it is a factor. Many paths lead from a central pixel to the output, few from one at the rim. A large field is a possibility, not a promise.
 #
 # ## 5 · The way back up
 #
-# The encoder has done its work: a small map with many channels, each place knowing its surroundings. Now the map must grow. Here are four ways to double a map. This one has a single bright pixel. The last two ways have four weights; here they are chosen by hand, and a network would learn them.
+# Now the map must grow. Here are four ways to double one that has a single bright pixel. The last two have four weights, chosen by hand here; a network would learn them.
 
 # %% tags=["demo"]
 small = torch.zeros(1, 1, 4, 4)
@@ -267,36 +251,37 @@ grown = {
 }
 plot.grid([g[0, 0] for g in grown.values()], list(grown), columns=5, title="Four ways up")
 
-# %% [markdown] statement="transposed_conv" minutes=15 level=3
+# %% [markdown] statement="transposed_conv" minutes=8 level=2
 # **Nearest** copies each value into a 2 × 2 block. **Bilinear** blends neighbours. Neither has anything to learn, so a convolution follows.
 #
-# A **transposed convolution** learns to paint. Each input pixel holds a brush: the kernel, times the pixel's value. It paints its patch on an empty canvas, its neighbour paints the next patch *s* pixels further, and where patches overlap, the paint adds up.
+# A **transposed convolution** learns to paint. Each input pixel holds a brush: the kernel, times the pixel's value. It paints this patch on an empty canvas, its neighbour paints the next one *s* pixels further, and where patches overlap, the paint adds up.
 #
 # ### Paint by hand
 #
-# Write `transposed_conv(x, weight, stride)` from slices, without torch's own.
+# Write `transposed_conv(x, weight, stride)` from slices, without torch's own. The canvas and the walk over the input's places are there. At each place, make the patch of every picture and every output channel, and paint.
 #
 # - `x`: float tensor `(B, C_in, H, W)`;
-# - `weight`: float tensor `(C_in, C_out, k, k)`; mind that its first axis is the *input's* channels. Input channel *c* paints on output channel *o* with the brush `weight[c, o]`;
+# - `weight`: float tensor `(C_in, C_out, k, k)`. Input channel *c* paints on output channel *o* with the brush `weight[c, o]`;
 # - `stride`: `int`. There is no padding and no bias.
 #
-# Return a float tensor `(B, C_out, (H − 1)·stride + k, (W − 1)·stride + k)`. Gradients must flow back to `x` and to `weight`, so work on tensors throughout.
+# Gradients must flow back to `x` and to `weight`, so work on tensors throughout.
 #
 # For example, in one dimension, pixels `[1, 10]` painted with the brush `[1, 2, 3]` at stride 2 give `[1, 2, 3 + 10, 20, 30]`, that is `[1, 2, 13, 20, 30]`.
 
 # %% answer="transposed_conv"
 def transposed_conv(x, weight, stride):
     """Transposed convolution of x (B, C_in, H, W) with weight (C_in, C_out, k, k), by painting patches."""
-    ### BEGIN SOLUTION
     b, _, height, width = x.shape
     _, c_out, k, _ = weight.shape
-    canvas = torch.zeros(b, c_out, (height - 1) * stride + k, (width - 1) * stride + k, dtype=x.dtype, device=x.device)
+    canvas = x.new_zeros(b, c_out, (height - 1) * stride + k, (width - 1) * stride + k)
     for i in range(height):
         for j in range(width):
-            patch = torch.einsum("bc,cokl->bokl", x[:, :, i, j], weight)
+            here = x[:, :, i, j]  # (B, C_in)
+            ### BEGIN SOLUTION
+            patch = torch.einsum("bc,cokl->bokl", here, weight)
             canvas[:, :, i * stride : i * stride + k, j * stride : j * stride + k] += patch
+            ### END SOLUTION
     return canvas
-    ### END SOLUTION
 
 # %% check="transposed_conv"
 check.transposed_conv(transposed_conv)
@@ -304,7 +289,7 @@ check.transposed_conv(transposed_conv)
 check.transposed_conv(transposed_conv) & check.transposed_conv(transposed_conv, seed=7741)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="overlap_count" minutes=4 level=1
+# %% [markdown] statement="overlap_count" minutes=3 level=1
 # In the example, the middle pixel was painted twice and the others once. That is where checkerboards begin.
 #
 # ### Who paints where?
@@ -330,7 +315,7 @@ check.overlap_count(overlap_count) & check.overlap_count(overlap_count, seed=311
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Draw the count in two dimensions: a picture of ones, painted with brushes of ones.
+# The same in two dimensions, a picture of ones painted with brushes of ones:
 
 # %% tags=["demo"]
 def painted(k, s, n=8):
@@ -346,7 +331,7 @@ display(plot.overlap(maps["kernel 3, stride 2"].long(), kernel=3, stride=2))
 plot.overlap(maps["kernel 4, stride 2"].long(), kernel=4, stride=2)
 
 # %% [markdown]
-# With kernel 3 some pixels are painted four times, with kernel 5 nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. With kernels 4 and 2 the count is even: the stride divides the kernel.
+# With kernel 3 some pixels are painted four times, with kernel 5 nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. (The comb in section 4 was this, read backwards.) With kernels 4 and 2 the count is even: the stride divides the kernel.
 #
 # Even is not the same as safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
 
@@ -360,12 +345,10 @@ print(f"spread of values, nearest + convolution: {by_nearest.std():.3f}")
 plot.grid([by_painting, by_nearest], ["transposed, k2 s2", "nearest, then 3 × 3"],
           title="Random weights on a flat map")
 
-# %% [markdown] statement="shuffle_pixels" minutes=8 level=2
-# From a flat map the transposed convolution draws a grid; resizing draws none. Training can remove the grid, but has to work for it.
+# %% [markdown] statement="shuffle_pixels" minutes=6 level=2
+# From a flat map the transposed convolution draws a grid; resizing draws none.
 #
-# The comb in section 4 was this: kernel 3 at stride 2, read backwards.
-#
-# The fourth way, **pixel shuffle**, computes all four pixels of a block as four channels of one place, and then lays them out. The laying out only moves numbers; it learns nothing.
+# The fourth way ends on a **pixel shuffle**. A 1 × 1 convolution computes all four pixels of a block as four channels of one place; the shuffle lays them out. It only moves numbers; it learns nothing. The two together do just what a transposed convolution of kernel 2 at stride 2 does, and draw such grids, too.
 #
 # ### Shuffle the pixels
 #
@@ -378,9 +361,9 @@ plot.grid([by_painting, by_nearest], ["transposed, k2 s2", "nearest, then 3 × 3
 # %% answer="shuffle_pixels"
 def shuffle_pixels(x, r):
     """Lay out each place's r·r channels as an r × r block: (B, C·r·r, H, W) → (B, C, H·r, W·r)."""
-    ### BEGIN SOLUTION
     b, channels, h, w = x.shape
     c = channels // (r * r)
+    ### BEGIN SOLUTION
     return x.reshape(b, c, r, r, h, w).permute(0, 1, 4, 2, 5, 3).reshape(b, c, h * r, w * r)
     ### END SOLUTION
 
@@ -390,33 +373,19 @@ check.shuffle_pixels(shuffle_pixels)
 check.shuffle_pixels(shuffle_pixels) & check.shuffle_pixels(shuffle_pixels, seed=52501)
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# Look again at kernel 2, stride 2. Each input pixel computes four numbers from its channels and lays them out as a block. That *is* a 1 × 1 convolution followed by a pixel shuffle. So pixel shuffle has the same fault: four weights paint one block, and nothing makes them alike. Move the weights across and see.
-
-# %%
-x = torch.randn(1, 5, 7, 7)
-up = nn.ConvTranspose2d(5, 3, 2, stride=2)
-one = nn.Conv2d(5, 3 * 4, 1)
-with torch.no_grad():
-    one.weight.copy_(up.weight.permute(1, 2, 3, 0).reshape(12, 5, 1, 1))
-    one.bias.copy_(up.bias.repeat_interleave(4))
-    print("largest difference:", (up(x) - F.pixel_shuffle(one(x), 2)).abs().max().item())
-
-# %% [markdown] statement="build_net" minutes=20 level=3
+# %% [markdown] statement="build_net" minutes=10 level=3
 # ## 6 · Down and up again
 #
 # One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label. Real pictures have odd sizes, so a decoder must return to the size that it came from.
 #
 # ### An encoder–decoder for any size
 #
-# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`.
+# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`. The layers are there: write `forward`. (Or change the class as you like, but don't use `models.EncoderDecoder`.)
 #
-# - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … So there is one halving from each width to the next.
-# - At every width of the encoder there is at least one 3 × 3 convolution with a ReLU after it.
-# - The decoder comes back through the same sizes, odd ones too, with a convolution at each: 33, 16, 8, 16, 33. At full size the one that makes the logits is enough. No skips from the encoder to the decoder: they are lesson 04.
+# - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, … Halve once between one and the next.
+# - At every width of the encoder a 3 × 3 convolution runs, with a ReLU after it.
+# - The decoder comes back through the same sizes, odd ones too, and convolves at each: 33, 16, 8, 16, 33. No skips from the encoder to the decoder: they are lesson 04.
 # - `H` and `W` may be any numbers of at least 16.
-#
-# Write a class of your own, or put modules together in a function. Don't use `models.EncoderDecoder`.
 #
 # For example, `build_net(5, [8, 16, 32])(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`.
 
@@ -426,12 +395,10 @@ class Shrinker(nn.Module):
 
     def __init__(self, classes, widths):
         super().__init__()
-        ### BEGIN SOLUTION
+        back = widths[::-1]  # for widths [8, 16, 32], down is 3 → 8, 8 → 16, 16 → 32; up is 32 → 16, 16 → 8
         self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
-        back = widths[::-1]
         self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
-        self.head = nn.Conv2d(widths[0], classes, 1)
-        ### END SOLUTION
+        self.head = nn.Conv2d(widths[0], classes, 1)  # makes the logits
 
     def forward(self, x):
         ### BEGIN SOLUTION
@@ -479,7 +446,7 @@ plot.grid([*images[:4], *animal], names, title="Your network after 100 steps")
 #
 # ## 7 · Where does it err?
 #
-# Now train two for longer: the library's encoder–decoder, which has batch normalisation and learns faster, with four halvings and with two. The last steps are small, to settle. We test on animals and places that they never saw.
+# Now train the library's encoder–decoder for longer, once with four halvings and once with two. It has batch normalisation and learns faster. Both are tested on animals and places that they never saw.
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 225), gpu=(128, 1500))
@@ -495,7 +462,7 @@ for depth in (4, 2):
     display(plot.comparison(images[:3], truth[:3], guess[depth][:3], classes=data.TRIMAP, title=f"{depth} halvings"))
 
 # %% [markdown]
-# With four halvings the network finds where an animal is, and loses antlers and legs. How far does each wrong pixel lie from the nearest boundary between two classes? To judge the numbers, do the same for a "network" that says background everywhere.
+# With four halvings the network finds where an animal is, and loses antlers and legs. How far does each wrong pixel lie from the nearest boundary between two classes? To compare, do the same for a "network" that says background everywhere.
 
 # %% tags=["demo", "experiment"]
 distance, rates = metrics.distance_to_boundary(truth), {}
@@ -507,7 +474,7 @@ for name, answer in {"four halvings": guess[4], "background everywhere": torch.o
 plot.error_density(rates)
 
 # %% [markdown]
-# Within three pixels of a boundary the network's errors are about ten times denser. But knowing nothing gives much the same curve and factor: animals and their border *are* where the boundaries are. So this alone proves little.
+# Within three pixels of a boundary the network's errors are about ten times denser. But knowing nothing gives much the same curve and factor: animals and their border *are* where the boundaries are. This alone proves little.
 #
 # Ask something else: how much of each animal is found? Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, and count thin and thick pixels apart. A network that shouts "animal" everywhere would find all of both, so set each network's threshold to the same share of false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks and enlarge it again.
 
@@ -530,11 +497,13 @@ for depth in (4, 2):
     report(f"the truth, {depth} times halved", F.interpolate(blocks, size=truth.shape[1:], mode="bilinear")[:, 0] > 0.5)
 
 # %% [markdown] quiz="field" answer="c"
-# Legs, antlers and tails go first. At equal false alarms, the network with two halvings finds two to three times as many of the thin pixels (on three seeds), and only somewhat more of the thick ones. The truth itself, stored in blocks of 16 pixels, loses nearly all that is thin and a third of what is thick; in blocks of 4 it keeps most.
+# At equal false alarms, the network with two halvings finds far more of the thin pixels, and only somewhat more of the thick ones. The truth itself, stored in blocks of 16 pixels, loses nearly all that is thin and a third of what is thick; in blocks of 4 it keeps most.
 #
-# The network is not bound to that last line: at the bottleneck a place has 128 channels, and some of what they say is *where* in its block things are. But it has to learn them. The decoder has never seen the picture. It redraws the outline from a description, as you would draw a map that someone tells you over the telephone. Then why not always two halvings? Such a network sees 44 pixels across, one with four sees 188. Here an animal is about 50 pixels long; in a photograph it may be 500.
+# A network can do better than such blocks: at its bottleneck a place has many channels, and some of them can say *where* in its block things are. But it has to learn that. The decoder has never seen the picture. It redraws the outline from a description, as you would draw a map that someone tells you over the telephone.
 #
-# That is the **bottleneck problem**. The encoder is right to throw resolution away, and the decoder can only guess it back. The next lessons answer it in three ways: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
+# Then why not always two halvings? Such a network sees far less around each pixel. That is enough for the small animals here, and not for a photograph in which one fills the frame.
+#
+# That is the **bottleneck problem**: the encoder is right to throw resolution away, and the decoder can only guess it back. The next lessons answer it in three ways: FCN adds back a few coarse predictions, U-Net hands the decoder the encoder's own maps, DeepLab refuses to shrink so far.
 #
 # ## Checkpoint
 #
