@@ -12,11 +12,9 @@ from .lesson_02_down import check
 transposed_conv = check.exercise(
     "transposed_conv",
     hints=(
-        "Start from zeros of the final size. An input pixel at row i, column j writes a k×k patch whose corner is at "
-        "row i·s, column j·s.",
-        "Patches that overlap are added, so use `+=` on a slice. Loop over the input's rows and columns and do all "
-        "images and channels of one place at once.",
-        "At one place, `x[:, :, i, j]` is (B, C_in) and the weight is (C_in, C_out, k, k). Call the axes b c and c o k l: "
+        "An input pixel at row i, column j writes a k×k patch whose corner is at row i·s, column j·s of the canvas.",
+        "Patches that overlap are added, so use `+=` on a slice of the canvas. Do all images and channels of one place at once.",
+        "At one place, `here` is (B, C_in) and the weight is (C_in, C_out, k, k). Call the axes b c and c o k l: "
         "`torch.einsum` gives the patches b o k l, summed over c. Add them to the canvas, all images at once.",
     ),
     own_work={name: "This calls torch's own transposed convolution. Write it from slices: that is where the checkerboard will show."

@@ -88,7 +88,7 @@ def _(t):
 trace_shapes = check.exercise(
     "trace_shapes",
     hints=(
-        "Keep three numbers, C, H and W, and change them row by row. Append a copy of them after each row.",
+        "What does each kind of row do to C, and what to H and W? Take the example's three rows one by one.",
         "A `conv` sets C to its channels and shrinks H and W by the formula of exercise 1. A `pool` leaves C alone "
         "and its stride is its kernel. An `up` sets C too.",
         "For an `up`, draw n patches: the first covers k pixels, and each of the other n − 1 ends s pixels further on.",
@@ -268,8 +268,7 @@ poke = check.exercise(
     "poke",
     hints=(
         "Which tensor must want gradients: the weights, or the input? Say so when you make it.",
-        "Run the input through one convolution a layer. Weights that are all 1 and no bias: then nothing can cancel. "
-        "Padding of d(k − 1)/2 keeps the map centred.",
+        "`stack(…)` takes (1, 1, size, size). Only one number has a gradient by `.backward()`, so pick the one output pixel first.",
         "Pick the output value at `[0, 0, h // 2, w // 2]`, call `.backward()` on it, and return the input's `.grad` "
         "without its first two axes.",
     ),
