@@ -47,7 +47,7 @@ plot.coverage([[1], [2], [4], [8]], title="One 3 × 3 layer: nine taps at four r
 #
 # ### A dilated convolution from slices
 #
-# Complete `dilated_conv(x, weight, rate)`, without any of torch's convolutions. In `wide`, zeros lie around the picture already, and two loops run over the taps. Cut out what tap (*i*, *j*) reads for all output pixels at once, mix its channels, and add the result to `total`.
+# Complete the function. Write `dilated_conv(x, weight, rate)` without any of torch's convolutions. In `wide`, zeros lie around the picture already, and two loops run over the taps. Cut out what tap (*i*, *j*) reads for all output pixels at once, mix its channels, and add the result to `total`.
 #
 # - `x`: float tensor `(B, C_in, H, W)`;
 # - `weight`: float tensor `(C_out, C_in, k, k)`, with `k` odd;
@@ -105,7 +105,7 @@ plot.grid([picture, *edges], ["the picture", "rate 1", "rate 4", "rate 8"], titl
 #
 # ### The field, and the share of it that is seen
 #
-# Complete `field_and_coverage(rates)`. `rates` is a list of `int`: the dilations of 3 × 3 layers of stride 1, one after another. It returns `(field, share)`:
+# Complete the function. Write `field_and_coverage(rates)`. `rates` is a list of `int`: the dilations of 3 × 3 layers of stride 1, one after another. It returns `(field, share)`:
 #
 # - `field`, an `int`: along one row, how many pixels lie from the first to the last that an output pixel depends on, holes included;
 # - `share`, a `float` from 0 to 1: of the `field` × `field` pixels, the part that it really depends on.
@@ -339,7 +339,7 @@ print("traded for rate 2: ", " ".join(f"{v:4.0f}" for v in traded[0, 0]))
 #
 # ### Strides into dilation
 #
-# Complete `trade_stride(net, output_stride)`. The copy is there, and the walk through its convolutions. At each, set its `stride`, `dilation` and `padding`, and bring two numbers up to date: `reached`, the stride so far, and `finer`, how many times finer the map is than in `net`.
+# Complete the function. Write `trade_stride(net, output_stride)`. The copy is there, and the walk through its convolutions. At each, set its `stride`, `dilation` and `padding`, and bring two numbers up to date: `reached`, the stride so far, and `finer`, how many times finer the map is than in `net`.
 #
 # - `net` is an `nn.Sequential` of `nn.Conv2d`, `nn.BatchNorm2d` and `nn.ReLU`. Each convolution has an odd kernel k × k, padding (k − 1)/2, dilation 1, and stride 1 or 2.
 # - `output_stride` is 1, 2, 4, …, at most the product of the strides of `net`.
@@ -474,7 +474,7 @@ for n in (65, 33, 16):
 #
 # ### The pyramid
 #
-# Complete `Pyramid` and `build_aspp(channels, width, reaches, stride)`. It returns an `nn.Module` from maps `(B, channels, H, W)` to `(B, width, H, W)`, for any `H` and `W`, of six `nn.Conv2d`. Three are there:
+# Complete `Pyramid`. Write `build_aspp(channels, width, reaches, stride)`. It returns an `nn.Module` from maps `(B, channels, H, W)` to `(B, width, H, W)`, for any `H` and `W`, of six `nn.Conv2d`. Three are there:
 #
 # - branch 1: a 1 × 1 convolution to `width` channels;
 # - branches 2, 3, 4: for each of the three `reaches`, a 3 × 3 convolution to `width` channels;
@@ -541,7 +541,7 @@ plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))
 #
 # ### The decoder of v3+
 #
-# Complete `Sharpen`, the `nn.Module` that `build_decoder(fine, coarse, reduced, classes)` returns. Its `forward(maps)` takes a list of two maps, `[(B, fine, H, W), (B, coarse, h, w)]`, and returns logits `(B, classes, H, W)`. Steps 1 and 4 are there:
+# Write `build_decoder(fine, coarse, reduced, classes)`: all but the class `Sharpen`, the `nn.Module` that it returns, is given. Complete that. Its `forward(maps)` takes a list of two maps, `[(B, fine, H, W), (B, coarse, h, w)]`, and returns logits `(B, classes, H, W)`. Steps 1 and 4 are there:
 #
 # 1. a 1 × 1 convolution thins the first map to `reduced` channels; batch normalisation, ReLU;
 # 2. the second map is enlarged to H × W, bilinear (`align_corners=False`, the default). Any sizes must do;
