@@ -178,7 +178,7 @@ for mode in ("nearest", "nearest-exact", "bilinear", "area", "bicubic"):
 # %% [markdown]
 # `nearest` and `nearest-exact` copy. Bilinear, area and bicubic blend, and a 1 appears that was nowhere in the row. You may read that `F.interpolate` ruins masks when `mode=` is left out. It does not: its default is `nearest`.
 #
-# The widget below resizes a mask and rounds the result to whole labels. Magenta marks **invented** labels: those that no pixel under the new one, nor beside it, has. Compare bilinear with nearest-exact, then try a size above 160.
+# The widget below resizes a mask and rounds the result to whole labels. Magenta marks **invented** labels: none of the old pixels under the new one, or beside it, has that label. Compare bilinear with nearest-exact, then try a size above 160.
 
 # %% tags=["demo"]
 _, kinds = data.scenes("val", size=160, animals=(2, 4), target="semantic")[0]
@@ -441,7 +441,7 @@ check.as_convolutions(as_convolutions) & check.as_convolutions(as_convolutions, 
 # %% [markdown]
 # ## 7 · Slide a classifier
 #
-# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline. (A window has 64 rows and columns. The network reads 0 to 62 of them, so the middle is number 31.)
+# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline. (A window has 64 rows and columns. Without padding, the network never reads the last of each. So the middle is number 31 of 0 to 62.)
 
 # %% tags=["demo", "experiment"]
 class Windows:
@@ -563,7 +563,7 @@ for name, how, coarse in rows:
 #   > Yes: 9 − 6 + 1 rows and 11 − 6 + 1 columns, each the old classifier on one window.
 
 # %% [markdown] quiz="zeros" answer="a"
-# **Question 3.** Masks are loaded from image files through torchvision's `ToTensor`, then turned into whole numbers with `.long()`. They have classes 0 to 5. The training loss falls to almost nothing within minutes. What has happened?
+# **Question 3.** Masks are loaded from image files through torchvision's `ToTensor`, which makes floats from 0 to 1 of bytes, and then turned into whole numbers with `.long()`. They have classes 0 to 5. The training loss falls to almost nothing within minutes. What has happened?
 #
 # - a) `ToTensor` divided the labels by 255, and `.long()` cut them all down to 0.
 #   > Yes. Label 5 became 0.0196, then 0. A network that learns "always 0" is perfect on such masks. Look at the labels that reach the loss.

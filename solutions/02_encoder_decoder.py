@@ -65,7 +65,7 @@ for level in range(5):  # 256, 128, 64, 32, 16 pixels; 32, 64, 128, 256, 512 cha
     size, c = 256 // 2**level, channels * 2**level
     halving += multiplications(c if level == 0 else c // 2, c, size) + multiplications(c, c, size)  # two layers
 print(f"31 layers at full size:           {plain / 1e9:5.1f} billion multiplications, field 63")
-print(f"10 layers, halving between pairs: {halving / 1e9:5.1f} billion multiplications, field 140")
+print(f"10 layers, pooled between pairs:  {halving / 1e9:5.1f} billion multiplications, field 140")
 
 # %% [markdown]
 # The halving network costs about a quarter and sees more than twice as far. (The way back up is not counted yet. For the fields, see section 4.) That is the bargain of every encoder: **context is bought with resolution**.
@@ -331,9 +331,9 @@ display(plot.overlap(maps["kernel 3, stride 2"].long(), kernel=3, stride=2))
 plot.overlap(maps["kernel 4, stride 2"].long(), kernel=4, stride=2)
 
 # %% [markdown]
-# With kernel 3 some pixels are painted four times, with kernel 5 nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. (The comb in section 4 was this, read backwards.) With kernels 4 and 2 the count is even: the stride divides the kernel.
+# With kernel 3 some pixels are painted four times, with kernel 5 nine times, and their neighbours less often. The pattern repeats every 2 pixels: a **checkerboard**. (The comb in section 4 is the same thing: going back through a convolution with stride, the gradient paints.) With kernels 4 and 2 the count is the same everywhere: the stride divides the kernel.
 #
-# Even is not the same as safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
+# That does not make them safe. With kernel 2 and stride 2 the patches do not overlap at all. Each output pixel is painted once, but by a different one of four weights, and nothing makes the four alike.
 
 # %% tags=["demo"]
 torch.manual_seed(1)
@@ -521,10 +521,10 @@ for depth in (4, 2):
 # %% [markdown] quiz="grid" answer="b"
 # **Question 2.** A decoder doubles its maps with transposed convolutions of kernel 4 and stride 2. Its early predictions show a faint grid that repeats every 2 pixels. What is the best explanation?
 #
-# - a) The overlap is uneven, since 4 is larger than 2.
+# - a) Some pixels are painted more often, since 4 is larger than 2.
 #   > Larger is not the trouble. 2 divides 4, so away from the rim every pixel is painted equally often.
-# - b) The overlap is even, but different weights paint neighbouring pixels, and they are not yet alike.
-#   > Yes. An even count only says that each pixel is painted as often as its neighbour, not with the same paint.
+# - b) All pixels are painted equally often, but different weights paint neighbouring pixels, and they are not yet alike.
+#   > Yes. An equal count only says that each pixel is painted as often as its neighbour, not with the same paint.
 # - c) The picture's size is odd.
 #   > An odd size disturbs the rim of the map. A grid all over it has another cause.
 # - d) The bottleneck is too small.

@@ -43,7 +43,7 @@ stag = {s: metrics.best_scores(truth[:1], s)[1][0] > 0 for s in (32, 16, 8)}
 plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the best that each grid can say")
 
 # %% [markdown]
-# At stride 32 there is something like a body. It runs to the picture's left edge: no cell further left could end it. At stride 8 there are a head and the tops of the legs, and of the antlers a speck.
+# At stride 32 there is something like a body. It runs to the picture's left edge. Left of the first cell's middle a score has nothing to blend with, so the answer stays the same up to the edge. At stride 8 there are a head and the tops of the legs, and of the antlers a speck.
 #
 # Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are about 2 % of the diagonal.) IoU counts area; boundary IoU counts outline.
 #

@@ -199,7 +199,7 @@ plot.channels(maps, {"skip": ["encoder"], "doubled": ["decoder"], "copied_join":
 #
 # A U-Net halves a picture `depth` times, rounding down. On the way back it doubles its map, joins it to that level's skip by `copied_join`, doubles the result, and so on up to the full size. (Convolutions between keep the size.)
 #
-# Write `outcome(height, width, depth)`, for pictures of at least 2 to the power of `depth` pixels each way. The walk through the sizes is given; what happens at each join is yours. Return
+# Write `outcome(height, width, depth)`, for pictures of at least 2 to the power of `depth` pixels each way. The walk through the sizes is given; what happens at each join, and after the last, is yours. Return
 #
 # - `"right"` where no skip loses anything;
 # - `"stops"` where `torch.cat` raises an error at some level;
@@ -356,7 +356,7 @@ with torch.device("meta"):
         print(f"{kind:10} {models.count_parameters(net):12,} parameters")
 
 # %% [markdown] statement="giant_upsampling" minutes=4 level=1
-# So it is true of some. One popular repository, asked for bilinear upsampling, halves the channels elsewhere, in the bottleneck too, and ends far lower. And "concatenation doubles the channels" is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
+# So it is true of some. One popular repository, asked for bilinear upsampling, halves the channels elsewhere, in the bottleneck too, and ends far lower. You may also read that "concatenation doubles the channels". That is true where the upsampling has halved them first. Without that, 2*c* channels from below and *c* from the skip make 3*c*.
 #
 # Why climb level by level at all? One giant stroke could go from the bottleneck to the logits, without any skip: a transposed convolution of stride 2^depth, with a kernel of twice the stride, so that neighbouring patches overlap.
 #
@@ -393,7 +393,7 @@ for depth in (4, 5):
 #
 # ## 7 · What do skips bring?
 #
-# Train two networks on the same pictures, in the same order, for the same number of steps: your U-Net, and your U-Net with all skips closed. Both have the same layers and as many weights. With closed skips, those that would read a skip meet only zeros; the cell counts them, one in ten. There are two classes: background, and animal. Where your `build_unet` does not pass yet, the library's network stands in.
+# Train two networks on the same pictures, in the same order, for the same number of steps: your U-Net, and your U-Net with all skips closed. Both have the same layers and as many weights. With closed skips, the weights that would read a skip meet only zeros; the cell counts them, one in ten. There are two classes: background, and animal. Where your `build_unet` does not pass yet, the library's network stands in.
 
 # %% tags=["demo", "experiment"]
 def library_unet(classes, base, depth, closed=()):

@@ -43,7 +43,7 @@ plot.coverage([[1], [1, 2], [1, 2, 4], [1, 2, 4, 8], [3], [3, 3], [3, 3, 3], [3,
 plot.coverage([[1], [2], [4], [8]], title="One 3 × 3 layer: nine taps at four rates")
 
 # %% [markdown] statement="dilated_conv" minutes=7 level=2
-# Between the first and the last of *k* taps there are *k* − 1 gaps of *r* pixels. So the kernel spans *r*(*k* − 1) + 1 pixels: 3, 5, 9, 17. It still has nine weights and nine multiplications a pixel. DeepLab's papers call it **atrous** convolution, from the French *à trous*, "with holes".
+# Between the first and the last of *k* taps there are *k* − 1 steps of *r* pixels. So the kernel spans *r*(*k* − 1) + 1 pixels: 3, 5, 9, 17. It still has nine weights and nine multiplications a pixel. DeepLab's papers call it **atrous** convolution, from the French *à trous*, "with holes".
 #
 # ### A dilated convolution from slices
 #
@@ -246,7 +246,7 @@ print(f"and it rejects {len(alarms)} of the {len(whole)} without a hole: {alarms
 #
 # The exact rule is a riddle about **scales**. A layer of rate *r* moves you *r* pixels back, not at all, or *r* pixels on. So it is a weight of *r* grams that you may put in the left pan, in the right pan, or leave out. The offsets that a stack sees are the loads that its weights can balance.
 #
-# The weights 1 and 3 balance every load up to 4: 1, 3 − 1, 3, 3 + 1. Which third weight leaves no gap? It must take over where these two end, at 5. So *r* − 4 may be at most 5, and *r* at most 9. In general: **sort the rates; each may be at most twice the sum of the smaller ones, plus 1.** The order of the layers does not matter. (In the sliders 1, 2 and 5 add up to 8. So the fourth rate may be 17, and at 18 holes open.)
+# The weights 1 and 3 balance every load up to 4: 1, 3 − 1, 3, 3 + 1. Which third weight leaves no gap? It must take over where these two end, at 5. So *r* − 4 may be at most 5, and *r* at most 9. In general: **sort the rates; each may be at most one more than twice the sum of those before it.** The order of the layers does not matter. (In the sliders 1, 2 and 5 add up to 8. So the fourth rate may be 17, and at 18 holes open.)
 #
 # If one weight is too heavy, there are gaps. No further weights that are as heavy or heavier close them all. A lighter one can: compare the last three stacks.
 
@@ -656,7 +656,7 @@ print(f"{models.count_parameters(net):,} parameters")
 # Answer in four to six sentences. *Graded by hand, 2 points:* one for the mechanism, with a verdict on both colleagues; one for a change and a measurement that would tell the rates from another cause.
 
 # %% [markdown] written="speckle" points=2
-# All rates are even, so through these layers a pixel sees only pixels at even distances, 27 % of its field; the pixel beside it sees others, and nothing in these layers makes the two agree. A CRF would smooth the speckles afterwards, at a cost, and leave the cause; rates 5, 7, 9 pass the rule of thumb, but see hardly more, 29 %, and not even the next pixel. I would take 1, 3, 9: nearly the same field, 27 for 29, and all of it is seen, since each rate is at most twice the sum of the smaller ones plus 1.
+# All rates are even, so through these layers a pixel sees only pixels at even distances, 27 % of its field; the pixel beside it sees others, and nothing in these layers makes the two agree. A CRF would smooth the speckles afterwards, at a cost, and leave the cause; rates 5, 7, 9 pass the rule of thumb, but see hardly more, 29 %, and not even the next pixel. I would take 1, 3, 9: nearly the same field, 27 for 29, and all of it is seen, since each rate is at most one more than twice the sum of the smaller ones.
 #
 # To show it, I train the old and the new net with the same seeds, data and steps, and count how often two pixels of one roof disagree, at distance 1 and at distance 2. If the rates were to blame, the old net disagrees more at distance 1 than at 2, and the new one does not. If the cause were another, noisy labels for example, the pattern would stay as it was.
 

@@ -217,7 +217,7 @@ plot.pulls(images[34], labels[0], {"cross-entropy": by_entropy}, PARTS, title="W
 # - `target`: `int64` tensor `(B, H, W)`, 255 for ignored;
 # - `weights`: float tensor `(C,)`, one weight a class, none negative.
 #
-# Return a scalar tensor. Multiply each labelled pixel's value by the weight of its class, add up, and divide by the **sum of those pixels' weights**, so that weights of 2 for all classes change nothing. If that sum is 0, or nothing is labelled, return 0 (the last line, given, does so). Gradients must flow to `values`.
+# Return a scalar tensor. Multiply each labelled pixel's value by the weight of its class, add up, and divide by the **sum of those pixels' weights**, so that weights of 2 for all classes change nothing. If that sum is 0, or nothing is labelled, return 0 (the last line, given, does so: it divides `top`, the weighted sum, by `bottom`, the sum of the weights). Gradients must flow to `values`.
 #
 # For example, `values` of `[[[1, 3, 9]]]`, `target` `[[[0, 1, 255]]]` and `weights` `[1, 3]` give (1·1 + 3·3) / (1 + 3) = 2.5.
 
@@ -292,7 +292,7 @@ check.rarity_weights(rarity_weights) & check.rarity_weights(rarity_weights, seed
 #
 # ## 5 · Easy and hard
 #
-# Weights ask *which class* a pixel is. The **focal loss** asks *how sure* the network already is of it, and turns the volume down where all is well. It multiplies a pixel's cross-entropy by (1 − *p*)^γ, where *p* is the probability of its true class. At *p* = 0.9 and γ = 2 that is a factor of 0.01. At *p* = 0.1 it is 0.81. With γ = 0 it is 1, and the focal loss is cross-entropy.
+# Weights ask *which class* a pixel is. The **focal loss** asks *how sure* the network already is of it, and turns the volume down where all is well. It multiplies a pixel's cross-entropy by (1 − *p*)^γ, where *p* is the probability of its true class. At *p* = 0.9 and γ = 2 that is a factor of 0.01. At *p* = 0.1 it is 0.81. (Its *pull* can be stronger than that of cross-entropy there, as the first figure shows: a step that raises *p* lowers the factor, too.) With γ = 0 it is 1, and the focal loss is cross-entropy.
 #
 # ### The focal factor
 #
@@ -351,7 +351,7 @@ def copied_dice(logits, target, smooth=1.0):
 truth_of_four = torch.tensor([[[0, 1], [1, 2]]])
 print(f"right and sure, all labelled: {copied_dice(20.0 * F.one_hot(truth_of_four).movedim(-1, 1), truth_of_four):.3f}")
 
-# %% [markdown] statement="two_lies" minutes=7 level=3
+# %% [markdown] statement="two_lies" minutes=7 level=2
 # A right answer costs nothing, so all seems well. But the function lies twice: about pixels that nobody labelled, and about classes that are not in the batch. Find both.
 #
 # ### Two right answers, punished
@@ -446,7 +446,7 @@ plot.loss_lines(margins, series, "margin of the true class's logit", "loss",
 # %% [markdown]
 # Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and Dice over all 19 classes is almost flat: it falls from 0.93 to 0.82. The steep fall comes only at margins 8 to 12, where the crumbs of an absent class shrink to the size of `smooth`. By then the other losses have nothing left to ask.
 #
-# None of the other losses has a term for an absent class, whatever its weight. False alarms of it still cost, as their probability is missing from the true class.
+# None of the other losses has a term for an absent class, whatever weight you give that class. False alarms of it still cost, as their probability is missing from the true class.
 #
 # What Dice asks of one pixel depends on all others in the batch. Cross-entropy asks each for itself. Many people train on the **sum** of the two.
 #

@@ -3,7 +3,7 @@
 #
 # Two programs label the same photograph. Each gets 661 pixels wrong. One frays the outlines. The other has not noticed that there is a fish. By the simplest score they are equally good.
 #
-# Every score has something that it cannot see. You will build the usual ones, see where each of them lies, and then find out which of three models is flattered.
+# Every score has something that it cannot see. You will build the usual ones, see where each of them lies, and then find out which score flatters which of three models.
 #
 # **You will be able to**
 #
@@ -13,7 +13,7 @@
 # - score an outline apart from the area inside it;
 # - tell which model a number flatters.
 #
-# **You need** lessons 02, 03 (IoU) and 04 (U-Net), and to have met before: boolean masks, `torch.where`, a `uint8` image. **Time:** 90 minutes. **Points:** 20.
+# **You need** lessons 01 (IoU), 02, 03 (mIoU) and 04 (U-Net), and to have met before: boolean masks, `torch.where`, a `uint8` image. **Time:** 90 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -44,7 +44,7 @@ crowd = data.stack(data.scenes("val", size=64, target="semantic", length=200), 2
 print(f"accuracy of 'background everywhere' on {len(crowd)} scenes: {(crowd == 0).float().mean():.1%}")
 
 # %% [markdown]
-# So on these scenes an accuracy of 83 % is worth nothing, and one of 89 % may be worth little. Accuracy gives each *pixel* one vote, and most pixels are background. To see more, count each kind of mistake apart.
+# So on these scenes an accuracy of 83 % is worth nothing, and a somewhat higher one may be worth little. Accuracy gives each *pixel* one vote, and most pixels are background. To see more, count each kind of mistake apart.
 #
 # ## 2 · One table for every mistake
 #
@@ -80,7 +80,7 @@ print(fast_hist(small_pred, small_truth, 3).tolist())
 #
 # The given lines are two pairs that do not lie yet. Choose other `labels` and another `called`; that is enough.
 #
-# Maps hold whole numbers of any dtype (masks come out of a PNG file as `uint8`), in any shape, the same within a pair. A prediction may hold anything. A truth holds classes 0 to `classes` − 1, or 255, and not 255 alone. `fast_hist` must not stop with an error. `classes` is from 17 to 30; with fewer there is no first lie.
+# Maps hold whole numbers of any dtype (masks come out of a PNG file as `uint8`, which counts to 255 and then starts again from 0, also when it is multiplied), in any shape, the same within a pair. A prediction may hold anything. A truth holds classes 0 to `classes` − 1, or 255, and not 255 alone. `fast_hist` must not stop with an error. `classes` is from 17 to 30; with fewer there is no first lie.
 #
 # For example, with `labels = torch.tensor([5])` the first pair is right, but its accuracy is 1.
 
@@ -450,7 +450,7 @@ plot.grid(maps, titles, ("background", "hit", "missed", "false alarm"), columns=
 # %% [markdown]
 # The band sees neither the hole nor the false alarm, which lie outside of it. Boundary IoU sees both, as each has an outline, but is much harder on a small shift. No score replaces the others. Report two that fail in different ways.
 #
-# ## 7 · The flattered model
+# ## 7 · Which score flatters whom?
 #
 # Three models, on scenes with one animal, from one of five groups:
 #
@@ -534,7 +534,7 @@ if not passed:
     print("Write report, and you will see the models class by class here.")
 
 # %% [markdown] quiz="batches" answer="c"
-# The U-Net is right on most of the background and of the mammals. All else it calls mammal or background. An accuracy of 0.89 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, too.
+# The U-Net is right on most of the background and of the mammals. All else it calls mammal or background. An accuracy of 0.89 hides that four classes of six are as good as dead; the report shows it in four lines. So accuracy flatters the U-Net, as it does the program that never looks.
 #
 # The bold one calls rare classes, rightly and wrongly. Mean accuracy is a mean of recalls, and hardly sees the wrong calls: each is a missed pixel of another class, mostly of a large one, where it is a small share. So it flatters the bold one. Take the rare class that it calls most, here arthropods, and compare its recall with its precision.
 #
