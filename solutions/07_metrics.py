@@ -397,7 +397,7 @@ plot.grid(maps, ["truth", "prediction", "their edges together"], ("background", 
           title="Boundary IoU of two squares, width 1: 4 pixels in both edges, 12 in either")
 
 # %% [markdown] statement="edge_iou" minutes=8 level=3
-# Look at the curves at a shift of 3. By accuracy the grasshopper is the *better* prediction, because it is small and the background around it is right. By IoU it is much the worse: its legs are thinner than the shift. A large shape has much inside and little outline, so its IoU is slow to notice a spoilt outline. Boundary IoU looks at nothing else, and drops steeply for both.
+# Look at the curves at a shift of 3. By accuracy the grasshopper is the *better* prediction, because it is small and the background around it is right. By IoU it is much the worse: its legs are thinner than the shift. A large shape has much inside and little outline, so its IoU is slow to notice a spoilt outline. Boundary IoU looks at nothing else, and drops steeply for both. (Beyond a shift of 5 the grasshopper's IoU in the band rises a little: what has left the band no longer counts.)
 #
 # ### Boundary IoU of one class
 #
