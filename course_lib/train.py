@@ -155,7 +155,7 @@ def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy
     was_training = net.training
     net.train()
     gpu = [dev] if dev.type == "cuda" else []
-    with _progress(first, steps, title) as bar, torch.random.fork_rng(gpu):
+    with _progress(steps, title, first) as bar, torch.random.fork_rng(gpu):
         picture = _Curve(history, curve)
         for step, (images, masks) in enumerate(batches, first):
             torch.manual_seed(_mix(seed, step))         # for dropout and the like: this step's, however we got here
@@ -263,10 +263,10 @@ def _notebook():
 
 def progress(items, title=""):
     """A list's items one by one, under a progress bar as that of `fit`: for a loop that takes more than two seconds."""
-    return _progress(0, len(items), title, items)
+    return _progress(len(items), title, items=items)
 
 
-def _progress(first, steps, title, items=None):
+def _progress(steps, title, first=0, items=None):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")         # tqdm's, where widgets are missing: it then writes text
         from tqdm.auto import tqdm
