@@ -446,7 +446,7 @@ for stride in (32, 8):
     report(f"output stride {stride}, {more} steps more", nets[stride])
 
 # %% [markdown]
-# The denser map alone does not score better: nobody has ever asked these weights about the cells between. But a short further training sets the two apart, most of all along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's larger ResNets have a switch for it, `replace_stride_with_dilation`.)
+# The denser map alone scores about the same: nobody has ever asked these weights about the cells between. But a short further training sets the two apart, most of all along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on. (torchvision's larger ResNets have a switch for it, `replace_stride_with_dilation`.)
 #
 # ## 5 · Several rates at once
 #
