@@ -9,6 +9,7 @@ A lesson is `solutions/NN_name.py`, in jupytext's percent format. A cell's mark 
     # %% [markdown] written="w" points=2              the model answer; a person grades what students write
     # %% given="setup"                                code that answers rely on: locked, restored when grading
     # %% tags=["demo"]                                trains or demonstrates: grading skips it
+    # %% tags=["demo"] fold="Four ways up"            and only draws or counts: its code is folded under this title
 
 Badges, the start on Colab and the cell that writes the file to hand in come from course_lib/launchers.py.
 
@@ -39,6 +40,7 @@ from .grading.course import generate
 ROOT = Path(__file__).resolve().parent.parent
 MARKS = ("statement", "answer", "check", "quiz", "written", "given")
 LEVELS = {1: "●○○", 2: "●●○", 3: "●●●"}
+FOLDED = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # to JupyterLab, which shows the first line, and to Colab
 POINTS = 20  # of every lesson but the warm-up
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
@@ -201,6 +203,8 @@ def expand(source, check, settings=None):
             head, _, rest = text.partition("\n")
             text = f"{head}\n\n{badges}\n{rest}"
         if mark is None:
+            if "fold" in cell.metadata:
+                text, tags = f"# @title {cell.metadata['fold']}\n{text}", {**tags, **FOLDED}
             cells.append(_cell(cell.cell_type, text, tags))
         elif mark == "statement":
             number += 1
@@ -246,6 +250,9 @@ def examine(source, marks, check):
                 source.fail(index, 'a solution stands in a cell that is not marked answer="…"')
             if "HIDDEN TESTS" in source.cells[index].source and mark != "check":
                 source.fail(index, 'hidden tests stand in a cell that is not marked check="…"')
+        cell = source.cells[index]
+        if "fold" in cell.metadata and (mark or "demo" not in cell.metadata.get("tags", []) or "train.fit(" in cell.source):
+            source.fail(index, 'only a cell with tags=["demo"] that trains nothing is folded')
         if mark is None:
             continue
         key = (mark, name) if mark in ("statement", "check") else name

@@ -54,8 +54,10 @@ print("the labels mean:", dict(enumerate(scenes.classes)))
 # Remember these shapes; they hold in every lesson. A picture is `(3, H, W)`: red, green and blue, each from 0 to 1. A batch of pictures is `(B, 3, H, W)`. A **mask** is `(H, W)`, a batch of masks `(B, H, W)`: whole numbers of type `int64`, and each number is the *name* of a class. One number names none: 255 marks a pixel that nobody labelled, because it was too unclear to say, or because the picture was padded there.
 #
 # This kind of mask is a **trimap**: 0 for the pet, 1 for the background, 2 for a border band where the two meet. The three classes are those of the Oxford-IIIT Pet data set (which numbers them from 1). Lessons can use it instead of Menagerie where there is a network.
+#
+# The next cell is **folded**: its code only draws a picture, and you need not read it. Run it like any other. A click on its bar shows the code.
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="Eight scenes of the training split"
 images, masks = data.stack(data.scenes("train", size=128), 8)
 plot.grid(list(images), columns=4, title="Eight scenes of the training split")
 

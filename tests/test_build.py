@@ -105,6 +105,14 @@ def test_what_students_and_graders_get(tmp_path):
     assert list((root / "lessons").rglob("*.*")) == [root / "lessons/02_tiny/02_tiny.ipynb"]
 
 
+def test_a_folded_cell_shows_its_title_alone(tmp_path):
+    build.build(course(tmp_path, GOOD + '\n# %% tags=["demo"] fold="A number"\nprint(1)\n'))
+    for kind in ("solutions", "lessons"):
+        cell = next(c for c in nbformat.read(tmp_path / kind / "02_tiny/02_tiny.ipynb", 4).cells if "print(1)" in c.source)
+        assert cell.source == "# @title A number\nprint(1)"
+        assert cell.metadata == {"tags": ["demo"], "jupyter": {"source_hidden": True}, "cellView": "form"}
+
+
 def test_ids_survive_a_change_elsewhere(tmp_path):
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
     build.build(course(tmp_path / "a", GOOD + "\n# %%\nlast = 1\n"))
@@ -147,6 +155,8 @@ BAD = {
     "a statement without level": (GOOD.replace(" level=1", ""), 7, "level=1, 2 or 3"),
     "two marks": (GOOD.replace('given="setup"', 'given="setup" check="setup"'), 4, "a cell has one mark"),
     "a mark on the wrong kind of cell": (GOOD.replace('# %% given="setup"', '# %% [markdown] given="setup"'), 4, "a given cell is code"),
+    "a folded answer": (GOOD.replace('# %% answer="overlap_count"', '# %% answer="overlap_count" fold="x"'), 10, "is folded"),
+    "a folded training": (GOOD + '\n# %% tags=["demo"] fold="x"\ntrain.fit(net)\n', 33, "trains nothing"),
     "text before the first cell": ("x = 1\n" + GOOD, 2, "must start with a `# %%` cell"),
 }
 
