@@ -33,7 +33,8 @@ RUN_ENDED = """([failed, count]) => {
     const cells = [...document.querySelectorAll(".jp-CodeCell")];
     const bad = document.querySelector(failed) || document.querySelector(".jp-Dialog");
     const idle = document.querySelector('.jp-Notebook-ExecutionIndicator[data-status="idle"]');
-    const numbered = cell => /^\\[\\d+\\]:/.test(cell.querySelector(".jp-InputPrompt").textContent.trim());
+    // a folded cell's prompt is empty; the cells run in order, and the last one is not folded
+    const numbered = cell => /^(\\[\\d+\\]:)?$/.test(cell.querySelector(".jp-InputPrompt").textContent.trim());
     const done = cells.length == count && cells.every(numbered);
     return !!bad || (idle && done);
 }"""
@@ -242,6 +243,18 @@ def test_a_lesson_runs_whole_and_its_widgets_move_their_pictures(lesson, browser
         assert not (cut := book.page.evaluate(CUT_OFF)), f"wider than a laptop's page: {cut}"
         moves = move_every_control(book)
         assert moves and all(moves.values()), moves
+
+
+def test_a_folded_cell_shows_its_title_and_picture_and_opens(browser, server, tmp_path):
+    with opened(browser, server, server.copy("00_start_here"), tmp_path) as book:
+        book.run_all()
+        folded, = (c for c in book.code() if c.metadata.get("jupyter", {}).get("source_hidden"))
+        place, code = book.cell(folded.id), folded.source.splitlines()[-1]
+        expect(place.locator(f"{OUTPUT} img")).to_be_visible()
+        expect(place.get_by_text(folded.source.splitlines()[0])).to_be_visible()
+        expect(place.locator(".jp-InputArea")).to_have_count(0)
+        place.locator(".jp-Placeholder-content").click()
+        expect(place.locator(".cm-content")).to_contain_text(code)
 
 
 # What stands out of the notebook's right edge by more than a margin.
