@@ -51,7 +51,7 @@ plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the bes
 #
 # The switch enlarges by blocks. Then an outline can only run between cells. Enlarged smoothly, neighbours together place it *inside* a cell. So it matters how we enlarge (section 3).
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="Fitted scores at a stride of your choice"
 def coarse(scene, stride, blocks):
     animal, mode = truth[scene : scene + 1], "nearest" if blocks else "bilinear"
     scores, enlarged = metrics.best_scores(animal, stride, mode=mode)
@@ -64,7 +64,7 @@ widgets.Live(coarse, {"stride": widgets.Choice("stride", 32, (32, 16, 8, 4, 2)),
 # %% [markdown]
 # Now all hundred scenes. **mIoU** is the mean of two IoUs, the animal's and the background's.
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="A hundred scenes at three strides"
 width = round(0.02 * 2**0.5 * size)  # 2 % of the diagonal: 4 px of 128
 
 
@@ -137,7 +137,7 @@ check.sliding(sliding) & check.sliding(sliding, seed=30911)
 #
 # Compare two ways. The slow one cuts a square out at every eighth pixel and asks the classifier each time. With your layers in place of the two `Linear`, the whole picture goes in once.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo", "experiment"] fold="Square by square and all at once"
 some = images[[2, 4, 9, 13]]
 squares = some.unfold(2, 32, 8).unfold(3, 32, 8).permute(0, 2, 3, 1, 4, 5)  # picture, row, column, 3, 32, 32
 with torch.no_grad():
@@ -347,7 +347,7 @@ for s, net in nets.items():
 # %% [markdown]
 # An 8s has a few hundred weights more than a 32s, of 148,000. Whatever changes does not come from a larger network.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo", "experiment"] fold="What each rung gains"
 thin = metrics.thin(truth == 1)
 chance, trained = {}, {}
 for s, net in nets.items():
@@ -359,7 +359,7 @@ for s, net in nets.items():
     print(f", thin parts found at 5 % false alarms {(chance[s][thin] > alarm).float().mean():.0%}")
 plot.rungs({"fitted to the truth": fitted, "trained": trained}, "The ladder: what grids can say, what networks say")
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo", "experiment"] fold="The stag at three strides"
 answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for s in nets}}
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
@@ -374,7 +374,7 @@ plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 1
 #
 # Last, your own parts in the trained 8s: its maps and heads, your ladder. And its first doubling, beside the tent from which it began.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo", "experiment"] fold="Your parts in the trained 8s"
 net = nets[8].cpu().eval()
 heads = [net.score, *(step.score for step in net.decoder)]
 with torch.no_grad():
