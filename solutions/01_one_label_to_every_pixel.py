@@ -1,19 +1,16 @@
 # %% [markdown]
 # # 01 · From one label to every pixel
 #
-# What does a picture show? A classifier answers with one word. Below are four longer answers to the same picture. This lesson goes from the one word to the others: what each is made of, how it is kept true to its picture, and why a classifier must be rebuilt to give it.
-#
-# By the end you will have made such maps, and turned a classifier into a network that answers at many places of a picture at once.
+# What does a picture show? A classifier answers with one word. Below are four longer answers to the same picture. In this lesson you make such maps, keep them true to their picture, and rebuild a classifier so that it answers at many places at once.
 #
 # **You will be able to**
 #
-# - tell five tasks apart by what they put out, and turn an instance map into a semantic and a panoptic one;
+# - tell five tasks apart by what they put out;
 # - crop, flip and resize a mask with its picture, and catch a resize that invents labels;
 # - say why neither a pooled classifier nor one big layer can label pixels;
-# - turn fully connected layers into convolutions with the same scores, and slide them over a picture;
-# - measure what a slid classifier finds, and where it must stop.
+# - turn fully connected layers into convolutions, and slide them over a picture.
 #
-# **You need** lesson 00, and to have met before: convolutions, `nn.Linear`, `nn.Sequential`, training a classifier. **Time:** 90 minutes. **Points:** 20.
+# **You need** lesson 00, and to have met convolutions, `nn.Linear`, `nn.Sequential` and the training of a classifier. **Time:** 90 minutes. **Points:** 20.
 
 # %% given="setup"
 import torch
@@ -25,7 +22,7 @@ from course_lib.checks.lesson_01 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="One scene under five questions"
 several = data.scenes("val", size=(160, 240), animals=(2, 4), target=("semantic", "instance", "boxes"))
 image, target = several[15]
 plot.five_tasks(image, target, data.SEMANTIC)
@@ -35,16 +32,16 @@ plot.five_tasks(image, target, data.SEMANTIC)
 #
 # **Classification** has one word for the whole picture, and the parrot is lost. **Detection** gives each animal a box, and the boxes overlap. **Semantic segmentation** names every pixel, and the two mammals become one orange region. **Instance segmentation** keeps them apart, and says nothing of the background. **Panoptic segmentation** does both: every pixel has a class, and every animal a number.
 #
-# An instance map and a table that says what kind each animal is: from these two, the semantic map follows.
+# An instance map and a table of the animals' kinds: from these two, the semantic map follows.
 #
 # ### From animals to kinds
 #
 # Write `semantic_map(instances, class_of)`.
 #
-# - `instances`: `int64` tensor `(H, W)`. 0 is background, 255 is not labelled, and every other number names one animal;
-# - `class_of`: a `dict` from an animal's number to its class. It may list animals that are not in the map. Its keys are never 0 or 255.
+# - `instances`: `int64` tensor `(H, W)`: 0 on the background, 255 where not labelled, any other number for one animal;
+# - `class_of`: a `dict` from an animal's number to its class. It may list animals that are not in the map.
 #
-# Return an `int64` tensor `(H, W)`: 0 on the background, the animal's class on its pixels, and 255 on pixels that are not labelled. An animal that the table does not list becomes 255 too: nobody said what it is.
+# Return an `int64` tensor `(H, W)`: 0 on the background, the animal's class on its pixels, 255 where not labelled. An animal that the table does not list becomes 255 too: nobody said what it is.
 #
 # Here and in every exercise of this lesson, leave the arguments as they were.
 #
@@ -67,27 +64,25 @@ check.semantic_map(semantic_map)
 check.semantic_map(semantic_map) & check.semantic_map(semantic_map, seed=41077)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="panoptic_map" minutes=5 level=1
-# If you are stuck, ask for a hint: `check.semantic_map.hint()`. There are three; the last is nearly the answer.
-#
-# Now both in one map. Classes whose members can be counted are called **things**: pigs, parrots. The others are **stuff**: grass, sky. Class and number are often stored as one whole number, *1000 · class + number*. So 1002 is animal 2, and its class is 1. Stuff is not counted, and gets number 0.
+# %% [markdown] statement="panoptic_map" minutes=4 level=1
+# Now both in one map. Classes whose members can be counted are called **things**: pigs, parrots. The others are **stuff**: grass, sky. Class and number are often stored as one whole number, *1000 · class + number*. So 1002 is animal 2, of class 1. Stuff gets number 0.
 #
 # ### Two maps in one
 #
 # Write `panoptic_map(semantic, instances, things)`.
 #
-# - `semantic` and `instances`: `int64` tensors `(H, W)`, as above. 255 is not labelled in either, and no number is above 999;
+# - `semantic` and `instances`: `int64` tensors `(H, W)`, as above. Either may hold 255;
 # - `things`: a list of the classes that are counted.
 #
-# Return an `int64` tensor `(H, W)` of 1000 · class + number. Where the class is not among `things`, the number is 0, whatever `instances` says there. Where either map is 255, the result is 255.
+# Return an `int64` tensor `(H, W)` of 1000 · class + number. Where the class is not among `things`, the number is 0. Where either map is 255, the result is 255.
 #
 # For example, with `things = [1]` the classes `[[0, 1, 1, 2, 255]]` and numbers `[[0, 3, 4, 5, 5]]` become `[[0, 1003, 1004, 2000, 255]]`.
 
 # %% answer="panoptic_map"
 def panoptic_map(semantic, instances, things):
     """1000 · class + number for every pixel, int64 (H, W); number 0 for stuff, 255 where not labelled."""
+    counted = torch.isin(semantic, torch.tensor(things, dtype=torch.int64))  # True on things
     ### BEGIN SOLUTION
-    counted = torch.isin(semantic, torch.tensor(things, dtype=torch.int64))
     codes = 1000 * semantic + instances * counted
     codes[(semantic == 255) | (instances == 255)] = 255
     return codes
@@ -99,10 +94,7 @@ check.panoptic_map(panoptic_map)
 check.panoptic_map(panoptic_map) & check.panoptic_map(panoptic_map, seed=77291)
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# See your two functions at work. They get the instance map of another scene and the table of its animals.
-
-# %% tags=["demo"]
+# %% tags=["demo"] fold="Your panoptic map of another scene"
 image, target = several[8]
 class_of = dict(enumerate(target["boxes"]["labels"].tolist(), 1))
 if check.semantic_map(semantic_map).outcome == check.panoptic_map(panoptic_map).outcome == "passed":
@@ -114,28 +106,26 @@ else:
     print("Your panoptic map appears here once both checks say passed.")
 
 # %% [markdown]
-# When you read such a map, `codes // 1000` gives the class. But 255 // 1000 is 0: whoever forgets that turns "not labelled" into background.
+# In such a map, `code // 1000` is the class. But 255 // 1000 is 0: whoever forgets that turns "not labelled" into background.
 #
 # ## 2 · Where the picture goes, the mask goes
 #
 # A mask is true for one picture at one size, in one position. Training flips, crops, turns and resizes pictures at random, so that a network meets more than was photographed. The mask must go through the very same change.
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="Pairs after a flip and a turn"
 from torchvision.transforms.v2 import functional as tv
 
 image, mask = data.scenes("val", size=128)[3]
 there = torch.from_numpy(plot.colours(mask, data.TRIMAP)).permute(2, 0, 1)
-pairs = [(image, there), (image.flip(-1), there.flip(-1)), (image.flip(-1), there)]
-names = ["as they were", "both flipped", "only the picture flipped"]
-display(plot.grid([0.5 * i + 0.5 * m for i, m in pairs], names, columns=3, title="A picture and its trimap"))
+pairs = [0.5 * image.flip(-1) + 0.5 * m for m in (there.flip(-1), there)]
 turned = [tv.rotate(mask[None], 20, fill=fill)[0] for fill in (0, 255)]
-names = ["picture", "mask, corners filled with 0", "mask, corners filled with 255"]
-plot.grid([tv.rotate(image, 20), *turned], names, classes=data.TRIMAP, columns=3, title="Turned by 20°")
+names = ["both flipped", "only the picture flipped", "mask turned: corners 0", "mask turned: corners 255"]
+plot.grid([*pairs, *turned], names, classes=data.TRIMAP, title="Two flips of a pair, two turns of its mask")
 
 # %% [markdown] statement="relabel" minutes=4 level=1
-# The third pair in the upper row is a common bug: two random flips, drawn one after the other. Nothing stops. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
+# The second panel shows a common bug: two random flips, drawn one after the other. Nothing stops. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
 #
-# Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet", and a network will learn that black triangles are pets. 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
+# Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet". 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
 #
 # 255 needs care wherever labels are computed with. The files of Oxford-IIIT Pet hold trimaps in `uint8`, counted from 1: 1 pet, 2 background, 3 border. A network counts from 0, and a loss wants `int64`.
 #
@@ -166,7 +156,7 @@ check.relabel(relabel) & check.relabel(relabel, seed=20389)
 # %% [markdown]
 # ## 3 · Another size
 #
-# A photograph is made smaller by mixing neighbours. Labels are names, and names don't mix. `F.interpolate` has modes of both sorts. Resize one row of four labels to three:
+# A photograph is made smaller by mixing neighbours. Labels are names, and names don't mix. Resize one row of four labels to three, by each mode of `F.interpolate`:
 
 # %%
 row = torch.tensor([0.0, 0.0, 2.0, 2.0]).reshape(1, 1, 1, 4)
@@ -176,18 +166,18 @@ for mode in ("nearest", "nearest-exact", "bilinear", "area", "bicubic"):
     print(f"{mode:14}", [round(v, 2) for v in small])
 
 # %% [markdown]
-# `nearest` and `nearest-exact` copy. Bilinear, area and bicubic blend, and a 1 appears that was nowhere in the row. You may read that `F.interpolate` ruins masks when `mode=` is left out. It does not: its default is `nearest`.
+# `nearest` and `nearest-exact` copy. Bilinear, area and bicubic blend, and a 1 appears that was nowhere in the row. Some tutorials say that `F.interpolate` without `mode=` ruins masks. It does not: its default is `nearest`.
 #
-# The widget below resizes a mask and rounds the result to whole labels. Magenta marks **invented** labels: none of the old pixels under the new one, or beside it, has that label. Compare bilinear with nearest-exact, then try a size above 160.
+# The widget resizes a mask and rounds the result to whole labels. A label is **invented** if no old pixel at that place, or next to it, has it. The right panel shows those pixels in magenta. Compare bilinear with nearest-exact, then try a size above 160.
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="A mask resized, and its invented labels"
 _, kinds = data.scenes("val", size=160, animals=(2, 4), target="semantic")[0]
 widgets.Live(lambda mode, size: plot.resized(kinds, size, mode, data.SEMANTIC), {
     "mode": widgets.Choice("mode", "bilinear", ("nearest", "nearest-exact", "bilinear", "area", "bicubic")),
     "size": widgets.Slider("size", 40, 10, 240, 10)})
 
 # %% [markdown]
-# Half-way between background (0) and bird (2) lies mammal (1). So the bird's leg turns partly into a mammal, and the frog (5) gets a rim of all sorts. The two nearest modes invent nothing at any size. They can lose things, though: at small sizes the leg is gone.
+# Half-way between background (0) and bird (2) lies mammal (1). So the bird's leg turns partly into a mammal. The two nearest modes invent nothing at any size. They can lose things, though: at small sizes the leg is gone.
 #
 # Here is a widely copied way to resize a mask, with a test that is meant to make it safe.
 
@@ -204,31 +194,31 @@ def looks_fine(mask, small):
 
 
 two = torch.tensor([[0, 0, 0, 1], [0, 0, 1, 1], [0, 1, 1, 1], [0, 1, 1, 1]])
-for name, labels in {"classes 0 and 1": two, "classes 0 and 2": 2 * two}.items():
+for labels in (two, 2 * two):
     small = blend_and_round(labels, (2, 2))
-    print(f"{name}: {labels.tolist()} → {small.tolist()}, looks fine: {looks_fine(labels, small)}")
+    print(f"{labels.tolist()} → {small.tolist()}, looks fine: {looks_fine(labels, small)}")
 
-# %% [markdown] statement="fooling_mask" minutes=8 level=2
-# Halving by this function takes the mean of each 2 × 2 block. With classes 0 and 1, rounding chooses the more frequent one: no harm done. With 0 and 2 the test catches the invented 1. The two functions look safe together. They are not.
+# %% [markdown] statement="fooling_mask" minutes=7 level=2
+# Halving by this function takes the mean of each 2 × 2 block. With classes 0 and 1, rounding chooses the more frequent one: no harm done. With 0 and 2 the test catches the invented 1. Together the two look safe. They are not.
 #
 # ### Fool the test
 #
-# Write `fooling_mask(size)`. It returns a mask that is damaged without `looks_fine` noticing. `size` is an even number of at least 8; the result is an `int64` tensor `(size, size)` with labels 0, 1 and 2 only, such that, for `small = blend_and_round(mask, (size // 2, size // 2))`,
+# Write `fooling_mask(size)`, for an even `size` of at least 8. It returns an `int64` tensor `(size, size)` with labels 0, 1 and 2 only, which is damaged without `looks_fine` noticing. That is, for `small = blend_and_round(mask, (size // 2, size // 2))`,
 #
 # - `looks_fine(mask, small)` is `True`, and
-# - at some pixel `small` is 1, and the 2 × 2 block of `mask` under it holds no 1.
+# - somewhere `small` is 1, and the 2 × 2 block of `mask` under it holds no 1.
 #
 # For example, at size 8 a mask with 0 in its left half and 2 in its right half does not do: the edge runs *between* two blocks, and nothing is mixed.
 
 # %% answer="fooling_mask"
 def fooling_mask(size):
     """A mask, int64 (size, size) of 0, 1, 2, that blend_and_round damages and looks_fine lets pass."""
-    ### BEGIN SOLUTION
     mask = torch.zeros(size, size, dtype=torch.int64)
+    ### BEGIN SOLUTION
     mask[:, 3:] = 2  # column 2 is 0, column 3 is 2, and they share a block
     mask[0, 0] = 1  # an honest 1 elsewhere keeps the test quiet
-    return mask
     ### END SOLUTION
+    return mask
 
 # %% check="fooling_mask"
 check.fooling_mask(fooling_mask)
@@ -237,9 +227,9 @@ check.fooling_mask(fooling_mask) & check.fooling_mask(fooling_mask, seed=36529)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is not a better test but a resize that copies. Which of the two copying modes? Number twelve pixels from 0 to 11, and see which ones they keep. The last lines try shapes and dtypes.
+# The more classes a mask holds, the likelier an invented label is to occur elsewhere in it, and the test stays quiet. The repair is a resize that copies. By which mode? The next cell numbers twelve pixels from 0 to 11, and prints which are kept. Its last lines try shapes and dtypes.
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="Which pixels the nearest modes keep"
 places = torch.arange(12.0)[None, None]
 for n in (4, 3):
     for mode in ("nearest", "nearest-exact"):
@@ -253,22 +243,22 @@ for name, labels in {"float (B, H, W)": masks.float(), "float (B, 1, H, W)": mas
     except Exception as error:
         print(f"{name}: stopped with {type(error).__name__}")
 
-# %% [markdown] statement="crop_pair" minutes=12 level=3
-# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (of an even block, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture: at a factor of 8 by three and a half pixels. torchvision's `v2.Resize` does just that to masks. Use `nearest-exact`.
+# %% [markdown] statement="crop_pair" minutes=8 level=2
+# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (of an even block, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture, and torchvision's `v2.Resize` does just that. Use `nearest-exact`.
 #
-# The last lines hold two traps. `(B, H, W)` is taken for *H* channels of one-dimensional data, and only the width is halved. And `F.interpolate` has no `int64`: that `NotImplementedError` is torch's own. Make the mask float, and `int64` again afterwards.
+# The last lines hold two traps. `(B, H, W)` is taken for *H* channels of one-dimensional data, and only the width is halved. And `F.interpolate` stops on `int64`: make the mask float, and `int64` again afterwards.
 #
-# Now picture and mask together. A random transform has two halves: draw the numbers *once*, then apply them to both. Here is the second half.
+# A random transform draws its numbers *once*, then applies them to picture and mask. Here is the second half.
 #
 # ### One crop for both
 #
-# Write `crop_pair(image, mask, box, flip, size)`. `image` is a `float32` tensor `(3, H, W)`, `mask` an `int64` tensor `(H, W)`. It takes three steps, in this order. Step 2 and the image's half of step 3 are given. (To check step 1 alone, delete the second `raise`.)
+# Write `crop_pair(image, mask, box, flip, size)`. The picture's three steps are given; add the mask's. `image` is a `float32` tensor `(3, H, W)`, `mask` an `int64` tensor `(H, W)`.
 #
-# 1. Cut out `box = (top, left, height, width)`: rows from `top` to `top + height − 1`, and likewise columns. The box always overlaps the picture, but may hang over any side of it; `top` and `left` may be negative. What lies outside is 0 in the image and 255 in the mask.
+# 1. Cut out `box = (top, left, height, width)`. The box may hang over any side of the picture. What lies outside is 0 in the image and 255 in the mask.
 # 2. If `flip` is true, mirror both left to right.
 # 3. Resize both to `size = (h, w)`: the image by bilinear with `antialias=True`, the mask by nearest-exact.
 #
-# Return the pair `(image, mask)`, of shapes `(3, h, w)` and `(h, w)`, and the dtypes that came in.
+# Return the pair, of shapes `(3, h, w)` and `(h, w)`, in the dtypes that came in.
 #
 # For example, the mask `[[1, 2, 3]]` with box `(0, 1, 1, 4)`, flipped, at size `(1, 4)`, becomes `[[255, 255, 3, 2]]`.
 
@@ -276,17 +266,17 @@ for name, labels in {"float (B, H, W)": masks.float(), "float (B, 1, H, W)": mas
 def crop_pair(image, mask, box, flip, size):
     """Crop, flip and resize an image (3, H, W) and its mask (H, W) alike; outside, they are 0 and 255."""
     top, left, height, width = box
-    # step 1: cut both
-    ### BEGIN SOLUTION
     h, w = mask.shape
-    edges = (-left, left + width - w, -top, top + height - h)  # a negative pad cuts off
-    image, mask = F.pad(image, edges, value=0.0), F.pad(mask, edges, value=255)
-    ### END SOLUTION
+    edges = (-left, left + width - w, -top, top + height - h)  # to add left, right, above, below
+    image = F.pad(image, edges, value=0.0)  # a negative number cuts off
     if flip:
-        image, mask = image.flip(-1), mask.flip(-1)
+        image = image.flip(-1)
     image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
-    # step 3: now the mask
+    # the mask's three steps are yours
     ### BEGIN SOLUTION
+    mask = F.pad(mask, edges, value=255)
+    if flip:
+        mask = mask.flip(-1)
     mask = F.interpolate(mask.float()[None, None], size, mode="nearest-exact")[0, 0].long()
     ### END SOLUTION
     return image, mask
@@ -297,10 +287,7 @@ check.crop_pair(crop_pair)
 check.crop_pair(crop_pair) & check.crop_pair(crop_pair, seed=93187)
 ### END HIDDEN TESTS
 
-# %% [markdown]
-# Now draw the numbers, and look at the pairs. Does each outline still sit on its animal? What lay outside is dark grey: black picture, unlabelled mask.
-
-# %% tags=["demo"]
+# %% tags=["demo"] fold="Four random crops by your function"
 image, mask = data.scenes("val", size=128)[3]
 torch.manual_seed(1)
 if check.crop_pair(crop_pair).outcome == "passed":
@@ -316,21 +303,21 @@ else:
     print("Your crops appear here once the check says passed.")
 
 # %% [markdown]
+# Does each outline still sit on its animal? Dark grey lies outside: black picture, unlabelled mask.
+#
 # ## 4 · Why a classifier can't label pixels
 #
-# The masks are ready; now the network. A classifier's convolutions make maps. Then many classifiers, ResNet among them, *average* each map over all its places. One number a channel is left: one vector for the picture. Shuffle the places of the maps, and average again.
+# The masks are ready; now the network. A classifier's convolutions make maps. Then many classifiers, ResNet among them, *average* each map over all its places. One number a channel is left: one vector for the picture. Shuffle the places of some maps, and average again:
 
 # %% tags=["demo"]
 torch.manual_seed(0)
-maps = nn.Conv2d(3, 4, 8, stride=8)(image[None]).detach()
-shuffled = maps.flatten(2)[:, :, torch.randperm(maps[0, 0].numel())].reshape(maps.shape)
+maps = nn.Conv2d(3, 4, 8, stride=8)(image[None]).detach()  # 4 maps of 16 × 16 places
+shuffled = maps.flatten(2)[..., torch.randperm(16 * 16)].unflatten(2, (16, 16))
 for name, m in {"maps": maps, "shuffled maps": shuffled}.items():
     print(f"{name:14} averaged: {[round(v, 5) for v in m.mean((2, 3))[0].tolist()]}")
-names = ["picture", "one of its maps", "the same, shuffled"]
-plot.grid([image, maps[0, 0], shuffled[0, 0]], names, columns=3, title="A map and its places, shuffled")
 
 # %% [markdown]
-# The vectors are the same. So whatever layers follow, they give both the same answer: at which place a value stood is not in the vector.
+# The vectors are the same, so whatever layers follow give both the same answer. At which place a value stood is not in the vector.
 #
 # ## 5 · Why one big layer can't either
 #
@@ -343,43 +330,47 @@ for n in (32, 64, 128, 256):
 print(f"one 3 × 3 convolution: {3 * 3 * 3:11,} weights a class, at any size")
 
 # %% [markdown]
-# Twice the side, sixteen times the weights. And memory is the lesser trouble. Every weight belongs to one pair of places, so what the layer learns at one place it does not know at any other. Watch that happen. Two networks must find a bright square in noise. In training it is always in the *left* half. The score is **IoU**, intersection over union: the pixels that are in both the square and the answer, divided by those that are in either. 1 is perfect.
+# Twice the side, sixteen times the weights. And memory is the lesser trouble. Every weight belongs to one pair of places, so what the layer learns at one place it does not know at any other. Two networks must find a bright square in noise. In training it is always in the *left* half. The score is **IoU**, intersection over union: the pixels that are in both the square and the answer, divided by those that are in either. 1 is perfect.
 
-# %% tags=["demo"]
-def squares(first_column, n=32):
-    """Noisy pictures (n, 1, 16, 16) of a 5 × 5 square somewhere in eight columns; the squares."""
-    found = torch.zeros(n, 1, 16, 16)
+# %% tags=["demo"] fold="Squares in noise, and a short training"
+def squares(half, n=32):
+    """Noisy pictures (n, 1, 16, 16) of a 5 × 5 square in their "left" or "right" half; the squares."""
+    first, found = 8 * (half == "right"), torch.zeros(n, 1, 16, 16)
     for one, row, column in zip(found, torch.randint(0, 12, (n,)), torch.randint(0, 4, (n,))):
-        one[0, row : row + 5, first_column + column : first_column + column + 5] = 1.0
+        one[0, row : row + 5, first + column : first + column + 5] = 1.0
     return found + 0.5 * torch.randn_like(found), found
+
+
+def learn(net, half):
+    optimizer = torch.optim.AdamW(net.parameters(), lr=0.02)
+    for _ in range(300):
+        pictures, truth = squares(half)
+        optimizer.zero_grad()
+        F.binary_cross_entropy_with_logits(net(pictures), truth).backward()
+        optimizer.step()
 
 
 def iou(found, there):
     return (found & there).sum().item() / (found | there).sum().item()
 
-
+# %% tags=["demo"]
 torch.manual_seed(0)
-dense = nn.Sequential(nn.Flatten(), nn.Linear(256, 256), nn.Unflatten(1, (1, 16, 16)))
-for name, net in {"fully connected": dense, "5 × 5 convolution": nn.Conv2d(1, 1, 5, padding=2)}.items():
-    optimizer = torch.optim.AdamW(net.parameters(), lr=0.02)
-    for _ in range(300):
-        pictures, truth = squares(0)
-        optimizer.zero_grad()
-        F.binary_cross_entropy_with_logits(net(pictures), truth).backward()
-        optimizer.step()
+big = nn.Sequential(nn.Flatten(), nn.Linear(256, 256), nn.Unflatten(1, (1, 16, 16)))
+for name, net in {"fully connected": big, "5 × 5 convolution": nn.Conv2d(1, 1, 5, padding=2)}.items():
+    learn(net, "left")
     print(f"{name}, {sum(p.numel() for p in net.parameters()):,} weights", end="")
-    for side, first_column in {"left": 0, "right": 8}.items():
-        pictures, truth = squares(first_column, 500)
-        print(f", IoU on the {side} {iou(net(pictures) > 0, truth == 1):.2f}", end="\n" * (side == "right"))
+    for half, end in {"left": "", "right": "\n"}.items():
+        pictures, truth = squares(half, 500)
+        print(f", IoU on the {half} {iou(net(pictures) > 0, truth == 1):.2f}", end=end)
 
 # %% [markdown]
-# At home, on the left, the big layer is even the better one. On the right it is lost: it would have to see the square at every place to know it there. A convolution has the same few weights everywhere: what it learns at one place holds at all.
+# On the left the big layer is even the better one. On the right it is lost. A convolution has the same few weights everywhere: what it learns at one place holds everywhere.
 #
 # ## 6 · A fully connected layer is a convolution
 #
-# Not every classifier averages. AlexNet and VGG16 *flatten* their last map and put fully connected layers on top. Take one unit of such a layer over a 3 × 3 map of one channel: nine weights, nine products, one sum. Lay the nine weights out as a 3 × 3 square. That is a kernel, and on a 3 × 3 map it fits in exactly one place. Give it a larger map, and it can *slide*.
+# Not every classifier averages. AlexNet and VGG16 *flatten* their last map and put fully connected layers on top. Take one unit of such a layer over a 3 × 3 map of one channel: nine weights, nine products, one sum. Lay the weights out as a 3 × 3 square. That is a kernel, and on a 3 × 3 map it fits in exactly one place. On a larger map it can *slide*.
 
-# %% tags=["demo"]
+# %% tags=["demo"] fold="One unit, slid over a larger map"
 unit = nn.Linear(9, 1, bias=False)
 unit.weight.data = torch.tensor([[0.0, 1, 0, 1, 1, 1, 0, 1, 0]])  # it looks for a cross
 cross, larger = unit.weight.data.reshape(3, 3), torch.zeros(8, 8)
@@ -395,21 +386,21 @@ display(plot.grid(drawn, names, columns=3, title="One unit, slid: 0 is black, 1 
 print(f"FC6 has {4096 * 512 * 7 * 7:,} weights: a 7 × 7 convolution from 512 to 4,096 channels")
 print(f"FC7 has {4096 * 4096:,} weights: a 1 × 1 convolution from 4,096 to 4,096 channels")
 
-# %% [markdown] statement="as_convolutions" minutes=10 level=3
-# The weights never changed. One score became a *map* of scores, 6 × 6 of them, and the two highest stand on the crosses.
+# %% [markdown] statement="as_convolutions" minutes=8 level=3
+# The same nine weights now give a *map* of 6 × 6 scores, and the two highest stand on the crosses.
 #
-# With *C* channels a unit has *C* · *h* · *w* weights, and becomes a kernel of *h* × *w* over *C* channels. In VGG16 the map is 512 × 7 × 7. Its first fully connected layer, FC6, is often said to become a 1 × 1 convolution. It becomes a 7 × 7 one. After it there is one vector at each place, so the *next* layer, FC7, is 1 × 1.
+# With *C* channels a unit has *C* · *h* · *w* weights, and becomes a kernel of *h* × *w* over *C* channels. In VGG16 the map is 512 × 7 × 7. So its first fully connected layer, FC6, becomes a 7 × 7 convolution (not 1 × 1, as is often said). After it there is one vector at each place, so the *next* layer, FC7, is 1 × 1.
 #
 # ### The head, made to slide
 #
-# Write `as_convolutions(head, shape)`. The walk through the layers is given. What becomes of an `nn.Linear` is yours.
+# Write `as_convolutions(head, shape)`. The walk through the layers is given, and each new `nn.Conv2d`. Give it its numbers, and say what the next one reads.
 #
-# - `head`: the end of a classifier, an `nn.Sequential`. First comes `nn.Flatten()`, then `nn.Linear` layers with bias, with `nn.ReLU` or `nn.Dropout` between them;
+# - `head`: an `nn.Sequential` of `nn.Flatten()`, then `nn.Linear` layers with bias, with `nn.ReLU` or `nn.Dropout` between them;
 # - `shape`: the `(C, h, w)` of the map that it flattens. *h* and *w* may differ.
 #
-# Return a new `nn.Module` that takes maps `(B, C, H, W)` of any *H* ≥ *h*, *W* ≥ *w*, and puts out scores `(B, classes, H − h + 1, W − w + 1)`. The score at row *i*, column *j* is what `head` says of the window `maps[:, :, i:i+h, j:j+w]`. So the first `nn.Linear` becomes an `nn.Conv2d` with a kernel of *h* × *w*, every later one an `nn.Conv2d` with a kernel of 1, with the same numbers as weights and biases. ReLU and Dropout stay where they are.
+# Return a new `nn.Module` that takes maps `(B, C, H, W)` of any *H* ≥ *h*, *W* ≥ *w*, and puts out scores `(B, classes, H − h + 1, W − w + 1)`. The score at row *i*, column *j* is what `head` says of the window `maps[:, :, i:i+h, j:j+w]`. So the first `nn.Linear` becomes an `nn.Conv2d` of *h* × *w*, every later one an `nn.Conv2d` of 1 × 1, with the same weights and biases. ReLU and Dropout stay where they are.
 #
-# `nn.Flatten` lists channel 0 first, row by row, then channel 1, and so on. Weights must be copied: training your network further must not change `head`.
+# `nn.Flatten` lists channel 0 first, row by row, then channel 1, and so on. Copy the weights: training your network must not change `head`.
 #
 # For example, with `shape = (8, 2, 3)` the layers `nn.Flatten(), nn.Linear(48, 10), nn.ReLU(), nn.Linear(10, 4)` become convolutions with weights of shapes `(10, 8, 2, 3)` and `(4, 10, 1, 1)`.
 
@@ -420,12 +411,12 @@ def as_convolutions(head, shape):
     channels, kernel = shape[0], tuple(shape[1:])  # what the next convolution reads
     for layer in head:
         if isinstance(layer, nn.Linear):
-            ### BEGIN SOLUTION
             conv = nn.Conv2d(channels, layer.out_features, kernel)
+            layers.append(conv)
+            ### BEGIN SOLUTION
             with torch.no_grad():
                 conv.weight.copy_(layer.weight.reshape(conv.weight.shape))
                 conv.bias.copy_(layer.bias)
-            layers.append(conv)
             channels, kernel = layer.out_features, 1
             ### END SOLUTION
         elif not isinstance(layer, nn.Flatten):
@@ -441,9 +432,9 @@ check.as_convolutions(as_convolutions) & check.as_convolutions(as_convolutions, 
 # %% [markdown]
 # ## 7 · Slide a classifier
 #
-# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline. (A window has 64 rows and columns. Without padding, the network never reads the last of each. So the middle is number 31 of 0 to 62.)
+# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo"] fold="Windows with one label each"
 class Windows:
     """Random windows of scenes, each with one label: is its middle pixel an animal (1) or not (0)?"""
 
@@ -456,36 +447,34 @@ class Windows:
     def __getitem__(self, i):
         top, left = torch.randint(0, self.images.shape[-1] - self.side + 1, (2,)).tolist()
         window = self.images[i, :, top : top + self.side, left : left + self.side]
-        middle = self.side // 2 - 1  # of the pixels that are read
+        middle = self.side // 2 - 1  # of the 63 rows and columns that the network reads
         return window, (self.masks[i, top + middle, left + middle] > 0).long()
+
+
+def halving(before, after):
+    return nn.Conv2d(before, after, 3, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU()
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 300), gpu=(64, 2000))
 images, masks = data.stack(data.scenes("train", size=2 * size, animals=(1, 3), target="semantic"), 400)
-torch.manual_seed(0)
-layers, channels = [], [3, 16, 32, 64, 128]
-for before, after in zip(channels, channels[1:]):  # each halves the map; no padding
-    layers += [nn.Conv2d(before, after, 3, stride=2, bias=False), nn.BatchNorm2d(after), nn.ReLU()]
-features = nn.Sequential(*layers)
-last = features.eval()(torch.zeros(1, 3, size, size))[0]
-head = nn.Sequential(nn.Flatten(), nn.Linear(last.numel(), 64), nn.ReLU(), nn.Linear(64, 2))
-net = nn.Sequential(features, head)
 windows = Windows(images, masks, size)
-print(train.fit(net, windows, steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="window classifier"))
-net.cpu().eval()
-shape = tuple(last.shape)
-print(f"a window of {size} × {size} pixels becomes a map of {shape}, then two scores")
+torch.manual_seed(0)
+features = nn.Sequential(*halving(3, 16), *halving(16, 32), *halving(32, 64), *halving(64, 128))
+head = nn.Sequential(nn.Flatten(), nn.Linear(128 * 3 * 3, 64), nn.ReLU(), nn.Linear(64, 2))
+net = nn.Sequential(features, head)  # sides: 64 → 31 → 15 → 7 → 3
+print(train.fit(net, windows, steps, batch=32, lr=2e-3, loss=F.cross_entropy, title="training", curve=False))
+net = net.cpu().eval()
 
 # %% [markdown]
-# Now run the features over whole scenes of unseen animals, and your convolutions behind them. The scenes are twice as high as a window and four times as wide. Beside it, the slow way: cut out each window and classify it alone.
+# Now run the features, and your convolutions behind them, over whole scenes of unseen animals, twice as high as a window and four times as wide. Beside it, the slow way: cut out each window and classify it alone.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo", "experiment"] fold="All at once, and window by window"
 unseen = data.scenes("val", size=(2 * size, 4 * size), animals=(2, 4), target="semantic", length=100)
 scenes, truth = data.stack(unseen, 100)
-slider = as_convolutions(head, shape) if check.as_convolutions(as_convolutions).outcome == "passed" else None
+slider = as_convolutions(head, (128, 3, 3)) if check.as_convolutions(as_convolutions).outcome == "passed" else None
 
 
-def slide(maps, k=shape[-1]):
+def slide(maps, k=3):
     """The head's scores at every place: by your convolutions or, until they pass, by cutting windows out of the maps."""
     if slider:
         return slider(maps)
@@ -498,16 +487,17 @@ with torch.no_grad():
     corners = [(16 * i, 16 * j) for i in range(scores.shape[2]) for j in range(scores.shape[3])]
     alone = torch.stack([net(scenes[:4, :, r : r + size, c : c + size]) for r, c in corners], -1)
     gap = (scores[:4].flatten(2) - alone).abs().max()
-print(f"scores {tuple(scores.shape)}, largest difference {gap:.0e}")
+how = "your convolutions" if slider else "windows cut out of the maps, until your check passes"
+print(f"by {how}: scores {tuple(scores.shape)}, largest difference {gap:.0e}")
 cost = len(corners) * size**2 / scenes[0, 0].numel()
 print(f"{len(corners)} windows one by one cost {cost:.1f} times the pixels of the scene")
 
 # %% [markdown]
-# The same scores for a fraction of the work, since neighbouring windows share most of their pixels. Four halvings make 16: one place further on the map is 16 pixels further in the scene. (The scores agree because these convolutions have no padding. With padding, a window cut out sees zeros around it where the whole scene has pixels.)
+# The same scores for a fraction of the work, since neighbouring windows share most of their pixels. Four halvings make 16: one place further on the map is 16 pixels further in the scene.
 #
 # Is the map any good? Compare it with answers that need no network.
 
-# %% tags=["demo", "experiment"]
+# %% tags=["demo", "experiment"] fold="The slid classifier's answers and their scores"
 middle, (h, w) = size // 2 - 1, scores.shape[2:]
 there = truth[:, middle : middle + 16 * h : 16, middle : middle + 16 * w : 16] > 0
 answers, chance = scores.argmax(1) == 1, scores.softmax(1)[:, 1]
@@ -516,14 +506,7 @@ hit = there.flatten(1).gather(1, surest).float().mean()
 often = there.float().mean(0)
 print(f"IoU of animal: network {iou(answers, there):.2f}, animal everywhere {often.mean():.2f}")
 print(f"on an animal:  the network's surest window {hit:.0%}, the best fixed window {often.max():.0%}")
-plot.slid(scenes[:3], chance[:3], truth[:3], size, 16)
-
-# %% [markdown]
-# It works, on animals and places that it has never seen. In at least nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
-#
-# And it is *very* rough: one answer every 16 pixels. Copy each answer into a block of 16 × 16 pixels, and score that against the true mask. Then do the same with the *right* answer at every place, and enlarge those smoothly, too.
-
-# %% tags=["demo", "experiment"]
+display(plot.slid(scenes[:3], chance[:3], truth[:3], size, 16))
 edge = middle - 7  # a block has its answer's pixel in the middle
 pixels = truth[:, edge : edge + 16 * h, edge : edge + 16 * w] > 0
 rows = ("the network's", "as blocks", answers), ("the right", "as blocks", there), ("the right", "smoothly", there)
@@ -533,60 +516,60 @@ for name, how, coarse in rows:
     print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
 
 # %% [markdown] quiz="default" answer="b"
-# Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
+# It works, on animals and places that it has never seen. In about nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
 #
-# There is the problem that the rest of this course is about. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
+# And it is *very* rough: one answer every 16 pixels. For the last three lines the answers are enlarged to pixels, and scored against the true masks. Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
+#
+# That is the problem of this whole course. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
 #
 # ## Checkpoint
 #
-# **Question 1.** In a colleague's code a mask with classes 0 to 4, as a float tensor `(B, 1, 512, 512)`, goes through `F.interpolate(mask, size=(64, 64))`. No mode is given. What happens to the labels?
+# **Question 1.** A mask with classes 0 to 4, a float tensor `(B, 1, 512, 512)`, goes through `F.interpolate(mask, size=(64, 64))`. What happens to the labels?
 #
 # - a) They are blended, since bilinear is the default.
 #   > That is often said. The default is nearest, and it copies.
-# - b) They are copied, but the mask is shifted a little against a picture that was resized by averaging.
+# - b) They are copied, but shifted a little against a picture that was resized by averaging.
 #   > Yes. Plain nearest keeps the first pixel of each block, not the middle one. That is what nearest-exact is for.
-# - c) They are copied, and exactly at the places at which the picture is sampled.
+# - c) They are copied, and fit a picture that was resized by averaging.
 #   > The first half is right. But plain nearest takes the first pixel of each block, and the picture is averaged around the middle.
 # - d) The call stops, since masks must be int64.
 #   > It is the other way round: this call stops on int64, and takes floats.
 
 # %% [markdown] quiz="kernel" answer="d"
-# **Question 2.** A classifier ends on a map of 256 × 6 × 6, flattened into a fully connected layer of 1,000 units. You turn it into a convolution and run it on a larger picture whose map is 256 × 9 × 11. What comes out?
+# **Question 2.** A classifier ends on a map of 256 × 6 × 6, flattened into a fully connected layer of 1,000 units. As a convolution, this layer runs over a larger map of 256 × 9 × 11. What comes out?
 #
-# - a) Scores of 1000 × 9 × 11, by a 1 × 1 convolution.
+# - a) 1000 × 9 × 11, by a 1 × 1 convolution.
 #   > A 1 × 1 kernel has 256 weights a unit. This layer has 256 · 6 · 6, which is a 6 × 6 kernel.
-# - b) Scores of 1000 × 1 × 1, since a fully connected layer gives one vector.
+# - b) 1000 × 1 × 1, since a fully connected layer gives one vector.
 #   > On a 6 × 6 map, yes. On a larger one the kernel has more than one place to stand.
-# - c) Scores of 1000 × 9 × 11, by a 6 × 6 convolution.
+# - c) 1000 × 9 × 11, by a 6 × 6 convolution.
 #   > The kernel is right. Without padding it must stay on the map, and its corner has 4 × 6 places to stand.
-# - d) Scores of 1000 × 4 × 6, by a 6 × 6 convolution.
+# - d) 1000 × 4 × 6, by a 6 × 6 convolution.
 #   > Yes: 9 − 6 + 1 rows and 11 − 6 + 1 columns, each the old classifier on one window.
 
 # %% [markdown] quiz="zeros" answer="a"
-# **Question 3.** Masks are loaded from image files through torchvision's `ToTensor`, which makes floats from 0 to 1 of bytes, and then turned into whole numbers with `.long()`. They have classes 0 to 5. The training loss falls to almost nothing within minutes. What has happened?
+# **Question 3.** Masks with classes 0 to 5 are loaded by code for photographs: it divides every byte by 255. Then `.long()` cuts off the fractions. The training loss falls to almost nothing within minutes. What has happened?
 #
-# - a) `ToTensor` divided the labels by 255, and `.long()` cut them all down to 0.
-#   > Yes. Label 5 became 0.0196, then 0. A network that learns "always 0" is perfect on such masks. Look at the labels that reach the loss.
-# - b) `ToTensor` scaled the labels to 0 … 1, so only classes 0 and 1 are left.
-#   > It divides by 255, not by the highest label. Only a label of 255 would come out as 1.
-# - c) `ToTensor` resized the masks by bilinear interpolation.
-#   > It changes the order of the axes, the type and the scale, never the size.
-# - d) Nothing is wrong: segmentation of six classes is easy.
-#   > A loss near nothing within minutes is a reason to look at the targets.
+# - a) Every pixel is labelled 0 now, and the network has learned to say 0.
+#   > Yes. 5 became 0.02, and then 0. Nothing stopped; only a look at the labels that reach the loss finds it.
+# - b) Classes 1 to 5 have become one class, 1, and telling two classes apart is easy.
+#   > 5 / 255 is 0.02, and its fraction is cut off. Only a label of 255 would come out as 1.
+# - c) The labels are as before, only of another type, and the network is good.
+#   > 5 / 255 is 0.02, and cutting off the fraction does not bring the 5 back.
+# - d) Neighbouring labels were blended, and smooth masks are easier to learn.
+#   > Each pixel is divided for itself: nothing is blended.
 
 # %% [markdown]
-# **An interviewer asks:** "Our network trains without any error, its loss goes down, and its masks on new pictures are poor. I suspect that the augmentation treats pictures and masks differently. You have twenty minutes and may not train anything. How do you find out?"
+# **An interviewer asks:** "Our network trains without any error, its loss goes down, and its masks on new pictures are poor. I suspect that the augmentation treats pictures and masks differently. How do you find out, without training anything?"
 #
-# Answer in four to eight sentences. *Graded by hand, 2 points:* one for a test that would show that a picture and its mask have moved apart, and how you would read its outcome; one for a test of the labels themselves after the augmentation, with a fault that it would reveal.
+# Answer in three to five sentences. *Graded by hand, 2 points:* one for a test that shows whether picture and mask have moved apart, and how to read its outcome; one for a test of the labels after the augmentation, with a fault that it would reveal.
 
 # %% [markdown] written="apart" points=2
-# I would feed the augmentation a picture that *is* its mask: paint each label in a grey of its own, give picture and mask to the same random transform, and read the labels back from the greys. Away from edges, where the picture is blended, the two must agree pixel by pixel. If they disagree by a mirror image or a turn, the random numbers are drawn twice. If they disagree only in a thin band on one side of every edge, the mask is shifted, as by plain nearest. I would also look at twenty overlays of real pairs after the whole pipeline, since that shows whether the files were paired wrongly to begin with.
-#
-# Then the labels. I would list the labels and their counts before and after, for a few hundred masks. A class that was not in a mask before, or 254, or numbers between 0 and 255 near padded borders, means that labels were blended or shifted by arithmetic. And I would turn a picture by a known angle and look at what the corners are labelled: 0 there means that the network is taught that padding is class 0. The list alone is not enough, as blending can produce labels that occur elsewhere in the mask; comparing each pixel with the neighbourhood that it came from closes that gap.
+# I would feed the augmentation a picture that *is* its mask, each label painted in a grey of its own, and read the labels back from the greys. Away from edges, the two must agree. If one is the other's mirror image, the random numbers are drawn twice; if they differ on one side of every edge, the mask is shifted, as by plain nearest. Then I would list the labels of a few hundred masks before and after. A class that was not in a mask before, or 254, means that labels were blended or computed with; 0 in turned corners means that the outside is taught as class 0.
 
 # %% [markdown]
 # ## Hand in
 #
 # Save the notebook (Ctrl+S, or ⌘S on a Mac) and follow "Submit" in the course's README. **Next:** lesson 02 takes the shrinking apart: how far one place sees, what the halvings lose, and how a decoder grows the map back.
 #
-# *To read on:* P. Sermanet and others, "OverFeat: Integrated recognition, localization and detection using convolutional networks" (2014), which slid a classifier as a convolution; D. Cireşan and others, "Deep neural networks segment neuronal membranes in electron microscopy images" (2012), a classifier of windows used for every pixel; J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation" (2015); A. Kirillov and others, "Panoptic segmentation" (2019).
+# *To read on:* P. Sermanet and others, "OverFeat: Integrated recognition, localization and detection using convolutional networks" (2014); J. Long, E. Shelhamer and T. Darrell, "Fully convolutional networks for semantic segmentation" (2015); A. Kirillov and others, "Panoptic segmentation" (2019).

@@ -30,11 +30,10 @@ def _blended(mask, size):
 crop_pair = check.exercise(
     "crop_pair",
     hints=(
-        "Step 1 first. A negative `top` in a slice counts from the end, so deal with the overhang before you cut, or without slices.",
-        "One way to cut: a fresh canvas of the box's size, full of 0 or 255, and the overlap copied into it. Another: `F.pad`, which takes "
-        "negative numbers too, and then cuts off. For step 3, `F.interpolate` wants (B, C, H, W), and no `int64`.",
-        "`F.pad(x, (a, b, c, d), value=…)` adds a columns left, b right, c rows above, d below. Left of the picture the box holds −left columns; right "
-        "of it, left + width − W. For `F.interpolate` the mask gets two axes of length 1 and is float meanwhile.",
+        "Every line of the picture has its counterpart for the mask. In two of the three, more changes than the name.",
+        "`F.pad` takes whole numbers too, and a `value=`. For the last step, `F.interpolate` wants (B, C, H, W), and no `int64`.",
+        "Outside, the mask is 255. The flip is the same. For `F.interpolate` the mask gets two axes of length 1 in front and is float meanwhile; "
+        "`mode=\"nearest-exact\"` copies, and knows no `antialias`. Then take the two axes off, and go back to `int64`.",
     ),
 )
 
@@ -158,8 +157,8 @@ as_convolutions = check.exercise(
         "A unit of the first Linear reads a whole map of shape (C, h, w). What does a unit of a later Linear read, at one place?",
         "A unit's weights over a flattened map are C·h·w numbers, channel by channel and row by row: that is the order in which a kernel (C, h, w) "
         "lies in memory. `nn.Conv2d(in, out, (h, w))` has weights (out, in, h, w).",
-        "Make an `nn.Conv2d` from `channels` and `kernel`. Inside `torch.no_grad()`, copy the reshaped weight and the bias into it with `.copy_(…)`. "
-        "Append it, and set `channels` and `kernel` to what the next Linear reads: this one's outputs, at one place.",
+        "Inside `torch.no_grad()`, copy the reshaped weight and the bias into `conv` with `.copy_(…)`. "
+        "Then set `channels` and `kernel` to what the next Linear reads: this one's outputs, at one place.",
     ),
 )
 

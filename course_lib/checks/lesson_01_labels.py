@@ -124,9 +124,8 @@ panoptic_map = check.exercise(
     "panoptic_map",
     hints=(
         "Forget 255 and stuff for a moment: what is the result for class 1, number 3? It is arithmetic on whole maps.",
-        "Stuff wants its number set to 0 first. `torch.isin(semantic, …)` says where the class is among a list; a product with that is 0 elsewhere.",
-        "Three lines: where things are; 1000 · class + number there and 1000 · class + 0 elsewhere; last, 255 wherever `semantic` *or* "
-        "`instances` is 255.",
+        "Stuff wants its number set to 0 first. `counted` says where the class is among `things`; a product with it is 0 elsewhere.",
+        "Two steps: 1000 · class + number on things, and 1000 · class + 0 elsewhere; last, 255 wherever `semantic` *or* `instances` is 255.",
     ),
 )
 
@@ -260,7 +259,7 @@ fooling_mask = check.exercise(
         "`looks_fine` expect a 1?",
         "For the damage, one 2 × 2 block must hold 0s and 2s in equal number. Blocks begin at even rows and columns, so the edge between 0 and 2 must "
         "run at an odd one.",
-        "Start from zeros. From some *odd* column on, write 2. Then set a single pixel, far from that edge, to 1. Check with the two functions "
+        "From some *odd* column on, write 2. Then set a single pixel, far from that edge, to 1. Check with the two functions "
         "yourself, at sizes 8, 10 and 12.",
     ),
 )
