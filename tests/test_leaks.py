@@ -11,6 +11,8 @@ import zipfile
 import nbformat
 import pytest
 
+from course_lib import build
+
 from .conftest import LESSONS, ROOT, notebook
 
 WINDOW, NAMES = 14, 6  # so many tokens in a row, so many of them names, in a solution and in something shipped: no coincidence
@@ -150,7 +152,8 @@ def test_notebooks_hold_no_markers_seeds_outputs_or_foreign_metadata(lesson, rel
         assert not re.search(r"BEGIN|END SOLUTION|HIDDEN|seed=", cell.source)
         assert not any(seed in cell.source for seed in seeds)
         assert not cell.get("outputs") and cell.get("execution_count") is None and not cell.get("attachments")
-        assert set(cell.metadata) <= {"nbgrader", "tags", "deletable", "editable", "quiz", "letters"}
+        folding = set(build.FOLDED) if cell.source.startswith("# @title ") else set()
+        assert set(cell.metadata) <= {"nbgrader", "tags", "deletable", "editable", "quiz", "letters"} | folding
         assert set(cell.metadata.get("nbgrader", {})) <= {
             "cell_type", "checksum", "grade", "grade_id", "locked", "points", "schema_version", "solution", "task"}
 
