@@ -366,20 +366,20 @@ def _draw_taps(figure, kernel, stride, dilation, span):
 
 @picture
 def overlap(counts, kernel=None, stride=None, title=""):
-    """How many input pixels write each output pixel of a transposed convolution: bars in 1-D, a map in 2-D.
+    """How many input pixels paint each output pixel of a transposed convolution: bars in 1-D, a map in 2-D.
 
     counts          (N,) or (H, W) whole numbers
-    kernel, stride  where both are given, the unevenness (max - min) / mean away from the rim is stated
+    kernel, stride  where both are given, (max - min) / mean away from the rim is stated
     After Odena, Dumoulin, Olah, "Deconvolution and Checkerboard Artifacts" (Distill, 2016).
     """
     counts = numbers(counts)
     if counts.ndim not in (1, 2) or 0 in counts.shape or counts.dtype == object or not np.isfinite(counts).all():
         raise ValueError(f"The counts have shape {counts.shape}; give one count an output pixel, as (N,) or (H, W) numbers.")
-    text = title or "Input pixels that write each output pixel"
+    text = title or "How often each pixel is painted"
     if kernel and stride:
         inner = _inside(counts, kernel, stride)
         uneven = (inner.max() - inner.min()) / inner.mean() if inner.size else math.nan
-        text += f":  kernel {kernel}, stride {stride}" + (f", unevenness {uneven:.2f}" if inner.size else "")
+        text += f":  kernel {kernel}, stride {stride}" + (f", (max − min) / mean = {uneven:.2f}" if inner.size else "")
     top = int(np.ceil(counts.max()))
     if counts.ndim == 1:
         figure = sheet(7.5, 3.0, text)
@@ -387,7 +387,7 @@ def overlap(counts, kernel=None, stride=None, title=""):
         bars = ax.bar(np.arange(len(counts)), counts, color=[_depth(c, top)[0] for c in counts], edgecolor=BLUE)
         if len(counts) <= 40:
             ax.bar_label(bars, [f"{c:g}" for c in counts], fontsize=9, padding=1)
-        ax.set(xlabel="output pixel", ylabel="writers", xlim=(-0.7, len(counts) - 0.3), ylim=(0, top * 1.2 or 1))
+        ax.set(xlabel="output pixel", ylabel="times painted", xlim=(-0.7, len(counts) - 0.3), ylim=(0, top * 1.2 or 1))
         ax.yaxis.get_major_locator().set_params(integer=True)
     else:
         rows, columns = counts.shape
@@ -402,14 +402,14 @@ def overlap(counts, kernel=None, stride=None, title=""):
         ax.set(xlabel="output column", ylabel="output row")
         ax.set_xlim(-0.5, columns - 0.5)
         values = np.unique(counts)[:8]
-        ax.legend(handles=[Patch(facecolor=_depth(c, top)[0], edgecolor=GREY, label=f"{c:g}") for c in values], title="writers",
+        ax.legend(handles=[Patch(facecolor=_depth(c, top)[0], edgecolor=GREY, label=f"{c:g}") for c in values], title="times painted",
                   frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.2, fontsize=9)
     figure.alt = f"{text}: between {counts.min():g} and {counts.max():g}."
     return figure
 
 
 def _inside(counts, kernel, stride):
-    """Whole periods of the counts away from the rim, where pixels have all their writers."""
+    """Whole periods of the counts away from the rim, where every input pixel that could paint them is there."""
     rim = max(kernel - stride, 0)
     cut = [slice(rim, rim + (n - 2 * rim) // stride * stride) if n - 2 * rim >= stride else slice(0, 0) for n in counts.shape]
     return counts[tuple(cut)]

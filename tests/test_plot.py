@@ -346,7 +346,7 @@ def test_taps_with_layers_states_their_field():
 def test_overlap_states_the_unevenness_away_from_the_rim(kernel, unevenness):
     for n in (8, 9, 12):
         counts = torch.nn.functional.conv_transpose2d(torch.ones(1, 1, n, n), torch.ones(1, 1, kernel, kernel), stride=2)[0, 0]
-        assert f"unevenness {unevenness}" in plot.overlap(counts, kernel, 2).alt
+        assert f"(max − min) / mean = {unevenness}" in plot.overlap(counts, kernel, 2).alt
 
 
 def test_error_density_draws_each_share_at_its_distance():

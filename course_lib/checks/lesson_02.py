@@ -12,7 +12,7 @@ from .lesson_02_down import check
 transposed_conv = check.exercise(
     "transposed_conv",
     hints=(
-        "An input pixel at row i, column j writes a k×k patch whose corner is at row i·s, column j·s of the canvas.",
+        "An input pixel at row i, column j paints k×k places of the canvas, from `top` and `left` on. Which slice is that?",
         "Patches that overlap are added, so use `+=` on a slice of the canvas. Do all images and channels of one place at once.",
         "At one place, `here` is (B, C_in) and the weight is (C_in, C_out, k, k). Call the axes b c and c o k l: "
         "`torch.einsum` gives the patches b o k l, summed over c. Add them to the canvas, all images at once.",
@@ -127,7 +127,7 @@ def _(t):
         got = t.call(n, k, s)
         packed = torch.zeros_like(want)
         packed[: n - 1 + k] = F.conv_transpose1d(*ones)[0, 0].long()[: len(want)]
-        known = [(want.clamp(max=1), "This marks the pixels that are written at all; count how often."),
+        known = [(want.clamp(max=1), "This marks the pixels that are painted at all; count how often."),
                  (packed, f"Neighbouring kernels start {s} pixels apart, not 1.")]
         if isinstance(got, torch.Tensor) and got.shape == want.shape:
             got = got.to(want.dtype)
@@ -139,10 +139,10 @@ def _(t):
 shuffle_pixels = check.exercise(
     "shuffle_pixels",
     hints=(
-        "Split the channels first: C·r·r channels are C groups of r rows of r columns. `reshape` does it.",
-        "You now have (B, C, r, r, H, W). The output row is h·r + (row in the block), so that H must stand just "
-        "before the first r. `permute` moves axes.",
-        "Name the six axes B, C, i, j, H, W. They must come to read B, C, H, i, W, j before the last reshape. "
+        "`split` has six axes, and the output four. Which two axes together make an output row, and which two a column?",
+        "The output row is h·r + i, with i the row in the block, so that H must stand just before i. `permute` moves axes; "
+        "`reshape` then joins neighbours.",
+        "The six axes are B, C, i, j, H, W. They must come to read B, C, H, i, W, j before the last reshape. "
         "For each of these, write down at which place it stood: that list is what `permute` wants.",
     ),
     own_work={name: "This calls torch's own pixel shuffle. Do it with `reshape` and `permute`."
@@ -187,11 +187,11 @@ def _(t):
 build_net = check.exercise(
     "build_net",
     hints=(
-        "What must `forward` remember on the way down, so that it can come back to it on the way up?",
-        "One stage a width: a 3×3 convolution with padding 1, then a ReLU. Between stages, pool by 2, which rounds down. On the way back, "
-        "resize to the size that was there before that pooling, and convolve to the width one level up.",
-        "In `forward`, keep a list: `sizes.append(x.shape[-2:])` before each pooling. Later "
-        "`F.interpolate(x, size=sizes.pop(), mode='nearest')` and a convolution. Last, a 1×1 convolution to the classes.",
+        "What has `forward` noted on the way down, and in which order does the way up need it?",
+        "One stage for each convolution of `self.up`: resize to the size that was there before the last pooling that is not "
+        "undone yet, then convolve to the width one level up.",
+        "`sizes.pop()` gives the sizes back, the last one first, and `F.interpolate` takes one as `size=`. After each a "
+        "convolution of `self.up` and a ReLU. Last, `self.head` makes the logits.",
     ),
     own_work={name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
               for name in ("EncoderDecoder", "UNet", "fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")},

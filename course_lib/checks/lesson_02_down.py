@@ -89,8 +89,8 @@ trace_shapes = check.exercise(
     "trace_shapes",
     hints=(
         "What does each kind of row do to C, and what to H and W? Take the example's three rows one by one.",
-        "A `conv` sets C to its channels and shrinks H and W by the formula of exercise 1. A `pool` leaves C alone "
-        "and its stride is its kernel. An `up` sets C too.",
+        "A `conv` sets C to its channels and shrinks H and W by the formula of exercise 1. An `up` sets C too. "
+        "Unpack `numbers` first: four for a `conv`, three for an `up`.",
         "For an `up`, draw n patches: the first covers k pixels, and each of the other n − 1 ends s pixels further on.",
     ),
 )
@@ -189,11 +189,11 @@ def _(t):
 receptive_field = check.exercise(
     "receptive_field",
     hints=(
-        "Start with a field of 1: without layers, a pixel sees itself. What does the first 3×3 layer add to that?",
+        "The field starts at 1: without layers, a pixel sees itself. What does the first 3×3 layer add to that?",
         "A layer adds d(k − 1) steps. A step is 1 input pixel at first. After a layer of stride s every step is s "
         "times as long.",
-        "Keep two numbers, `field = 1` and `step = 1`. For each layer, grow the field by d(k − 1) steps; only then "
-        "make the step s times longer.",
+        "For each layer two lines, in this order: `field` grows by d(k − 1) times `step`; only then `step` becomes "
+        "s times as long.",
     ),
 )
 
@@ -267,8 +267,8 @@ def _(t):
 poke = check.exercise(
     "poke",
     hints=(
-        "Which tensor must want gradients: the weights, or the input? Say so when you make it.",
-        "`stack(…)` takes (1, 1, size, size). Only one number has a gradient by `.backward()`, so pick the one output pixel first.",
+        "`image` wants gradients. After a `.backward()` they are in `image.grad`; on what do you call it?",
+        "`out` has the shape (1, 1, h, w). Only one number has a gradient by `.backward()`, so pick the one output pixel first.",
         "Pick the output value at `[0, 0, h // 2, w // 2]`, call `.backward()` on it, and return the input's `.grad` "
         "without its first two axes.",
     ),

@@ -1347,7 +1347,7 @@ def overlap_count(n, k, s):
 
 # %% wrong overlap_count: sets to one instead of adding
 # fails: counts
-# says: This marks the pixels that are written at all; count how often.
+# says: This marks the pixels that are painted at all; count how often.
 # differs at: overlap_count(2, 3, 2)
 def overlap_count(n, k, s):
     count = torch.zeros((n - 1) * s + k, dtype=torch.int64)
@@ -1405,7 +1405,7 @@ def overlap_count(n, k, s):
 
 # %% wrong overlap_count: a table k // s for every pixel
 # fails: counts
-# says: This marks the pixels that are written at all; count how often.
+# says: This marks the pixels that are painted at all; count how often.
 # differs at: overlap_count(3, 4, 2)
 def overlap_count(n, k, s):
     return torch.full(((n - 1) * s + k,), k // s)
