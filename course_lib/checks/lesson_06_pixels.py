@@ -85,10 +85,10 @@ pixel_losses = check.exercise(
     "pixel_losses",
     hints=(
         "Solve it for one pixel with logits [2, 1, 0] on paper first. Which of the three do you need on its own, and which only in a sum?",
-        "`amax(1, keepdim=True)` is (B, 1, H, W) and can be taken from the logits. The logarithm of the sum of exps over axis 1 is (B, H, W). "
-        "The true class's own logit at each pixel, also (B, H, W), comes from `gather` along axis 1.",
-        "`gather(1, index)` gives (B, 1, H, W): squeeze axis 1. Loss = log-sum-exp − own logit, both after the "
-        "maximum has been taken off. At the end `masked_fill` the ignored pixels' losses with 0.",
+        "Each pixel has a largest logit of its own: a maximum over axis 1, the classes. Without `keepdim=True` it is (B, H, W) and can't be "
+        "taken from the logits.",
+        "`amax(1, keepdim=True)` is (B, 1, H, W): the logits less that are `shifted`. For `log_sum`: the exp of every one of them, the sum over "
+        "axis 1, and its logarithm. The lines below, given, look up the true class and put 0 at the ignored pixels.",
     ),
     own_work={name: OWN if name not in ("log_softmax", "logsumexp", "LogSoftmax") else "This calls torch's own logarithm of softmax. Build it from "
               "`exp`, `log`, maximum and sum: that is where the stability comes from."
@@ -185,10 +185,9 @@ logit_gradient = check.exercise(
     "logit_gradient",
     hints=(
         "For one pixel with logits [0, 0] of class 1: what are the probabilities, and from which of them is 1 taken off?",
-        "Start from `logits.softmax(1)`. A comparison such as `target == c` is 1 where the true class is c: take it off channel c. "
-        "What must happen at 255, where no comparison is true?",
-        "One loop over the classes takes 1 off each pixel's true channel. Then multiply by the labelled pixels as (B, 1, H, W), "
-        "and divide by how many there are, but at least by 1.",
+        "Start from `logits.softmax(1)` and take `one_hot` off. What is left at a pixel of 255, and what should be there?",
+        "Multiply the difference by `known` as (B, 1, H, W), which `unsqueeze(1)` makes of it. Then divide by how many labelled pixels there are, "
+        "but at least by 1.",
     ),
     own_work={name: "This lets torch work the gradient out. Write it down by its formula: softmax less one-hot."
               for name in ("backward", "grad", "autograd", "vjp", "jacobian", "requires_grad_", "requires_grad", *LOSSES)},
