@@ -14,7 +14,7 @@ join = check.exercise(
         "Begin with sizes that agree: what puts two tensors side by side along an axis? Then look at what `x` lacks.",
         "First bring `x` to the skip's height, then to its width, each by a copy of its last row or column. `x[:, :, -1:]` is the last row.",
         "`F.pad(x, (left, right, top, bottom), mode=\"replicate\")` repeats what is at the rim; here left and top are 0, and the others "
-        "are the differences in width and in height. Then `torch.cat` with the skip first, along axis 1.",
+        "are given. Then `torch.cat` with the skip first, along axis 1.",
     ),
 )
 
@@ -114,7 +114,7 @@ outcome = check.exercise(
     "outcome",
     hints=(
         "Write the sizes of the maps for 6 × 6 and depth 2 on the way down. Then come back up, and keep in mind that the map stays cut.",
-        "At each level, compare how many rows the skip has too many with how many columns. When do the two agree, and when are both 0?",
+        "At each level, compare `more_rows` with `more_columns`. When do the two agree, and when are both 0?",
         "dx is h − rows, and `F.pad` takes it off the *columns*; dy is w − columns, and is taken off the rows. `torch.cat` needs a skip of h × w "
         "by then. If none stops, compare the last h and w with the picture's size.",
     ),

@@ -12,9 +12,9 @@ build_unet = check.exercise(
     hints=(
         "In what order are skips saved on the way down, and in what order are they wanted on the way up?",
         "`self.down` has one block more than there are levels. The last is the bottleneck's: nothing is saved or pooled after it. "
-        "`torch.zeros_like` makes zeros of a map's shape.",
+        "On the way up, take the kept maps from the last to the first.",
         "On the way down, for each block but the last: x = the block of x, keep it in a list, then pool. Then the last block. On the way up, for k "
-        "from depth − 1 to 0: `self.grow[k]`, join with the kept map k (or zeros like it, where k is closed), `self.up[k]`. Last `self.score`.",
+        "from depth − 1 to 0: `self.grow[k]`, join with `self.gate` of k and the kept map k, then `self.up[k]`. Last `self.score`.",
     ),
     own_work={name: "This hands the work to a finished network. Build yours from double convolutions, pooling, transposed convolutions and `join`."
               for name in ("EncoderDecoder", "UNet", "Up")},
@@ -103,7 +103,7 @@ def _alike(a, b):
     return a.shape == b.shape and torch.allclose(a, b, atol=1e-3 * float(b.std()), rtol=1e-3)
 
 
-@build_unet.part("logits of the picture's size, and every weight learns", 1)
+@build_unet.part("logits of the picture's size, and every weight learns", 0.5)
 def _(t):
     for depth in (2, 3):
         classes, base = _settings(t)
@@ -145,7 +145,7 @@ def _(t):
                        "repeating the last row or column of the doubled map. Does every level go through `join`, and is the picture itself left as it is?")
 
 
-@build_unet.part("the layers, level by level", 1)
+@build_unet.part("the layers, level by level", 0.5)
 def _(t):
     for depth in (3, 2):
         classes, base = _settings(t)
@@ -195,7 +195,7 @@ def _doubling(t, state, channels):
            f"({2 * channels}, {channels}, 2, 2).")
 
 
-@build_unet.part("a skip at every level, saved before pooling", 1.5)
+@build_unet.part("a skip at every level, saved before pooling", 2.5)
 def _(t):
     classes, base = _settings(t)
     depth, side = 3, 112

@@ -221,7 +221,7 @@ count_unet = check.exercise(
     "count_unet",
     hints=(
         "Do it on paper for base 1 and depth 2. Which rows does the table get, and what becomes of the bottleneck's row?",
-        "On the way down, level k goes from the channels of the level above (3 for level 0) to base·2^k. On the way up it gets twice its own "
+        "On the way down, level k goes from the channels of the level above (3 for level 0) to `wide[k]`. On the way up it gets twice its own "
         "channels: the skip's, and as many from below.",
         "Loop over k = 0 … depth for the way down, the bottleneck being the last. Loop over k < depth for the way up: a transposed "
         "convolution from 2c to c, with 4·2c·c + c, and a double convolution from 2c to c. Add the head.",
@@ -301,7 +301,7 @@ giant_upsampling = check.exercise(
     "giant_upsampling",
     hints=(
         "Lesson 02: a transposed convolution has a brush for each pair of a channel in and a channel out. How large is the brush here?",
-        "Stride 2^depth, kernel twice that. In a row, how many brushes reach one pixel if each is two strides long? Then on a map?",
+        "The kernel is two strides long. In a row, how many brushes reach one pixel of that length? Then on a map?",
         "The parameters are channels·classes·kernel², and one for each class. A score takes in 2 × 2 places with all their channels.",
     ),
 )
