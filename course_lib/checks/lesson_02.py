@@ -276,7 +276,7 @@ def _bends_on_the_way_down(t, net):
         t.fail("Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of the encoder, too.")
 
 
-@build_net.part("logits of the picture's size", 0.5)
+@build_net.part("logits of the picture's size", 0.25)
 def _(t):
     for levels in (3, 4):
         classes, widths = _settings(t, levels)
@@ -287,7 +287,7 @@ def _(t):
         t.fail("`build_net` changed the list of widths that it was given. Work on a copy.")
 
 
-@build_net.part("odd sizes", 1)
+@build_net.part("odd sizes", 1.25)
 def _(t):
     classes, widths = _settings(t, 3)
     sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (39, 58)), 2)
@@ -304,7 +304,7 @@ def _(t):
                    f"back does: they put out {', '.join(map(str, heights[deepest:]))}. Come back to each size before you convolve, not only at the end.")
 
 
-@build_net.part("down through the widths, and back through the same sizes", 0.5)
+@build_net.part("down through the widths, and back through the same sizes", 0.75)
 def _(t):
     classes, widths = _settings(t, 4)
     net = _net(t, classes, widths)
@@ -323,7 +323,7 @@ def _(t):
     _matters(t, net, {layer["name"] for layer in layers})
 
 
-@build_net.part("no skips: all passes through the bottleneck", 0.5)
+@build_net.part("no skips: all passes through the bottleneck", 0.25)
 def _(t):
     classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
