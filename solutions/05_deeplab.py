@@ -237,7 +237,7 @@ for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8]):
 #
 # `layers` is at most 6; `field` is odd, at least 2·`layers` + 1 and at most 3 to the power of `layers`. There is always an answer; if there are several, any of them passes. The order does not matter.
 #
-# Be greedy: take each rate as large as the rule allows, but leave at least 1 for every layer still to come. In the code, `left` is what is left for the rates to add up to, and `later` the number of layers still to come.
+# Be greedy: take each rate as large as the rule allows, but leave at least 1 for every layer still to come. In the code, `left` is the sum still to be made, and `later` the number of layers after this one.
 #
 # For example, in `schedule(3, 13)` the rates add up to 6. First comes 1. The next may be 3, and 2 are left for the last: `[1, 3, 2]`. In `schedule(3, 9)` they add up to 4: after 1, a 3 would leave nothing, so `[1, 2, 1]`.
 
@@ -448,7 +448,7 @@ for n in (65, 33, 16):
 #
 # Write `build_aspp(channels, width, reaches, stride)`: all is given but branches 2, 3 and 4 of `Pyramid`, the `nn.Module` that it returns. It turns maps `(B, channels, H, W)` into `(B, width, H, W)`, for any `H` and `W`.
 #
-# For each of the three `reaches`, in their order, a branch is a 3 × 3 `conv_norm_relu`. A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches.
+# They are 3 × 3 `conv_norm_relu`, one for each of the three `reaches`, in this order. A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches.
 #
 # For example, `build_aspp(64, 32, [96, 192, 288], 16)` has rates 6, 12 and 18, and turns a map `(2, 64, 9, 13)` into `(2, 32, 9, 13)`.
 
