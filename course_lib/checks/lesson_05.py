@@ -13,12 +13,11 @@ from .values import kind
 build_aspp = check.exercise(
     "build_aspp",
     hints=(
-        "All five branches read the same input. Which layers are still missing in `__init__`? What is a reach of 96 pixels on a map whose "
-        "cells are 16 pixels wide?",
-        "rate = reach // stride, and padding = rate keeps the size. The average is `x.mean((2, 3), keepdim=True)`; after its 1 × 1 "
-        "convolution and ReLU it is spread over the map with `.expand(...)`.",
-        "In `__init__`: an `nn.ModuleList` of three 3 × 3 branches by `conv_norm_relu`, each with its rate. In `forward`: a list of five maps, "
-        "`torch.cat(…, dim=1)`, mix. In `build_aspp`: a `Pyramid` with the rates, each a reach divided by the stride.",
+        "All five branches read the same input. How many cells is a reach of 96 pixels on a map whose cells are 16 pixels wide?",
+        "rate = reach // stride. Make the three layers in `__init__`, not in `forward`, and keep them in an `nn.ModuleList`: in a plain list "
+        "their weights would not be found.",
+        "In `__init__`: an `nn.ModuleList` of three `conv_norm_relu`, with kernel 3, and with a rate of reach // stride. In "
+        "`forward`: append to `branches` what each of the three makes of `x`.",
     ),
     own_work={name: "This hands the work to a finished module. Build the five branches yourself."
               for name in ("ASPP", "DeepLab", "DeepLabHead", "ASPPConv", "ASPPPooling", "deeplabv3_resnet50", "Pooled")},
@@ -201,10 +200,9 @@ build_decoder = check.exercise(
     "build_decoder",
     hints=(
         "Four steps, in the order of the list above. Only one of them changes a map's size.",
-        "`F.interpolate(coarse, size=fine.shape[-2:], mode='bilinear')` brings the coarse map to the size of the thinned fine one. Then "
-        "`torch.cat` along dim 1, the fine one first: how many channels does the 3 × 3 convolution read?",
-        "What is missing in `__init__`: a 3 × 3 convolution, padding 1, from `reduced + coarse` to `coarse` channels, with a BatchNorm2d and a "
-        "ReLU after it. `forward(self, maps)` starts with `fine, coarse = maps`: thin, enlarge, concatenate, convolve, classify.",
+        "`F.interpolate` takes `size=` and `mode=`. The size is height and width of the first map, the last two numbers of its shape.",
+        "Begin with `fine, coarse = maps`. Thin `fine`; enlarge `coarse` to `fine.shape[-2:]`, bilinear; `torch.cat` the two along dim 1, the "
+        "fine one first; then `self.join`, then `self.classify`.",
     ),
     own_work={name: "This hands the work to a finished module. Build it from three convolutions."
               for name in ("Decoder", "DeepLab", "UNet", "EncoderDecoder", "deeplabv3_resnet50")},

@@ -19,8 +19,8 @@ dilated_conv = check.exercise(
         "Think of one tap at a time. For all output pixels at once, what one tap reads is the whole picture, shifted. How far, and which way?",
         "Each tap reads an H × W window of the padded picture `wide`. The window of tap (0, 0) begins at its corner. By how many pixels "
         "does it move from one tap to the next?",
-        "Cut the window `[:, :, i·rate : i·rate + H, …]`, which is (B, C_in, H, W), and mix its channels with "
-        "`weight[:, :, i, j]`, which is (C_out, C_in); `torch.einsum` sums over c. Add up the results of all the taps.",
+        "The window of tap (i, j) has H rows, from row i·rate of `wide` on, and W columns, from column j·rate on. All pictures and channels "
+        "of `wide` belong to it.",
     ),
     own_work={name: "This lets torch convolve. Write it from slices: shift, weigh, add up."
               for name in ("conv2d", "Conv2d", "convolution", "conv1d", "Conv1d", "conv3d", "conv_transpose2d")},
@@ -240,10 +240,10 @@ find_lies = check.exercise(
     "find_lies",
     hints=(
         "For each stack ask two things: what does the rule say, and what is true? Where the two agree, nothing is to be reported.",
-        "The truth needs no rule: a stack has a hole where its share is below 1. Exercise 2 measures that share. Quicker: collect "
-        "the offsets that a row of taps can reach, starting from {0}.",
-        "Keep two empty lists. For each stack set `fine` to what the rule says and `whole` to whether the share is 1. "
-        "Two conditions then decide: fine and not whole; whole and not fine.",
+        "`whole` is the truth. What the rule says is `no_common_factor(rates)`: True where it lets the stack pass. Which pair of answers "
+        "belongs in `missed`, and which in `alarms`?",
+        "Set `fine` to what the rule says. Two conditions then decide: fine and not whole, for `missed`; whole and not fine, for `alarms`. "
+        "Append `rates` itself, as it came.",
     ),
 )
 
@@ -317,11 +317,11 @@ def _(t):
 schedule = check.exercise(
     "schedule",
     hints=(
-        "Think of the scales. The rates must add up to (field − 1)/2. If you put the weights down from the lightest, how heavy may the next one be?",
+        "Take `schedule(3, 13)` on paper: `left` is 6 at first, `later` is 2, 1, 0. From the smallest rate on, how large may the next one be?",
         "With the rates so far adding up to S, the next may be at most 2S + 1. It must also leave at least 1 for each layer still to come. "
         "Try to be as greedy as those two allow.",
-        "Let `total = (field - 1) // 2`. In each round the next rate is the smaller of two numbers: 2S + 1, and what is left of the total once "
-        "every later layer has been given 1. Append it, and add it to S.",
+        "In each round the next rate is the smaller of two numbers: 2S + 1, and what remains of `left` once every later layer has been "
+        "given 1. Append it, and take it off `left`.",
     ),
 )
 

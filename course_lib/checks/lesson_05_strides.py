@@ -18,8 +18,8 @@ trade_stride = check.exercise(
         "is than in the net given.",
         "A layer that keeps its stride of 2 makes `reached` grow. One that loses it makes `finer` grow, but only for the layers "
         "after it: it still reads the map that it always read. Every later layer takes `finer` as its dilation.",
-        "At each `nn.Conv2d`: set its dilation to `(finer, finer)`, and its padding to `finer` times "
-        "(k − 1)/2; then, if its stride of 2 would lead beyond `output_stride`, set the stride to 1 and double `finer`.",
+        "At each `nn.Conv2d`: set its dilation to `(finer, finer)`. Then, if `reached` is `output_stride` already, set the stride to (1, 1) and "
+        "multiply `finer` by the stride that it had; if not, multiply `reached` by it.",
     ),
     own_work={name: "This calls a finished conversion. Write it: it is a walk through the layers with two numbers."
               for name in ("dilate", "DeepLab", "replace_stride_with_dilation", "_dilate")},
