@@ -16,8 +16,8 @@ report = check.exercise(
     "report",
     hints=(
         (
-            "Three vectors are enough for everything: the diagonal, the sum of each row, and the sum of each column."
-            " What does each of them count?"
+            "The three given vectors are enough for everything: `hits`, `rows` and `columns`. What does each of them"
+            " count?"
         ),
         (
             "Hits are the diagonal; a row's sum is how many pixels are truly of the class; a column's sum is how many"
@@ -266,8 +266,8 @@ most_flattered = check.exercise(
             " For the means over the truth's classes keep those whose row sum is above 0."
         ),
         (
-            "`iou[matrix.sum(1) > 0].mean() - iou.nanmean()` is one model's gap. Collect the gaps in a dict; "
-            "`max(gaps, key=gaps.get)` is the name you want."
+            "With `iou` as the IoUs of one model, `iou[rows > 0].mean() - iou.nanmean()` is its gap. Put it into"
+            " `gaps[name]`, as a number: `.item()`."
         ),
     ),
     own_work={

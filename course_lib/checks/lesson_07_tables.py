@@ -124,14 +124,13 @@ count_pairs = check.exercise(
             " counting?"
         ),
         (
-            "Make both maps `int64` first. The cells of row r start at number r·classes. A pixel labelled 255 belongs"
-            " to row `classes`, the last one: replace its label by `classes`, after you have looked for labels that are"
-            " no class."
+            "Make the truth `int64` first. The cells of row r start at number r·classes. A pixel labelled 255 belongs"
+            " to row `classes`, the last one: put `classes` where `ignored` is true."
         ),
         (
-            "`torch.where(truth == 255, classes, truth)` gives the rows, and a pixel's cell has the number row ·"
-            " classes + prediction. For the errors, test with `.any()` and `raise ValueError(...)`, the truth before its"
-            " 255 is replaced."
+            "`torch.where(ignored, classes, truth.long())` gives the rows, and a pixel's cell has the number row ·"
+            " classes + prediction. For the error, test `pred` as the given lines test `truth`; no pixel of it is"
+            " excused."
         ),
     ),
     own_work={
