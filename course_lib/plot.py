@@ -14,11 +14,11 @@ from .drawing import (BLUE, GREEN, GREY, IGNORE, ORANGE, PALE, PALETTE, PURPLE, 
                       class_names, colours, legend, numbers, paint, palette, panels, picture, put, shares, sheet)
 from .labelling import five_tasks, panoptic, resized, slid
 from .losscapes import focus, landscapes, loss_lines, pulls, trade_off
-from .scorecards import class_bars, confusion, curves, hits, pairs, ranking, rivals
+from .scorecards import curves, hits, pairs, ranking, rivals
 from .skips import channels, closeup
 
-__all__ = ["IGNORE", "PALETTE", "channels", "class_bars", "closeup", "coarse_scores", "colours", "comparison",
-           "confusion", "coverage", "curves", "error_density", "field", "five_tasks", "focus", "grid", "hits",
+__all__ = ["IGNORE", "PALETTE", "channels", "closeup", "coarse_scores", "colours", "comparison",
+           "coverage", "curves", "error_density", "field", "five_tasks", "focus", "grid", "hits",
            "landscapes", "legend", "loss_lines", "overlap", "overlay", "pairs", "palette", "panoptic", "pulls",
            "ranking", "resized", "rivals", "rungs", "shape_flow", "slid", "strides", "taps", "tents", "trade_off"]
 

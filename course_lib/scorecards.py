@@ -1,4 +1,4 @@
-"""Pictures of scores: what was confused with what, which pixels a score counts, and how scores disagree.
+"""Pictures of scores: what was called what, which pixels a score counts, and how scores disagree.
 
 Masks and images as course_lib.plot takes them; each function returns one figure. `ragged` makes a prediction to score.
 """
@@ -113,20 +113,14 @@ def rivals(image, truth, predictions, classes=None, title="As many wrong pixels,
     return figure
 
 
-def _table(ax, matrix, names, title, percent):
-    """A confusion matrix as a heat map: each row's shares in colour, counts or percentages as text."""
+def _table(ax, matrix, names, title):
+    """A confusion matrix as a heat map: each row's shares in colour, counts as text."""
     totals = matrix.sum(1, keepdims=True)
     parts = np.divide(matrix, totals, out=np.zeros(matrix.shape), where=totals > 0)
     ax.imshow(parts, cmap="Blues", vmin=0, vmax=1)
     for (i, j), part in np.ndenumerate(parts):
-        text = "" if percent and not totals[i, 0] else f"{100 * part:.0f}" if percent else f"{int(matrix[i, j])}"
-        ax.text(j, i, text, ha="center", va="center", fontsize=9, color="white" if part > 0.55 else INK)
-    ax.set_xticks(
-        range(len(names)),
-        names,
-        rotation=35 if max(map(len, names)) > 6 else 0,
-        ha="right" if max(map(len, names)) > 6 else "center",
-    )
+        ax.text(j, i, f"{int(matrix[i, j])}", ha="center", va="center", fontsize=9, color="white" if part > 0.55 else INK)
+    ax.set_xticks(range(len(names)), names)
     ax.set_yticks(range(len(names)), names)
     ax.set_xticks(np.arange(len(names) + 1) - 0.5, minor=True)
     ax.set_yticks(np.arange(len(names) + 1) - 0.5, minor=True)
@@ -134,37 +128,6 @@ def _table(ax, matrix, names, title, percent):
     ax.tick_params(which="both", length=0)
     ax.spines[:].set_visible(False)
     ax.set(title=title, xlabel="called", ylabel="truly")
-
-
-@picture
-def confusion(matrices, classes, title="Each row: what became of a class's pixels, in per cent"):
-    """One confusion matrix or two side by side, each row in per cent of its pixels.
-
-    matrices  {name: (C, C) counts, [truth, prediction]}
-    classes   tuple of names
-    """
-    matrices = {name: numbers(m).astype(float) for name, m in matrices.items()}
-    names, side = class_names(classes), 3.0
-    figure = sheet(WIDTH if len(matrices) > 1 else 5.2, side + 1.75, title)
-    for k, (name, matrix) in enumerate(matrices.items()):
-        if matrix.shape != (len(names), len(names)):
-            raise ValueError(
-                f"The matrix of {name} has shape {matrix.shape}, but {len(names)} classes need "
-                f"({len(names)}, {len(names)})."
-            )
-        _table(axes_at(figure, 1.4 + k * 4.75, 1.05, side, side), matrix, names, name, True)
-    figure.alt = (
-        f"{title}: "
-        + "; ".join(
-            f"{name}: "
-            + ", ".join(
-                f"{n} {100 * row[i] / row.sum():.0f} % right" for i, (n, row) in enumerate(zip(names, m)) if row.sum()
-            )
-            for name, m in matrices.items()
-        )
-        + "."
-    )
-    return figure
 
 
 @picture
@@ -194,9 +157,7 @@ def pairs(pred, truth, classes=3, title="Every pixel is one tick in one cell"):
                     facecolor="white", edgecolor=WRONG if wrong else "none", boxstyle="circle,pad=0.18", linewidth=2
                 ),
             )
-    _table(
-        axes_at(figure, 2 * width + 1.4, 0.55, 1.9, 1.9), matrix, [str(i) for i in range(len(names))], "how often each pair", False
-    )
+    _table(axes_at(figure, 2 * width + 1.4, 0.55, 1.9, 1.9), matrix, list(map(str, range(len(names)))), "how often each pair")
     figure.alt = f"{title}: truth {truth.tolist()}, prediction {pred.tolist()}, table {matrix.tolist()}."
     return figure
 
@@ -278,38 +239,6 @@ def curves(panels, x, xlabel, ylabel="score", title=""):
         )
         + "."
     )
-    return figure
-
-
-@picture
-def class_bars(panels, classes, title="IoU of each class"):
-    """Each class's IoU as a bar, panel by panel, with the accuracy and the mIoU as lines across.
-
-    panels  {name: confusion matrix (C, C), [truth, prediction]}
-    """
-    names = class_names(classes)
-    figure = sheet(WIDTH, 3.9, title)
-    width = (WIDTH - 0.75) / len(panels) - 0.15
-    said = []
-    for k, (name, matrix) in enumerate(panels.items()):
-        c = metrics.Confusion(len(names))
-        c.matrix = torch.as_tensor(numbers(matrix))
-        ax = axes_at(figure, 0.65 + k * (width + 0.15), 1.3, width, 1.95)
-        ax.bar(range(len(names)), np.nan_to_num(c.iou.numpy()), color=BLUE, width=0.75)
-        for value, colour, dashes, text in ((c.accuracy, VERMILLION, "--", "accuracy"), (c.miou, GREEN, "-", "mIoU")):
-            ax.axhline(value, color=colour, linestyle=dashes, linewidth=2, label=f"{text} {value:.3f}")
-        ax.set(title=name, ylim=(0, 1.03), xlim=(-0.7, len(names) - 0.3))
-        ax.set_xticks(
-            range(len(names)), names, rotation=90 if len(names) > 8 else 40, ha="center" if len(names) > 8 else "right"
-        )
-        ax.tick_params(axis="x", length=0, labelsize=8 if len(names) > 8 else 9)
-        ax.legend(frameon=False, loc="upper right")
-        if k:
-            ax.set_yticklabels([])
-        else:
-            ax.set_ylabel("IoU")
-        said.append(f"{name}: accuracy {c.accuracy:.3f}, mIoU {c.miou:.3f}")
-    figure.alt = f"{title}: " + "; ".join(said) + "."
     return figure
 
 

@@ -58,15 +58,6 @@ def test_pairs_counts_as_the_confusion_matrix_does():
     assert len(text_of(figure)) == 12 + 12 + 9
 
 
-def test_confusion_writes_each_row_in_per_cent():
-    matrix = torch.tensor([[3, 1], [0, 0]])
-    figure = plot.confusion({"a net": matrix}, ("cat", "dog"))
-    assert text_of(figure) == ["75", "25", "", ""] and "cat 75 % right" in figure.alt and "dog" not in figure.alt
-    assert len(plot.confusion({"a": matrix, "b": matrix}, ("cat", "dog")).axes) == 2
-    with pytest.raises(ValueError, match=r"shape \(2, 2\), but 3 classes"):
-        plot.confusion({"a": matrix}, ("cat", "dog", "cow"))
-
-
 def test_hits_counts_hits_misses_and_false_alarms(scene):
     image, mask = scene
     truth, pred = mask > 0, torch.roll(mask > 0, 3, 1)
@@ -76,12 +67,6 @@ def test_hits_counts_hits_misses_and_false_alarms(scene):
         for count, name in zip(counts, ("hit", "missed", "false alarm")):
             assert f"{count} pixels {name}" in figure.alt
     assert {"0.500", "no value"} <= set(text_of(plot.hits(image, truth, pred, {"IoU": 0.5, "Dice": float("nan")})))
-
-
-def test_class_bars_state_accuracy_and_miou():
-    figure = plot.class_bars({"road everywhere": torch.tensor([[35, 0], [65, 0]])}, ("road", "rest"))
-    assert "accuracy 0.350, mIoU 0.175" in figure.alt
-    assert [round(bar.get_height(), 3) for bar in figure.axes[0].patches] == [0.35, 0]
 
 
 def test_curves_share_one_scale():
