@@ -172,7 +172,7 @@ def hits(image, truth, pred, scores=None, edges=None, title=""):
     """
     image = as_image(image)
     truth, pred = (as_mask(m, size=image.shape[:2]).astype(bool) for m in (truth, pred))
-    colours = {"hit": (truth & pred, GREEN), "missed": (truth & ~pred, SKY), "false alarm": (pred & ~truth, ORANGE)}
+    colours = {"hit": (truth & pred, ORANGE), "missed": (truth & ~pred, SKY), "false alarm": (pred & ~truth, GREEN)}
     canvas = 0.62 + 0.36 * image.mean(axis=2, keepdims=True).repeat(3, axis=2)
     for where, colour in colours.values():
         canvas[where] = colour

@@ -123,9 +123,9 @@ names = ["both flipped", "only the picture flipped", "mask turned: corners 0", "
 plot.grid([*pairs, *turned], names, classes=data.TRIMAP, title="Two flips of a pair, two turns of its mask")
 
 # %% [markdown] statement="relabel" minutes=4 level=1
-# The second panel shows a common bug: two random flips, drawn one after the other. Nothing stops. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
+# The second panel shows a common bug: two random flips, drawn one after the other. No error is raised. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
 #
-# Turning brings in corners from outside the picture. Filled with 0, the usual default, they are labelled "pet". 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
+# Turning brings in corners from outside the picture. Filled with 0, the usual default, they get the label 0, and in a trimap that is "pet". 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
 #
 # 255 needs care wherever labels are computed with. The files of Oxford-IIIT Pet hold trimaps in `uint8`, counted from 1: 1 pet, 2 background, 3 border. A network counts from 0, and a loss wants `int64`.
 #
@@ -516,7 +516,7 @@ for name, how, coarse in rows:
     print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
 
 # %% [markdown] quiz="default" answer="b"
-# It works, on animals and places that it has never seen. In about nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
+# It works, on animals and places that it has never seen: its IoU is about twice that of "animal everywhere". In about nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
 #
 # And it is *very* rough: one answer every 16 pixels. For the last three lines the answers are enlarged to pixels, and scored against the true masks. Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
 #

@@ -139,11 +139,11 @@ h, w = stack_of([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
 print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
 
 # %% [markdown]
-# Same weights, same map; the field grows from 9 to 31. Strides reach as far with as many layers, and keep 9 of 2,304 places. Dilation is not free: every layer works on the full map, which costs time and memory.
+# Same weights, same map; the field grows from 9 to 31. Four layers of stride 2 have that field, too, but only 9 of the 2,304 places are left. Dilation is not free: every layer works on the full map, which costs time and memory.
 #
 # ## 3 · Holes
 #
-# The field of 3, 3, 3, 6 is wide, and little of it is seen. Leave the first three sliders as they are and raise the fourth: from which rate on are there holes?
+# The field of 3, 3, 3, 6 is wide, and little of it is seen. When does a stack get holes? Leave the first three sliders below at 1, 2, 5 and raise the fourth: from which rate on are there holes?
 
 # %% tags=["demo"] fold="Four rates on sliders"
 def growing(r1, r2, r3, r4):
@@ -422,7 +422,7 @@ for stride in (32, 8):
     report(f"output stride {stride}, {more} steps more", nets[stride])
 
 # %% [markdown]
-# The denser map alone scores about the same: nobody has ever asked these weights about the cells between. But a short further training sets the two apart, most of all along the outlines. That is how dilation is used: trained weights, strides traded, then training goes on.
+# The denser map alone scores about the same: nobody has ever asked these weights about the cells between. But a short further training sets the two apart, most of all along the outlines. (With two other seeds it did, too.) That is how dilation is used: trained weights, strides traded, then training goes on.
 #
 # ## 5 · Several rates at once
 #

@@ -66,7 +66,7 @@ print(f"accuracy: {counts.diagonal().sum() / counts.sum():.0%}")
 plot.comparison(images[[34, 40]], truth[[34, 40]], guess[[34, 40]], classes=PARTS)
 
 # %% [markdown]
-# Most pixels are right, and most legs are lost. Nobody told the network that legs matter more than grass.
+# Most pixels are right, and most legs are lost (fewer on these two than on most). Nobody told the network that legs matter more than grass.
 #
 # ## 2 · Cross-entropy, one pixel at a time
 #
@@ -85,7 +85,7 @@ noise, labels = torch.rand(4, 3, 48, 48), torch.randint(0, 21, (4, 48, 48))
 print(f"expected: ln 21 = {torch.tensor(21.0).log():.3f}    a fresh net: {losses.cross_entropy(fresh(noise), labels):.3f}")
 
 # %% [markdown]
-# Hold the first loss of every training run against ln *C*.
+# Hold the first loss of every training run against ln *C*. (Our run above began at about 1.3, with ln 3 = 1.10. That is near enough; 5 would not be.)
 #
 # The formula, typed as it stands, breaks on large logits, and label 255 breaks what comes after it.
 
@@ -319,7 +319,7 @@ widgets.Live(
 #
 # ## 6 · Dice, and two of its lies
 #
-# All losses so far are sums over pixels. **Dice** looks at a class as a whole: twice what prediction and truth share, over the sum of both. Say the truth has 10 pixels, the prediction 8, and they share 6: Dice is 2·6 / (10 + 8) = 0.67. The object's size cancels out.
+# All losses so far are sums over pixels. **Dice** looks at a class as a whole: twice what prediction and truth share, over the sum of both. Say the truth has 10 pixels, the prediction 8, and they share 6: Dice is 2·6 / (10 + 8) = 0.67. A small object counts like a large one.
 #
 # **Soft Dice** takes probabilities for predicted pixels: 2 Σ *p t* / (Σ *p* + Σ *t*), where *t* is 1 on the pixels of the class, else 0. The loss is 1 minus that, averaged over classes. Here is a version from many repositories; `smooth` keeps 0 / 0 away.
 
@@ -429,7 +429,7 @@ plot.loss_lines(margins, series, "margin of the true class's logit", "loss",
                 "Right answers, while 16 of 19 classes are absent", marks=(2, 7, 12))
 
 # %% [markdown]
-# Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and Dice over all 19 classes hardly falls: from 0.93 to 0.82. It drops only at margins 8 to 12, where an absent class's crumbs shrink to the size of `smooth`. By then the other losses have nothing left to ask. None of them has a term for an absent class, whatever weight you give it. (False alarms of it still cost: their probability is missing from the true class.)
+# Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and Dice over all 19 classes hardly falls: from 0.93 to 0.82. It drops only at margins 8 to 12, where an absent class's crumbs shrink to the size of `smooth`. By then the other losses have nothing left to ask. None of them has a term for an absent class, whatever weight that class has. (False alarms of it still cost: their probability is missing from the true class.)
 #
 # Cross-entropy asks each pixel for itself, Dice all of a class together. Many people train on the **sum** of the two.
 #
@@ -458,7 +458,7 @@ for name, m in maps.items():
 plot.pulls(images[34], labels[0], maps, PARTS)
 
 # %% [markdown]
-# No loss pulls at an **ignored** pixel. The many **easy** ones keep about a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives about nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Dice gives them about two thirds, as it divides by the size of the class.
+# No loss pulls at an **ignored** pixel. The many **easy** ones keep about a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives more than nine tenths to the **hard** ones. The weight gives more than nine tenths to the thin parts, hard or not. Cross-entropy gives thin parts over half here, much more than over all pictures: this animal has many, and few are found. Dice adds to that, as it divides by the size of the class.
 #
 # More pull is not yet a leg found.
 #
@@ -502,7 +502,7 @@ for name, loss in {
     train.fit(net, scenes, steps=max(1, steps // 8), loss=loss, curve=False, title=name)
 
 # %% [markdown]
-# Count for each network how many pixels it *calls* thin, what share of the thin pixels it finds (**recall**), and what share of its calls is right (**precision**). Right of the bar is a baseline that costs no training: plain cross-entropy's network calls its likeliest pixels thin, just as many.
+# Count for each network how many pixels it *calls* thin, what share of the thin pixels it finds (**recall**), and what share of its calls is right (**precision**). Right of the bar stands what you get without another loss: the network of plain cross-entropy, made to call as many pixels thin, its likeliest ones.
 
 # %% tags=["demo", "experiment"] fold="What each loss buys and pays"
 def scores(net):
@@ -532,7 +532,7 @@ plot.trade_off(points, curve, "cross-entropy, calling more or less")
 # %% [markdown] quiz="start" answer="c"
 # Left of the bar, the weighted network finds by far the most thin pixels. But seven of eight that it calls thin are not, and mIoU falls. Dice and the sum have the highest IoU.
 #
-# Right of the bar, at equal numbers of calls, plain cross-entropy does about as well as each of the others: in the figure, every point lies on or near its curve. So these losses have not taught the network to see legs much better. They changed how readily it says "leg". (Two more seeds, and five times as many steps, gave much the same.)
+# Right of the bar, at equal numbers of calls, plain cross-entropy comes close to all the others. In the figure, the weighted network lies a little below its curve, Dice on it or a little above, the rest near it. (So it was with two more seeds.) So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
 #
 # On other data a loss may do more: compare at equal calls. What Dice spares you is the search for a good point on the curve.
 #

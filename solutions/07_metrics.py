@@ -309,7 +309,7 @@ check.two_means(two_means) & check.two_means(two_means, seed=4409)
 # %% [markdown]
 # ## 6 · The outline
 #
-# Shift the mask of a large shape by a pixel, and its whole outline is wrong; the scores so far fall little. Two others look at the outline alone, each with a *width*:
+# Shift the mask of a large shape by a pixel, and it is wrong along much of its outline; the scores so far fall little. Two others look at the outline alone, each with a *width*:
 #
 # - **IoU in the band** scores only the pixels at most *width* px from the truth's outline, on both sides (papers call the band a trimap).
 # - **boundary IoU** cuts each shape down to its **edge**, the pixels of it that are within *width* px of something else, and takes the IoU of the two edges.
@@ -440,7 +440,7 @@ answers = {"background everywhere": torch.zeros_like(truth), "U-Net": logits.arg
            "bold U-Net": (logits + 0.8 * bonus).argmax(1)}
 
 # %% [markdown]
-# Ask five scores which is best. (The mIoUs are by your `two_means`, once it passes.)
+# Ask five scores which is best. (The mIoUs are by your `two_means`, once it passes. Boundary IoU is the mean over the classes, at a width of 2 px.)
 
 # %% tags=["demo", "experiment"] fold="Three models under five scores"
 passed = check.two_means(two_means).outcome == "passed"
@@ -465,7 +465,7 @@ for score in board["U-Net"]:
 plot.ranking(board)
 
 # %% [markdown]
-# **Accuracy and the mean over pictures flatter the program that never looks, and mean accuracy flatters the bold network.** By the first two, the circle is *ahead* of the triangle; by mean accuracy the triangle is even ahead of the square. (Three seeds gave these same orders.)
+# **Accuracy and the mean over pictures flatter the program that never looks, and mean accuracy flatters the bold network.** By the first two, the circle is *ahead* of the triangle, though the program finds no animal at all. By mean accuracy the triangle is even ahead of the square. (Three seeds gave these same orders.)
 #
 # Now turn the boldness, and nothing else. Every column is the same network.
 

@@ -114,7 +114,7 @@ def _branches_part(t, numbers, stride, rates, size):
         t.close(got, want, given, known, picture=_draw_maps)
 
 
-@build_aspp.part("(B, width, H, W), for a map of any size", 0.5)
+@build_aspp.part("(B, width, H, W), for a map of any size", 0.25)
 def _(t):
     channels, width = t.random.choice([3, 6]), 4
     what = f"channels={channels}, width={width}, reaches=[32, 64, 96], stride=16"
@@ -128,12 +128,12 @@ def _(t):
                 t.fail(f"For {what} and a map of shape {shape}: expected {want}, got {kind(got)}")
 
 
-@build_aspp.part("the 1 × 1 branch and the average of the map", 0.5)
+@build_aspp.part("the 1 × 1 branch and the average of the map", 0.25)
 def _(t):
     _branches_part(t, (0, 4), t.random.choice([8, 16]), (2, 3, 5), (t.random.randint(7, 9), 10))
 
 
-@build_aspp.part("three rates, in cells", 0.75)
+@build_aspp.part("three rates, in cells", 1.25)
 def _(t):
     for stride in (8, 16):
         _branches_part(t, (1, 2, 3), stride, t.random.choice([(2, 3, 5), (1, 4, 7)]), (13, t.random.randint(11, 14)))
