@@ -54,7 +54,7 @@ def _bars(ax, values, colours, labels, size=9):
 
 
 @picture
-def rivals(image, truth, predictions, classes=None, title="As many wrong pixels, and not the same worth"):
+def rivals(image, truth, predictions, classes=None, title="Equally many wrong pixels, and unequal mIoU"):
     """An image, its truth, two predictions with their errors, and both predictions' accuracy and mIoU as bars.
 
     predictions  {name: (H, W) labels}, two of them; truth and predictions without ignored pixels

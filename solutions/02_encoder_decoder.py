@@ -506,7 +506,7 @@ for name, score in scores.items():
 #   > A small bottleneck blurs outlines. It has no reason to prefer every second pixel.
 
 # %% [markdown] quiz="values" answer="a"
-# **Question 3.** From one level to the next an encoder halves H and W and doubles the channels. What happens to the number of values in the map, and to the multiplications of a 3 × 3 convolution that keeps the channels?
+# **Question 3.** From one level to the next an encoder halves H and W and doubles the channels. What happens to the number of values in the map, and to the multiplications of a 3 × 3 convolution with as many channels out as in?
 #
 # - a) Values halve, multiplications stay the same.
 #   > Yes. A quarter of the places, times two for the values, times two *and* two for channels in and out.
