@@ -386,7 +386,7 @@ display(plot.grid(drawn, names, columns=3, title="One unit, slid: 0 is black, 1 
 print(f"FC6 has {4096 * 512 * 7 * 7:,} weights: a 7 × 7 convolution from 512 to 4,096 channels")
 print(f"FC7 has {4096 * 4096:,} weights: a 1 × 1 convolution from 4,096 to 4,096 channels")
 
-# %% [markdown] statement="as_convolutions" minutes=8 level=3
+# %% [markdown] statement="as_convolutions" minutes=9 level=3
 # The same nine weights now give a *map* of 6 × 6 scores, and the two highest stand on the crosses.
 #
 # With *C* channels a unit has *C* · *h* · *w* weights, and becomes a kernel of *h* × *w* over *C* channels. In VGG16 the map is 512 × 7 × 7. So its first fully connected layer, FC6, becomes a 7 × 7 convolution (not 1 × 1, as is often said). After it there is one vector at each place, so the *next* layer, FC7, is 1 × 1.

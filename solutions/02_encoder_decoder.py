@@ -242,7 +242,7 @@ for small in (dot, flat):
 names = ["the map, 4 × 4", "nearest", "bilinear", "transposed, k2 s2", "pixel shuffle"] * 2
 plot.grid([r[0, 0] for r in rows], names, columns=5, title="Four ways up, from one bright pixel and from a flat map")
 
-# %% [markdown] statement="transposed_conv" minutes=7 level=2
+# %% [markdown] statement="transposed_conv" minutes=8 level=2
 # **Nearest** copies each value into a 2 × 2 block. **Bilinear** blends neighbours. Neither has anything to learn, so a convolution follows.
 #
 # A **transposed convolution** learns to paint. Each input pixel paints a patch on an empty canvas: the kernel, its brush, times the pixel's value. Its neighbour paints the next one *s* pixels further, and where patches overlap, the paint adds up.
@@ -349,7 +349,7 @@ check.shuffle_pixels(shuffle_pixels)
 check.shuffle_pixels(shuffle_pixels) & check.shuffle_pixels(shuffle_pixels, seed=52501)
 ### END HIDDEN TESTS
 
-# %% [markdown] statement="build_net" minutes=7 level=3
+# %% [markdown] statement="build_net" minutes=8 level=3
 # ## 6 · Down and up again
 #
 # One trap is left: sizes. Pooling rounds down, so 33 pixels become 16. Doubled, they are 32, and a row of the picture has no label.

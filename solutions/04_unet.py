@@ -156,7 +156,7 @@ maps = {"skip": skip[0], "doubled": x[0], "copied_join": copied_join(x, skip)[0]
 plot.channels(maps, {"skip": ["encoder"], "doubled": ["decoder"], "copied_join": ["encoder", "decoder"]},
               {"skip": [(0, 0, 0)], "copied_join": [(0, 0, 0), (1, 0, 0)]}, title="Do the framed pixels belong together?")
 
-# %% [markdown] statement="outcome" minutes=6 level=2
+# %% [markdown] statement="outcome" minutes=9 level=2
 # No, the framed pixels do not. Beside the decoder's first pixel should lie the 1, and there lies the 5: the skip has lost its *first* row and column, not its last. (In Python, −1 // 2 is −1, and int(−1 / 2) is 0.) No error is raised. And look at which axis gets `dx`.
 #
 # ### The sizes on which it lies

@@ -153,7 +153,7 @@ def growing(r1, r2, r3, r4):
 
 widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i, value in enumerate((1, 2, 5, 9), 1)})
 
-# %% [markdown] statement="find_lies" minutes=3 level=1
+# %% [markdown] statement="find_lies" minutes=4 level=1
 # Holes have a name, **gridding**. At rates 2, 2, 2, 2 an output pixel sees only every second row and column. Its neighbour to the right sees the columns between. The two share not one input pixel, so nothing makes their labels agree, and predictions come out in a grid.
 #
 # How should one choose rates? A rule of thumb is copied from page to page: **the rates must not share a factor**. It rightly rejects 2, 4, 8. But it is wrong both ways: it passes stacks with holes, and rejects stacks without.
@@ -312,7 +312,7 @@ traded = F.conv1d(F.conv1d(row, first, stride=1, padding=1), second, padding=2, 
 print("with the stride:   ", "      ".join(f"{v:4.0f}" for v in strided[0, 0]))
 print("traded for rate 2: ", " ".join(f"{v:4.0f}" for v in traded[0, 0]))
 
-# %% [markdown] statement="trade_stride" minutes=8 level=3
+# %% [markdown] statement="trade_stride" minutes=9 level=3
 # The four old values are all there, exactly, and between them four new ones. Note *which* layer was dilated. The one that lost its stride reads the same row as before, so it keeps its taps. The one after it reads a row twice as fine.
 #
 # ### Strides into dilation
@@ -496,7 +496,7 @@ photo = data.scenes("val", size=96)[3][0]
 plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))], columns=5,
           titles=["the picture", "1 × 1", "2 × 2", "3 × 3", "6 × 6"], title="Pyramid pooling: averages over parts")
 
-# %% [markdown] statement="build_decoder" minutes=3 level=1
+# %% [markdown] statement="build_decoder" minutes=4 level=1
 # ## 6 · A small decoder
 #
 # At output stride 8 a cell still holds 64 pixels, and outlines run through it. DeepLabv3 enlarged its scores and left it at that. **v3+** adds one skip, where U-Net has one at every level. It thins the backbone's map at stride 4 to few channels, so that it does not drown the map that knows what things are, and joins the two.

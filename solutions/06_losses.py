@@ -222,7 +222,7 @@ for c, name in enumerate(PARTS):
     share, force = per_image[:, c].sum() / per_image.sum(), left[truth == c].sum() / left.sum()
     print(f"{name:12}{share:8.1%}{force:8.0%}{weights[c]:8.2f}")
 
-# %% [markdown] statement="rarity_weights" minutes=6 level=2
+# %% [markdown] statement="rarity_weights" minutes=7 level=2
 # The other pixels ask for less each, but they are many: together they have most of the pull.
 #
 # Papers offer a second choice, **median frequency**: the median of all frequencies, over the class's own. But the median is one factor for all classes. Scaled to the same mean, these are the *same* weights.
