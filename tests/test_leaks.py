@@ -161,7 +161,9 @@ def test_notebooks_hold_no_markers_seeds_outputs_or_foreign_metadata(lesson, rel
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_no_hidden_seed_is_shipped(lesson, shipped):
     seeds = {s for c in notebook("solutions", lesson).cells for s in re.findall(r"seed=(\d+)", c.source)}
-    assert not [(seed, name) for seed in seeds for name, text in shipped.texts.items() if seed in text]
+    # a cell's id and its checksum are hashes of what is shipped: digits in them are chance
+    texts = {name: re.sub(r'"(?:id|checksum)": "[^"]*"', "", text) for name, text in shipped.texts.items()}
+    assert not [(seed, name) for seed in seeds for name, text in texts.items() if seed in text]
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
