@@ -265,7 +265,7 @@ def test_demonstrations_are_not_run(course, autograded):
 def test_feedback_says_what_holds_and_what_does_not(feedback):
     page = feedback("partial")
     assert "This forgets the dilation: a layer adds d(k − 1) steps." in page
-    assert "This marks the pixels that are written at all; count how often." in page
+    assert "This marks the pixels that are painted at all; count how often." in page
     assert "1.5 of 2 points" in page and "(Score: 5.0 / 20.0)" in page
     assert "A small bottleneck blurs outlines." in page  # the wrong choice's feedback
 
