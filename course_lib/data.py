@@ -253,19 +253,28 @@ def stack(dataset, which=8):
 class Kept(Dataset):
     """Items held in memory, a quarter as large: for what is looked at again and again.
 
-    items: (picture, target) pairs. A picture, float32 (3, H, W) in [0, 1], is kept as bytes, so to the nearest 1/255; a
-    target's maps, with labels from 0 to 255, come back as uint8, and a single number as it is.
+    items: a data set without random transforms, whose items are kept as they are first asked for, or any (picture,
+    target) pairs. A picture, float32 (3, H, W) in [0, 1], is kept as bytes, so to the nearest 1/255; a target's maps,
+    with labels from 0 to 255, come back as uint8, and a single number as it is.
     """
 
     def __init__(self, items):
-        self.items = [((255 * picture).round().byte(), target.byte() if target.dim() else target) for picture, target in items]
+        lazily = isinstance(items, Dataset)
+        self.items = items if lazily else None
+        self.kept = [None] * len(items) if lazily else [_small(*item) for item in items]
 
     def __len__(self):
-        return len(self.items)
+        return len(self.kept)
 
     def __getitem__(self, i):
-        picture, target = self.items[i]
+        if self.kept[i] is None:
+            self.kept[i] = _small(*self.items[i])
+        picture, target = self.kept[i]
         return picture / 255, target
+
+
+def _small(picture, target):
+    return (255 * picture).round().byte(), target.byte() if target.dim() else target
 
 
 def band(size):

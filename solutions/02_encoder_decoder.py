@@ -404,7 +404,8 @@ check.build_net(build_net) & check.build_net(build_net, seed=2203)
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 100), gpu=(128, 500))
-scenes, unseen = data.scenes("train", size=size, length=4000), data.scenes("val", size=size, length=200)
+scenes = data.Kept(data.scenes("train", size=size, length=4000))
+unseen = data.scenes("val", size=size, length=200)
 torch.manual_seed(0)
 passed = check.build_net(build_net).outcome == "passed"
 mine = build_net(3, [8, 16, 32, 64]) if passed else models.EncoderDecoder(classes=3, base=8, depth=3)
@@ -418,7 +419,7 @@ print(train.fit(mine, scenes, steps=steps, title="the network of exercise 8"))
 # Now the library's encoder–decoder, which has batch normalisation, for longer: once with four halvings, once with two. Both are tested on animals and places never seen.
 
 # %% tags=["demo", "experiment"]
-size, steps = train.scale(cpu=(64, 225), gpu=(128, 1500))
+size, steps = train.scale(cpu=(64, 180), gpu=(128, 1500))
 nets = {}
 for depth in (4, 2):
     torch.manual_seed(0)
@@ -447,7 +448,7 @@ for name, answer in {"four halvings": guess[4], "background everywhere": torch.o
 plot.error_density(rates)
 
 # %% [markdown]
-# Within three pixels of a boundary the network's errors are about ten times denser. But knowing nothing gives much the same: animals and their border *are* where the boundaries are. This alone proves little.
+# Within three pixels of a boundary the network's errors are more than ten times denser. But knowing nothing gives much the same: animals and their border *are* where the boundaries are. This alone proves little.
 #
 # Ask instead how much of each animal is found. Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, otherwise thick. Shouting "animal" everywhere finds all, so each network gets the threshold that raises 7 % false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks of 16 × 16 or 4 × 4 pixels (four halvings, or two), enlarge it again, and treat it alike.
 

@@ -383,7 +383,7 @@ print(f"{models.count_parameters(build(())):,} parameters, {readers:,} of them r
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 200), gpu=(128, 2000))
-scenes = list(data.scenes("train", size, target="instance", length=1600))
+scenes = data.Kept(data.scenes("train", size, target="instance", length=1600))
 nets = {}
 for name, closed in {"skips": (), "closed skips": (0, 1, 2)}.items():
     torch.manual_seed(0)

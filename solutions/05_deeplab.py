@@ -385,7 +385,7 @@ def report(name, net):
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(97, 250), gpu=(193, 1500))
-photos = data.scenes("train", size=size, length=4000, transform=two_classes)
+photos = data.Kept(data.scenes("train", size=size, length=4000, transform=two_classes))
 torch.manual_seed(0)
 backbone = models.Backbone(base=8)
 coarse = Scorer(flat(backbone), nn.Conv2d(64, 2, 1))

@@ -303,12 +303,15 @@ def test_stack():
 
 
 def test_what_is_kept_in_memory_is_the_same_and_a_quarter_as_large():
-    dataset = scenes(length=5, target="instance")
+    looks = []
+    dataset = scenes(length=5, target="instance", transform=lambda image, mask: looks.append(1) or (image, mask))
     kept = data.Kept(dataset)
-    assert len(kept) == 5 and all(part.dtype == torch.uint8 for item in kept.items for part in item)
+    assert len(kept) == 5 and not looks
     for (picture, mask), (own, own_mask) in zip(dataset, kept):
         assert own.dtype == torch.float32 and (own - picture).abs().max() <= 0.5 / 255 + 1e-6
         assert torch.equal(own_mask.long(), mask)
+    assert len(looks) == 10 and len([*kept, *kept]) == 10 and len(looks) == 10  # once by itself and once kept
+    assert all(part.dtype == torch.uint8 for item in kept.kept for part in item)
     again = data.Kept((picture[:, :8, :8], mask[3, 3].long()) for picture, mask in kept)
     assert torch.equal(again[2][0], kept[2][0][:, :8, :8]) and again[2][1].dtype == torch.int64
 

@@ -167,7 +167,7 @@ def experiment(run_notebook):
     size, steps = (int(v) for v in re.search(r"cpu=\((\d+), (\d+)\)", source).groups())
     settings = {k: int(v) for k, v in re.findall(r"(classes|base)=(\d+)", source)}
     part, rate = re.search(r"steps=steps // (\d+), lr=([\d.e-]+)", source).groups()
-    scenes = data.scenes("train", size=size, length=4000)
+    scenes = data.Kept(data.scenes("train", size=size, length=4000))
     for seed in (1, 2):
         torch.manual_seed(seed)
         net = models.EncoderDecoder(**settings, depth=4)
