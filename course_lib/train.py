@@ -313,6 +313,12 @@ def _evaluating(net):
             module.training = mode
 
 
+def logits(net, images, batch=16):
+    """What the net says of every pixel: images (N, 3, H, W) -> float32 (N, classes, H, W) on the CPU."""
+    with _evaluating(net) as dev:
+        return torch.cat([net(part.to(dev)).float().cpu() for part in images.split(batch)])
+
+
 def predict(net, images, batch=16):
     """The most likely class of every pixel: images (N, 3, H, W) -> int64 (N, H, W) on the CPU."""
     with _evaluating(net) as dev:

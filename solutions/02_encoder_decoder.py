@@ -464,8 +464,7 @@ def report(name, found):
 
 scores = {}
 for depth, net in nets.items():
-    with torch.no_grad():
-        scores[f"{depth} halvings"] = 1 - net.eval()(images.to(train.device())).softmax(1)[:, 1].cpu()
+    scores[f"{depth} halvings"] = 1 - train.logits(net, images).softmax(1)[:, 1]
 for side in (16, 4):
     blocks = F.avg_pool2d(animal.float()[:, None], side)
     scores[f"the truth in blocks of {side} × {side}"] = F.interpolate(blocks, size=truth.shape[1:], mode="bilinear")[:, 0]

@@ -88,7 +88,7 @@ for s in train.progress((32, 16, 8), "fitting scores"):
 
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 180), gpu=(256, 1000))[1]
-scenes = data.Kept(data.scenes("train", size=size, target="instance", length=600))
+scenes = data.Kept(scene for scene in data.scenes("train", size=size, target="instance", length=600))
 torch.manual_seed(0)
 squares = data.Kept(
     (picture[:, top : top + 32, left : left + 32], mask[top + 16, left + 16].long())
@@ -351,8 +351,7 @@ for s, net in nets.items():
 thin = metrics.thin(truth == 1)
 chance, trained = {}, {}
 for s, net in nets.items():
-    with torch.no_grad():
-        chance[s] = torch.cat([net.eval()(part.to(train.device())).softmax(1)[:, 1].cpu() for part in images.split(10)])
+    chance[s] = train.logits(net, images).softmax(1)[:, 1]
     trained[s] = both((chance[s] > 0.5).byte())
     alarm = chance[s][truth == 0].quantile(0.95)
     print(f"{s:2}s: mIoU {trained[s][0]:.3f}, boundary IoU {trained[s][1]:.3f}", end="")

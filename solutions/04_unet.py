@@ -400,8 +400,7 @@ def compare(nets, images, truth):
     near, far = metrics.near_boundary(truth, band), ~metrics.near_boundary(truth, 2 * band)
     print(f"{'':22}thin: found   inside: found   near: wrong   far: wrong")
     for name, net in nets.items():
-        with torch.no_grad():
-            score = torch.cat([net.eval()(x.to(train.device())).softmax(1)[:, 1].cpu() for x in images.split(20)])
+        score = train.logits(net, images).softmax(1)[:, 1]
         found[name] = score > score[~animal].quantile(0.95)
         wrong = found[name] != animal
         shares = [found[name][metrics.thin(animal)], found[name][animal & far], wrong[near], wrong[far]]
@@ -453,8 +452,7 @@ plot.closeup(images[which], truth[which], {name: f[which] for name, f in two.ite
 # %% tags=["demo", "experiment"] fold="Close skips of one trained network"
 def prediction(scene, **switches):
     closed = [k for k in range(3) if not switches[f"level_{k}"]]
-    with torch.no_grad():
-        score = long_trained("unet_skips", closed).eval()(images[[scene]].to(train.device())).softmax(1)[:, 1].cpu()
+    score = train.logits(long_trained("unet_skips", closed), images[[scene]]).softmax(1)[:, 1]
     name = "all skips open" if not closed else "closed: " + ", ".join(map(str, closed))
     return plot.closeup(images[[scene]], truth[[scene]], {name: score > 0.5}, title="One trained network, some of its skips closed")
 

@@ -213,8 +213,7 @@ check.weighted_mean(weighted_mean) & check.weighted_mean(weighted_mean, seed=459
 # The obvious choice is one over the frequency: a class ten times as rare weighs ten times as much. Beside the weights stands each class's share of the pull on unseen pictures.
 
 # %% tags=["demo"] fold="Pixels, pull and weight of each class"
-with torch.no_grad():
-    p = torch.cat([start.eval().cpu()(part) for part in images.split(50)]).softmax(1)
+p = train.logits(start, images).softmax(1)
 left = 1 - p.gather(1, truth[:, None])[:, 0]  # the force on each pixel's true class
 weights = losses.class_weights(per_image.sum(0))  # scaled to a mean of 1
 print(f"{'':12}{'pixels':>8}{'pull':>8}{'weight':>8}")
@@ -296,8 +295,7 @@ check.focal(focal) & check.focal(focal, seed=8893)
 # Now the pull on the dingo: brightness is a pixel's share of it. The rightmost columns are marked as not labelled. Which dial moves the pull to the legs, and which to whatever is wrong?
 
 # %% tags=["demo"] fold="Two dials, γ and a weight"
-with torch.no_grad():
-    logits = start.eval().cpu()(images[40:41])
+logits = train.logits(start, images[40:41])
 labels = truth[40:41].clone()
 labels[:, :, -10:] = 255
 
@@ -507,8 +505,7 @@ for name, loss in {
 # %% tags=["demo", "experiment"] fold="What each loss buys and pays"
 def scores(net):
     """Logits of the unseen images; calls, recall, precision and IoU of thin parts; mIoU."""
-    with torch.no_grad():
-        z = torch.cat([net.eval().cpu()(part) for part in images.split(50)])
+    z = train.logits(net, images)
     confusion = metrics.Confusion(3).update(z.argmax(1), truth)
     found, there, calls = confusion.matrix[2, 2], confusion.matrix[2].sum(), confusion.matrix[:, 2].sum()
     return z, int(calls), found / there, found / calls, confusion.iou[2], confusion.miou

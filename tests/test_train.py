@@ -12,7 +12,7 @@ import torch.nn as nn
 
 from course_lib import losses, train
 from course_lib.models import UNet
-from course_lib.train import Batches, History, device, evaluate, fit, precision, predict, scale, seed_everything
+from course_lib.train import Batches, History, device, evaluate, fit, logits, precision, predict, scale, seed_everything
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -429,7 +429,9 @@ def test_predict_restores_the_mode_and_needs_no_whole_batches():
     modes = [m.training for m in net.modules()]
     before = {k: v.clone() for k, v in net.state_dict().items()}
     images = torch.rand(7, 3, 17, 20)
-    pred = predict(net, images, batch=3)
+    pred, said = predict(net, images, batch=3), logits(net, images, batch=3)
+    assert said.dtype == torch.float32 and said.device.type == "cpu" and torch.equal(said.argmax(1), pred)
+    assert not said.requires_grad and torch.allclose(said, logits(net, images), atol=1e-5)
     assert pred.dtype == torch.int64 and pred.shape == (7, 17, 20) and torch.is_grad_enabled()
     assert [m.training for m in net.modules()] == modes
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
