@@ -254,8 +254,10 @@ class Kept(Dataset):
     """Items held in memory, a quarter as large: for what is looked at again and again.
 
     items: a data set without random transforms, whose items are kept as they are first asked for; or any (picture,
-    target) pairs, kept now. (Made later, between small tensors that stay, scenes leave holes in memory.) A picture, float32 (3, H, W) in [0, 1], is kept as bytes, so to the nearest 1/255; a target's maps,
-    with labels from 0 to 255, come back as uint8, and a single number as it is.
+    target) pairs, kept now. (Made later, between small tensors that stay, scenes leave holes in memory.)
+
+    A picture, float32 (3, H, W) in [0, 1], is kept as bytes, so to the nearest 1/255; a target's maps, with labels from
+    0 to 255, come back as uint8, and a single number as it is.
     """
 
     def __init__(self, items):
