@@ -315,7 +315,7 @@ def painted(k, s, n=8):
 
 for k in (3, 5, 4, 2):
     m = painted(k, 2)
-    print(f"kernel {k}: painted {m.min():.0f} to {m.max():.0f} times, (max − min) / mean = {(m.max() - m.min()) / m.mean():.2f}")
+    print(f"kernel {k}: every pixel is painted {m.min():.0f} to {m.max():.0f} times")
 plot.overlap(painted(3, 2).long(), kernel=3, stride=2)
 
 # %% [markdown] statement="shuffle_pixels" minutes=4 level=2

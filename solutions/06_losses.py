@@ -456,7 +456,7 @@ for name, m in maps.items():
 plot.pulls(images[40], labels[0], maps, PARTS)
 
 # %% [markdown]
-# No loss pulls at an **ignored** pixel. The many **easy** ones keep about a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives more than four fifths to the **hard** ones. The weight gives more than four fifths to the thin parts, hard or not. Cross-entropy gives thin parts a third here, much more than over all pictures: this animal has many of them. Dice adds to that, as it divides by the size of the class.
+# No loss pulls at an **ignored** pixel. The many **easy** ones keep less than a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives more than four fifths to the **hard** ones. The weight gives more than four fifths to the thin parts, hard or not. Cross-entropy gives thin parts a third here, much more than over all pictures: this animal has many of them. Dice adds to that, as it divides by the size of the class.
 #
 # More pull is not yet a leg found.
 #
