@@ -125,9 +125,9 @@ plot.grid([*pairs, *turned], names, classes=data.TRIMAP, title="Two flips of a p
 # %% [markdown] statement="relabel" minutes=4 level=1
 # The second panel shows a common bug: two random flips, drawn one after the other. No error is raised. The network trains on wrong masks, and merely ends up worse. Only looking finds it, so look at pairs *after* all transforms.
 #
-# Turning brings in corners from outside the picture. Filled with 0, the usual default, they get the label 0, and in a trimap that is "pet". 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
+# Turning brings in corners from outside the picture. Filled with 0, the usual default, they get the label 0, and in this course's trimaps that is "pet". 255 says what is true: nobody knows. Losses and metrics can be told to leave those pixels out.
 #
-# 255 needs care wherever labels are computed with. The files of Oxford-IIIT Pet hold trimaps in `uint8`, counted from 1: 1 pet, 2 background, 3 border. A network counts from 0, and a loss wants `int64`.
+# 255 needs care in every computation with labels. The files of Oxford-IIIT Pet hold trimaps in `uint8`, counted from 1: 1 pet, 2 background, 3 border. A network counts from 0, and a loss wants `int64`.
 #
 # ### From the file and back
 #
@@ -168,7 +168,7 @@ for mode in ("nearest", "nearest-exact", "bilinear", "area", "bicubic"):
 # %% [markdown]
 # `nearest` and `nearest-exact` copy. Bilinear, area and bicubic blend, and a 1 appears that was nowhere in the row. Some tutorials say that `F.interpolate` without `mode=` ruins masks. It does not: its default is `nearest`.
 #
-# The widget resizes a mask and rounds the result to whole labels. A label is **invented** if no old pixel at that place, or next to it, has it. The right panel shows those pixels in magenta. Compare bilinear with nearest-exact, then try a size above 160.
+# The widget resizes a mask and rounds the result to whole labels. A label is **invented** if no old pixel at that place, or next to it, has it. The right panel shows those pixels in magenta. The mask is 160 × 160. Compare bilinear with nearest-exact, first at a smaller size, then at a larger one.
 
 # %% tags=["demo"] fold="A mask resized, and its invented labels"
 _, kinds = data.scenes("val", size=160, animals=(2, 4), target="semantic")[0]
@@ -199,7 +199,7 @@ for labels in (two, 2 * two):
     print(f"{labels.tolist()} → {small.tolist()}, looks fine: {looks_fine(labels, small)}")
 
 # %% [markdown] statement="fooling_mask" minutes=7 level=2
-# Halving by this function takes the mean of each 2 × 2 block. With classes 0 and 1, rounding chooses the more frequent one: no harm done. With 0 and 2 the test catches the invented 1. Together the two look safe. They are not.
+# Halving by this function takes the mean of each 2 × 2 block. With classes 0 and 1, rounding gives 0 or 1 again: nothing is invented. With 0 and 2 the test catches the invented 1. So function and test together look safe. They are not.
 #
 # ### Fool the test
 #
@@ -393,7 +393,7 @@ print(f"FC7 has {4096 * 4096:,} weights: a 1 × 1 convolution from 4,096 to 4,09
 #
 # ### The head, made to slide
 #
-# Write `as_convolutions(head, shape)`. The walk through the layers is given, and each new `nn.Conv2d`. Give it its numbers, and say what the next one reads.
+# Write `as_convolutions(head, shape)`. The walk through the layers is given, and each new `nn.Conv2d`. Give the convolution its weight and bias, and bring `channels` and `kernel` up to date for the next one.
 #
 # - `head`: an `nn.Sequential` of `nn.Flatten()`, then `nn.Linear` layers with bias, with `nn.ReLU` or `nn.Dropout` between them;
 # - `shape`: the `(C, h, w)` of the map that it flattens. *h* and *w* may differ.
@@ -432,7 +432,7 @@ check.as_convolutions(as_convolutions) & check.as_convolutions(as_convolutions, 
 # %% [markdown]
 # ## 7 · Slide a classifier
 #
-# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? It never sees an outline.
+# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? No mask and no outline is ever shown to it.
 
 # %% tags=["demo"] fold="Windows with one label each"
 class Windows:
@@ -518,7 +518,7 @@ for name, how, coarse in rows:
 # %% [markdown] quiz="default" answer="b"
 # It works, on animals and places that it has never seen: its IoU is about twice that of "animal everywhere". In about nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
 #
-# And it is *very* rough: one answer every 16 pixels. For the last three lines the answers are enlarged to pixels, and scored against the true masks. Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
+# And it is *very* rough: one answer every 16 pixels. For the last three printed lines the answers are enlarged to pixels, and scored against the true masks. Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
 #
 # That is the problem of this whole course. The halvings let one place see enough to recognise an animal. The same halvings take away *where* it is. A segmenter has to have both.
 #

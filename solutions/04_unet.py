@@ -108,7 +108,7 @@ check.concat_as_add(concat_as_add) & check.concat_as_add(concat_as_add, seed=704
 #
 # ## 4 · Sizes that do not halve
 #
-# A map of 3 × 3 holds 1 to 9, row by row. Max-pooling sees 1, 2, 4 and 5, in the *top left*, and gives one number, 5. Doubled, that is a map of 2 × 2. The skip is 3 × 3. Let the decoder's map grow: cut the skips instead, and the logits end up smaller than the picture. Its four pixels stand for the top left, so what it lacks, it lacks below and on the right.
+# A map of 3 × 3 holds 1 to 9, row by row. Max-pooling sees 1, 2, 4 and 5, in the *top left*, and gives one number, 5. Doubled, that is a map of 2 × 2, and the skip is 3 × 3. If the skip is cut, the logits end up smaller than the picture. So the doubled map has to grow. Its four pixels stand for the top left; what it lacks, it lacks below and on the right.
 #
 # ### Join two maps
 #
@@ -157,7 +157,7 @@ plot.channels(maps, {"skip": ["encoder"], "doubled": ["decoder"], "copied_join":
               {"skip": [(0, 0, 0)], "copied_join": [(0, 0, 0), (1, 0, 0)]}, title="Do the framed pixels belong together?")
 
 # %% [markdown] statement="outcome" minutes=9 level=2
-# No, the framed pixels do not. Beside the decoder's first pixel should lie the 1, and there lies the 5: the skip has lost its *first* row and column, not its last. (In Python, −1 // 2 is −1, and int(−1 / 2) is 0.) No error is raised. And look at which axis gets `dx`.
+# No, the framed pixels do not belong together. Beside the decoder's first pixel should lie the 1, and there lies the 5: the skip has lost its *first* row and column, not its last. (In Python, −1 // 2 is −1, and int(−1 / 2) is 0.) No error is raised. And look at which axis gets `dx`.
 #
 # ### The sizes on which it lies
 #
@@ -194,7 +194,7 @@ check.outcome(outcome) & check.outcome(outcome, seed=33461)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Everyone who tested it on 256 × 256 was content. With your `join`, sizes are free, but for one trap. The library's U-Net joins as yours does:
+# Everyone who tested it on 256 × 256 was content. With your `join`, a picture may have any size that can be halved often enough, but for one trap. The library's U-Net joins as yours does:
 
 # %% tags=["demo"]
 for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
@@ -205,7 +205,7 @@ for shape in ((1, 3, 33, 47), (2, 3, 16, 16), (1, 3, 16, 16)):
         print(shape, "→", error)
 
 # %% [markdown]
-# The trap: in training, batch normalisation subtracts the mean over batch and places. A single number minus its mean is 0. (The original of 2015 did not pad. It cut its skips in the *middle*, on purpose.)
+# The trap: in training, batch normalisation subtracts the mean over batch and places. A single number minus its mean is 0. (The original of 2015 did not pad. It kept the *middle* of each skip, on purpose.)
 #
 # ## 5 · The whole U
 #
@@ -323,7 +323,7 @@ with torch.device("meta"):
         print(f"{kind:10} {models.count_parameters(net):12,} parameters")
 
 # %% [markdown] statement="giant_upsampling" minutes=3 level=1
-# So it is true of some. Nor does concatenation always "double the channels": without the halving, 2*c* channels from below and *c* from the skip make 3*c*.
+# So 31 million is true of some. Nor does concatenation always "double the channels": without the halving, 2*c* channels from below and *c* from the skip make 3*c*.
 #
 # Why climb level by level at all? One giant stroke could go from the bottleneck to the logits, without skips: a transposed convolution of stride 2^depth, with a kernel of twice the stride, so that neighbouring patches overlap.
 #
@@ -391,7 +391,7 @@ for name, closed in {"skips": (), "closed skips": (0, 1, 2)}.items():
     train.fit(nets[name], scenes, steps=steps, title=name, curve=False)
 
 # %% [markdown]
-# A network that says "animal" everywhere finds all of it. So each gets a threshold at which it calls 5 % of the background animal. How much is then *found* of thin parts (lesson 02: no 5 × 5 square of animal fits), and of the inside, more than 4 px from any outline? And how much is *wrong* within 2 px of an outline, and beyond 4 px?
+# A network that says "animal" everywhere finds all of it. So each gets a threshold at which it takes 5 % of the background's pixels for animal. How much is then *found* of thin parts (lesson 02: no 5 × 5 square of animal fits), and of the inside, more than 4 px from any outline? And how much is *wrong* within 2 px of an outline, and beyond 4 px?
 
 # %% tags=["demo", "experiment"] fold="Found and wrong, at equal false alarms"
 def compare(nets, images, truth):
@@ -437,7 +437,7 @@ plot.error_density({name: metrics.errors_by_distance(f.long(), truth, cap=8) for
 # %% [markdown]
 # Deep inside animals the two now agree. Near an outline they do not: 17 % of the pixels are wrong with skips, 28 % without. Of thin parts the skips find twice as much. The strip is narrow: the curves meet about 3 px from the outline. (Don't read much into "far". Who is unsure along outlines spends the 5 % of false alarms there, and has few left for far away.)
 #
-# Two more pairs, from other seeds and trained half as long, agree: near outlines and in thin parts the skips were ahead both times, deep inside once. Both networks know *that* there is an animal, and roughly where. What the bottleneck could not keep is the place to the pixel.
+# Two more pairs, from other seeds and trained half as long, say the same: near outlines and in thin parts the skips were ahead both times. Deep inside they were ahead only once. Both networks know *that* there is an animal, and roughly where. What the bottleneck could not keep is the place to the pixel.
 
 # %% tags=["demo", "experiment"] fold="A closer look at antlers and legs"
 which = [0, 37, 194]
@@ -445,7 +445,7 @@ plot.closeup(images[which], truth[which], {name: f[which] for name, f in two.ite
              title="Share of the animal found: with skips, and trained with closed skips")
 
 # %% [markdown]
-# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything: in the third picture both networks miss the antlers. And they have their price: at 5 % false alarms over all 200 pictures, the network with skips has its own in patches of the background (yellow).
+# The deer's antlers, its legs, most of the flamingo's leg: those are what the skips bring. They do not bring everything: in the third picture both networks miss the antlers. Yellow are the false alarms. Each network has 5 % of them, over all 200 pictures; with skips, a little more of them lie far from the animal.
 #
 # Now take the network that was trained with its skips *open*, and close some. (Here an animal is what has more than half of the probability.)
 

@@ -85,7 +85,7 @@ noise, labels = torch.rand(4, 3, 48, 48), torch.randint(0, 21, (4, 48, 48))
 print(f"expected: ln 21 = {torch.tensor(21.0).log():.3f}    a fresh net: {losses.cross_entropy(fresh(noise), labels):.3f}")
 
 # %% [markdown]
-# Hold the first loss of every training run against ln *C*. (Our run above began at about 1.5, with ln 3 = 1.10. That is near enough; 5 would not be.)
+# Hold the first loss of every training run against ln *C*. (Our run above began at about 1.5, with ln 3 = 1.10. A fresh network's logits are not quite equal, so a few tenths more are normal; 5 would not be.)
 #
 # The formula, typed as it stands, breaks on large logits, and label 255 breaks what comes after it.
 
@@ -100,7 +100,7 @@ print("torch, nothing labelled:", F.cross_entropy(torch.zeros(1, 3, 2, 2), nothi
 # %% [markdown] statement="pixel_losses" minutes=5 level=1
 # exp(1000) is infinite, and infinity divided by infinity is not a number. Of the labels 0 and 255, `one_hot` makes 256 classes. The mean over no pixels is 0 / 0.
 #
-# Softmax does not change when one number is taken from all logits of a pixel. Take the largest: then no exp is above 1. But a probability can still round to 0, and ln 0 is −∞. So compute not *p* but its logarithm: ln *p*ᵢ = *z*ᵢ − ln Σⱼ exp(*z*ⱼ).
+# Softmax does not change when the same number is subtracted from all logits of a pixel. Subtract the largest: then no exp is above 1. But a probability can still round to 0, and ln 0 is −∞. So compute not *p* but its logarithm: ln *p*ᵢ = *z*ᵢ − ln Σⱼ exp(*z*ⱼ).
 #
 # ### A loss for each pixel
 #
@@ -222,11 +222,11 @@ for c, name in enumerate(PARTS):
     print(f"{name:12}{share:8.1%}{force:8.0%}{weights[c]:8.2f}")
 
 # %% [markdown] statement="rarity_weights" minutes=7 level=2
-# The other pixels ask for less each, but they are many: together they have most of the pull.
+# A pixel of a thin part pulls harder than the average one. But the others are many: together they have nine tenths of the pull.
 #
-# Papers offer a second choice, **median frequency**: the median of all frequencies, over the class's own. But the median is one factor for all classes. Scaled to the same mean, these are the *same* weights.
+# Papers offer **median frequency**: the median of all frequencies, over the class's own. That looks like a second choice. But the median is one factor for all classes. Scaled to the same mean, these are the *same* weights.
 #
-# What the published recipe changes is **how frequency is counted**: only over the images *in which the class occurs*. A class in few images, but large there (a bus), is then not taken for a rare one.
+# What the papers' recipe really changes is **how frequency is counted**: only over the images *in which the class occurs*. A class in few images, but large there (a bus), is then not taken for a rare one.
 #
 # ### Weights for rare classes
 #
@@ -292,7 +292,7 @@ check.focal(focal) & check.focal(focal, seed=8893)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the pull on the dingo: brightness is a pixel's share of it. The rightmost columns are marked as not labelled. Which dial moves the pull to the legs, and which to whatever is wrong?
+# Now the pull on one picture, the dingo's: the brighter a pixel, the larger its share. The rightmost columns are marked as not labelled. Which dial moves the pull to the legs, and which to whatever is wrong?
 
 # %% tags=["demo"] fold="Two dials, γ and a weight"
 logits = train.logits(start, images[40:41])
@@ -372,7 +372,7 @@ check.two_lies(two_lies) & check.two_lies(two_lies, seed=5737)
 # %% [markdown] statement="soft_dice" minutes=7 level=2
 # The first lie: the prediction on ignored pixels is counted in `both`, and can't be in `shared`.
 #
-# The second: a class that is nowhere in the batch has a `shared` of 0. Its `both` is the crumbs of probability that thousands of right pixels leave it, and a handful of crumbs outweighs a `smooth` of 1.
+# The second: a class that is nowhere in the batch has a `shared` of 0. Its `both` is made of crumbs: the little probability that each right pixel leaves it. From tens of thousands of pixels these add up to more than a `smooth` of 1.
 #
 # ### A Dice loss that tells the truth
 #
@@ -427,7 +427,7 @@ plot.loss_lines(margins, series, "margin of the true class's logit", "loss",
                 "Right answers, while 16 of 19 classes are absent", marks=(2, 7, 12))
 
 # %% [markdown]
-# Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and Dice over all 19 classes hardly falls: from 0.93 to 0.82. It drops only at margins 8 to 12, where an absent class's crumbs shrink to the size of `smooth`. By then the other losses have nothing left to ask. None of them has a term for an absent class, whatever weight that class has. (False alarms of it still cost: their probability is missing from the true class.)
+# Between margins 2 and 7, *p* of the true class rises from 0.29 to 0.98, and the Dice loss over all 19 classes falls only from 0.93 to 0.82. It drops only at margins 8 to 12, where an absent class's crumbs shrink to the size of `smooth`. By then the other losses have nothing left to ask. None of them has a term for an absent class, whatever weight that class has. (False alarms of it still cost: their probability is missing from the true class.)
 #
 # Cross-entropy asks each pixel for itself, Dice all of a class together. Many people train on the **sum** of the two.
 #
@@ -500,7 +500,7 @@ for name, loss in {
     train.fit(net, scenes, steps=max(1, steps // 8), loss=loss, curve=False, title=name)
 
 # %% [markdown]
-# Count for each network how many pixels it *calls* thin, what share of the thin pixels it finds (**recall**), and what share of its calls is right (**precision**). Right of the bar stands what you get without another loss: the network of plain cross-entropy, made to call as many pixels thin, its likeliest ones.
+# Count for each network how many pixels it *calls* thin, what share of the thin pixels it finds (**recall**), and what share of its calls is right (**precision**). The last three columns, right of the bar `|`, do without another loss. There the network of plain cross-entropy calls as many pixels thin as the row's network does: those that it thinks likeliest.
 
 # %% tags=["demo", "experiment"] fold="What each loss buys and pays"
 def scores(net):
