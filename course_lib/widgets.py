@@ -125,7 +125,7 @@ def _control(spec):
     whole = isinstance(spec.value, int) and isinstance(spec.step, int)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
     return kind(value=spec.value, min=spec.low, max=spec.high, step=spec.step, description=spec.label, style=style,
-                layout={**layout, "width": "225px"})
+                layout={**layout, "width": f"{190 + 7 * len(spec.label)}px"})       # the label takes its share of it
 
 
 def _png(figure):

@@ -300,7 +300,8 @@ def nudge(control):
         count, chosen = menu.evaluate("m => [m.options.length, m.selectedIndex]")
         menu.select_option(index=(chosen + 1) % count)
     else:
-        handle = control.locator(".noUi-handle")
+        handle, room = control.locator(".noUi-handle"), control.locator(".noUi-target").bounding_box()["width"]
+        assert room >= 80, f"only {room:.0f} px for a mouse to drag in: {control.inner_text()}"
         value = handle.get_attribute("aria-valuenow")
         handle.press("ArrowLeft" if value == handle.get_attribute("aria-valuemax") else "ArrowRight")
         expect(handle).not_to_have_attribute("aria-valuenow", value)
