@@ -432,7 +432,7 @@ check.as_convolutions(as_convolutions) & check.as_convolutions(as_convolutions, 
 # %% [markdown]
 # ## 7 · Slide a classifier
 #
-# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? No mask and no outline is ever shown to it.
+# Train a classifier, then make it slide. It sees windows cut at random from larger scenes. Each window has one label: is the pixel in its *middle* an animal's? That is all that it is told.
 
 # %% tags=["demo"] fold="Windows with one label each"
 class Windows:

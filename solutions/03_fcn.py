@@ -84,7 +84,7 @@ for s in train.progress((32, 16, 8), "fitting scores"):
 #
 # ## 2 · A classifier that looks everywhere
 #
-# Where do the scores come from? Take a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? It never sees an outline.
+# Where do the scores come from? Take a small classifier. It gets squares of 32 × 32 pixels, each with one label: is the pixel in the middle, at (16, 16), animal or not? That is all that it is told.
 
 # %% tags=["demo", "experiment"]
 steps = train.scale(cpu=(128, 180), gpu=(256, 1000))[1]
