@@ -292,7 +292,7 @@ check.focal(focal) & check.focal(focal, seed=8893)
 ### END HIDDEN TESTS
 
 # %% [markdown]
-# Now the pull on one picture, the dingo's: the brighter a pixel, the larger its share. The rightmost columns are marked as not labelled. Which dial moves the pull to the legs, and which to whatever is wrong?
+# Now the pull on one picture, the dog's: the brighter a pixel, the larger its share. The rightmost columns are marked as not labelled. Which dial moves the pull to the legs, and which to whatever is wrong?
 
 # %% tags=["demo"] fold="Two dials, γ and a weight"
 logits = train.logits(start, images[40:41])
@@ -301,7 +301,7 @@ labels[:, :, -10:] = 255
 
 
 def pull(loss):
-    """How hard a loss pulls at each pixel of the dingo: (H, W)."""
+    """How hard a loss pulls at each pixel of the dog: (H, W)."""
     z = logits.clone().requires_grad_()
     loss(z, labels).backward()
     return z.grad[0].abs().sum(0)
@@ -433,7 +433,7 @@ plot.loss_lines(margins, series, "margin of the true class's logit", "loss",
 #
 # ## 7 · Where do they pull?
 #
-# The dingo under all losses (cross-entropy by your `logit_gradient`, if it is right). Only a pixel's share matters: the optimiser (AdamW) divides by the size of the gradient anyway.
+# The dog under all losses (cross-entropy by your `logit_gradient`, if it is right). Only a pixel's share matters: the optimiser (AdamW) divides by the size of the gradient anyway.
 
 # %% tags=["demo"] fold="Where each loss pulls"
 arms = {
