@@ -8,7 +8,7 @@ if sys.version_info < (3, 11):  # nbgrader's floor
         "https://www.python.org/downloads/ and run the command with that one." % tuple(sys.version_info[:2])
     )
 
-from course_lib import cli
+from course_lib.start import cli
 
 if __name__ == "__main__":
     cli.start()

@@ -6,11 +6,12 @@ Pixels without a label have no say in the value and no gradient; where none is l
 gradient. ValueError, in a sentence: shapes that don't fit together, a target of floats, a label with no channel. (On a
 GPU, looking at the labels waits for the device; a label that is out of range would break it.)
 """
+
 import torch
 import torch.nn.functional as F
 
-from .data import IGNORE
-from .metrics import check_labels, integers
+from course_lib.labels import IGNORE
+from course_lib.metrics import check_labels, integers
 
 
 def cross_entropy(logits, target, weight=None, ignore_index=IGNORE):
@@ -34,7 +35,7 @@ def focal_loss(logits, target, gamma=2.0, weight=None, ignore_index=IGNORE):
     if not gamma >= 0:
         raise ValueError(f"gamma must be at least 0, not {gamma!r}.")
     logits, target = _ready(logits, target, ignore_index)
-    loss = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none")     # -log p; 0 where ignored
+    loss = F.cross_entropy(logits, target, ignore_index=ignore_index, reduction="none")  # -log p; 0 where ignored
     # 1 - p from log p, without cancellation. Below the smallest normal number, where p is 1, the slope of its power is
     # infinite for gamma < 1; clamped there, it has slope 0 instead, and the pixel's gradient its true value: 0.
     rest = -torch.expm1(-loss)
@@ -67,7 +68,7 @@ def dice_loss(logits, target, smooth=1.0, absent="skip", ignore_index=IGNORE):
     overlap = p.where(true, 0).sum((0, 2, 3))
     pixels = true.sum((0, 2, 3))
     both = p.where(labelled, 0).sum((0, 2, 3)) + pixels
-    nothing = both + smooth == 0                # neither true nor predicted, and no smooth: that is right
+    nothing = both + smooth == 0  # neither true nor predicted, and no smooth: that is right
     dice = (2 * overlap + smooth).where(~nothing, 1) / (both + smooth).where(~nothing, 1)
     counted = pixels > 0 if absent == "skip" else labelled.any().expand(len(pixels))
     return (1 - dice).where(counted, 0).sum() / counted.sum().clamp(min=1)
@@ -75,8 +76,9 @@ def dice_loss(logits, target, smooth=1.0, absent="skip", ignore_index=IGNORE):
 
 def ce_dice(logits, target, dice=1.0, ignore_index=IGNORE):
     """cross_entropy plus `dice` times dice_loss: smooth gradients of one, the other's fairness to small classes."""
-    return cross_entropy(logits, target, ignore_index=ignore_index) \
-        + dice * dice_loss(logits, target, ignore_index=ignore_index)
+    return cross_entropy(logits, target, ignore_index=ignore_index) + dice * dice_loss(
+        logits, target, ignore_index=ignore_index
+    )
 
 
 def class_weights(counts, method="inverse", images=None):
@@ -95,8 +97,10 @@ def class_weights(counts, method="inverse", images=None):
     counts = torch.as_tensor(counts)
     total = counts.sum() if images is None else torch.as_tensor(images, device=counts.device)
     if counts.ndim != 1 or (counts < 0).any() or (images is not None and total.shape != counts.shape):
-        raise ValueError(f"counts and images must be one number of pixels a class, at least 0, not of shapes "
-                         f"{tuple(counts.shape)} and {tuple(total.shape)}.")
+        raise ValueError(
+            f"counts and images must be one number of pixels a class, at least 0, not of shapes "
+            f"{tuple(counts.shape)} and {tuple(total.shape)}."
+        )
     if (total < counts).any():
         raise ValueError("images must hold at least as many pixels as counts, for each class.")
     present = counts > 0
@@ -109,11 +113,14 @@ def class_weights(counts, method="inverse", images=None):
 def _ready(logits, target, ignore_index):
     """Logits in float32 or float64 and target in int64, once they are known to fit together."""
     if logits.ndim != 4 or target.ndim != 3 or len(logits) != len(target):
-        raise ValueError(f"Logits must be (B, C, H, W) and masks (B, H, W), not {tuple(logits.shape)} and "
-                         f"{tuple(target.shape)}.")
+        raise ValueError(
+            f"Logits must be (B, C, H, W) and masks (B, H, W), not {tuple(logits.shape)} and {tuple(target.shape)}."
+        )
     if logits.shape[-2:] != target.shape[-2:]:
-        raise ValueError(f"The net gives logits of {tuple(logits.shape[-2:])} for masks of {tuple(target.shape[-2:])}; "
-                         f"they must have the same height and width.")
+        raise ValueError(
+            f"The net gives logits of {tuple(logits.shape[-2:])} for masks of {tuple(target.shape[-2:])}; "
+            f"they must have the same height and width."
+        )
     target = integers(target, "target").long()
     check_labels(target, logits.shape[1], ignore_index)
     return logits if logits.dtype == torch.float64 else logits.float(), target

@@ -8,15 +8,17 @@
 A map of labels, predicted or true, is (H, W) or (N, H, W) of any integer dtype. A pixel whose *true* label is
 `ignore_index` (255: not labelled) does not count, whatever was predicted there.
 """
+
 import torch
 import torch.nn.functional as F
 
-from .data import IGNORE
+from course_lib.labels import IGNORE
 
-WIDE = torch.uint16, torch.uint32, torch.uint64     # torch stores these, and can do little else with them
+WIDE = torch.uint16, torch.uint32, torch.uint64  # torch stores these, and can do little else with them
 
 
 # --- Counting --------------------------------------------------------------------------------------------------------
+
 
 def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
     """Pixels of class [row] that were called [column]: int64 (classes, classes), on the device of the arguments.
@@ -29,18 +31,20 @@ def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
     """
     if pred.shape != target.shape:
         raise ValueError(f"Prediction {tuple(pred.shape)} and truth {tuple(target.shape)} must have the same shape.")
-    if not -2**15 <= ignore_index < 2**16:
+    if not -(2**15) <= ignore_index < 2**16:
         raise ValueError(f"ignore_index must be from -32768 to 65535, not {ignore_index}.")
     pred, target = integers(pred, "prediction"), integers(target, "truth")
     if not pred.numel():
         return torch.zeros(classes, classes, dtype=torch.int64, device=pred.device)
     extremes = [*pred.aminmax(), *target.aminmax()]
     lowest, highest, first, last = torch.stack([x.long() for x in extremes]).tolist()
-    if lowest < 0 or highest >= classes:        # allowed only where the target is ignored
-        pred = pred.masked_fill(target.long() == ignore_index, 0)      # long: an int8 of -1 "is" 255
+    if lowest < 0 or highest >= classes:  # allowed only where the target is ignored
+        pred = pred.masked_fill(target.long() == ignore_index, 0)  # long: an int8 of -1 "is" 255
         if wrong := [int(x) for x in pred.aminmax() if not 0 <= x < classes]:
-            raise ValueError(f"The prediction holds class {wrong[0]}, and {classes} classes are 0 to {classes - 1}; "
-                             f"give the classes themselves (logits.argmax(1)), or count more of them.")
+            raise ValueError(
+                f"The prediction holds class {wrong[0]}, and {classes} classes are 0 to {classes - 1}; "
+                f"give the classes themselves (logits.argmax(1)), or count more of them."
+            )
 
     # Masking first would copy both maps. Instead each label, ignored or not, has a row of its own in a longer table,
     # and one bincount fills it. The narrowest integers that can number its cells are the fastest; uint8 would overflow.
@@ -55,7 +59,7 @@ def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
     table = torch.bincount(cell.flatten(), minlength=rows * classes).view(rows, classes)
     ignored = table[ignore_index - low].sum()
     table[ignore_index - low] = 0
-    matrix = table[-low:classes - low].clone()
+    matrix = table[-low : classes - low].clone()
     if matrix.sum() + ignored != pred.numel():  # a label between the last class and ignore_index
         check_labels(target, classes, ignore_index)
     return matrix
@@ -64,8 +68,10 @@ def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
 def integers(labels, name):
     """The same labels in a dtype that torch computes with. ValueError where they are not integers."""
     if labels.is_floating_point() or labels.is_complex():
-        raise ValueError(f"The {name} must hold whole numbers, one class a pixel, not {labels.dtype} of shape "
-                         f"{tuple(labels.shape)}; use logits.argmax(1) on logits, .long() on labels kept as floats.")
+        raise ValueError(
+            f"The {name} must hold whole numbers, one class a pixel, not {labels.dtype} of shape "
+            f"{tuple(labels.shape)}; use logits.argmax(1) on logits, .long() on labels kept as floats."
+        )
     return labels.to(torch.uint8) if labels.dtype == torch.bool else labels.long() if labels.dtype in WIDE else labels
 
 
@@ -74,8 +80,10 @@ def check_labels(target, classes, ignore_index=IGNORE):
     target = integers(target, "truth").long()
     wrong = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
     if len(wrong):
-        raise ValueError(f"The masks hold label {int(wrong[0])}, and {classes} classes are 0 to {classes - 1} (and "
-                         f"{ignore_index} for no label); ask for more classes, or give that label one of these.")
+        raise ValueError(
+            f"The masks hold label {int(wrong[0])}, and {classes} classes are 0 to {classes - 1} (and "
+            f"{ignore_index} for no label); ask for more classes, or give that label one of these."
+        )
 
 
 class Confusion:
@@ -124,7 +132,7 @@ class Confusion:
     @property
     def iou(self):
         right, true, called = self._counts()
-        return right / (true + called - right)      # 0 / 0 is NaN: the class is nowhere
+        return right / (true + called - right)  # 0 / 0 is NaN: the class is nowhere
 
     @property
     def dice(self):
@@ -151,6 +159,7 @@ class Confusion:
 
 
 # --- Boundaries ------------------------------------------------------------------------------------------------------
+
 
 def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
     """Each pixel's distance to the nearest pixel of another class: int64 like the mask, (N, H, W) or (H, W).
@@ -204,7 +213,7 @@ def band_iou(pred, target, classes, width, ignore_index=IGNORE):
     After Kohli, Ladicky, Torr, "Robust Higher Order Potentials for Enforcing Label Consistency" (2009), where the
     band is called a trimap, and Krähenbühl, Koltun (2011).
     """
-    confusion_matrix(pred, target, classes, ignore_index)       # for its errors, outside the band too
+    confusion_matrix(pred, target, classes, ignore_index)  # for its errors, outside the band too
     target = target.long()
     band = target.masked_fill(~near_boundary(target, width, ignore_index), ignore_index)
     return Confusion(classes, ignore_index).update(pred, band).iou
@@ -220,7 +229,7 @@ def boundary_iou(pred, target, classes, width, ignore_index=IGNORE):
     After Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
     Evaluation" (CVPR 2021), who take `width` as 2 % of the image's diagonal, rounded.
     """
-    confusion_matrix(pred, target, classes, ignore_index)       # for its errors
+    confusion_matrix(pred, target, classes, ignore_index)  # for its errors
     ignored, edges = target.long() == ignore_index, []
     for labels in (pred, target):
         labels = labels.long().masked_fill(ignored, -1)
@@ -250,6 +259,7 @@ def thin(region, size=5):
 
 # --- What a coarse grid allows ---------------------------------------------------------------------------------------
 
+
 def best_scores(mask, stride, steps=40, mode="bilinear"):
     """One score for each cell of stride x stride pixels, fitted to a known mask: nearly the best that such a grid can say.
 
@@ -262,7 +272,9 @@ def best_scores(mask, stride, steps=40, mode="bilinear"):
     ValueError: a size that the stride does not divide.
     """
     if mask.shape[-2] % stride or mask.shape[-1] % stride:
-        raise ValueError(f"Masks of {mask.shape[-2]} x {mask.shape[-1]} pixels don't fall into cells of {stride} x {stride}.")
+        raise ValueError(
+            f"Masks of {mask.shape[-2]} x {mask.shape[-1]} pixels don't fall into cells of {stride} x {stride}."
+        )
     target = (mask == 1)[:, None].float()
     scores = (8 * F.avg_pool2d(target, stride) - 4).requires_grad_()
     tune = torch.optim.Adam([scores], lr=2.0)
@@ -275,3 +287,25 @@ def best_scores(mask, stride, steps=40, mode="bilinear"):
         tune.step()
     scores = scores.detach()
     return scores[:, 0], F.interpolate(scores, scale_factor=stride, mode=mode)[:, 0]
+
+
+# --- predictions to score ------------------------------------------------------------------------------------
+
+
+def ragged(truth, pixels, reach=3, seed=0):
+    """The truth with exactly `pixels` labels wrong, all at most `reach` px from a boundary: int64 like the truth.
+
+    truth   (H, W) int64 without ignored pixels
+    pixels  how many labels to change, each to that of a class across the boundary; ValueError where the band has fewer
+    """
+    maps = truth[None, None].float()
+    high, low = (s * F.max_pool2d(s * maps, 2 * reach + 1, stride=1, padding=reach)[0, 0] for s in (1, -1))
+    other = torch.where(truth == high, low, high).long()
+    # Coarse noise, so that whole bites are taken and not single pixels.
+    noise = torch.rand(1, 1, *(n // 4 for n in truth.shape), generator=torch.Generator().manual_seed(seed))
+    noise = F.interpolate(noise, size=truth.shape, mode="bilinear", align_corners=False)[0, 0]
+    noise = noise.masked_fill(other == truth, -1).flatten()
+    if not 0 <= pixels <= (room := int((noise >= 0).sum())):
+        raise ValueError(f"{pixels} pixels can't be changed: {room} lie within {reach} px of a boundary.")
+    chosen = noise.topk(pixels).indices
+    return truth.flatten().index_put((chosen,), other.flatten()[chosen]).view(truth.shape)

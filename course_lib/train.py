@@ -7,25 +7,28 @@
 
 Images are float32 (B, 3, H, W), masks int64 (B, H, W) with 255 for pixels that have no label.
 """
+
 import contextlib
 import math
 import os
 import random
 import sys
 import time
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 
-from .losses import cross_entropy
-from .metrics import Confusion
+from course_lib.losses import cross_entropy
+from course_lib.metrics import Confusion
+from course_lib.models.shapes import evaluating
+from course_lib.notebook import bar, in_kernel, progress  # noqa: F401  train.progress is for notebooks
 
-SAVE_SECONDS = 10.0     # time between two checkpoints
+SAVE_SECONDS = 10.0  # time between two checkpoints
 
 
 # --- The machine -----------------------------------------------------------------------------------------------------
+
 
 def device():
     """The fastest device here: CUDA, else Apple's MPS, else the CPU."""
@@ -57,12 +60,15 @@ def seed_everything(seed):
 
 # --- Batches ---------------------------------------------------------------------------------------------------------
 
+
 def collate(items):
     """A list of (image, mask) -> images (B, 3, H, W), masks (B, H, W). ValueError where the target is no single mask."""
     for _, target in items:
         if not isinstance(target, torch.Tensor):
-            raise ValueError(f"Training and scoring need one mask for each image and the data set gives a "
-                             f"{type(target).__name__}; ask for one target, such as scenes(target='trimap').")
+            raise ValueError(
+                f"Training and scoring need one mask for each image and the data set gives a "
+                f"{type(target).__name__}; ask for one target, such as scenes(target='trimap')."
+            )
     return torch.stack([image for image, _ in items]), torch.stack([mask for _, mask in items])
 
 
@@ -112,8 +118,21 @@ def _mix(seed, number):
 
 # --- Training --------------------------------------------------------------------------------------------------------
 
-def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy, checkpoint=None, curve=True,
-        title="", workers=None):
+
+def fit(
+    net,
+    dataset,
+    steps=400,
+    *,
+    batch=8,
+    lr=3e-3,
+    seed=0,
+    loss=cross_entropy,
+    checkpoint=None,
+    curve=True,
+    title="",
+    workers=None,
+):
     """Train `net` in place on `dataset` for a number of steps with AdamW; returns a History.
 
     net         module: images (B, 3, H, W) -> logits (B, C, H, W); it moves to device() and stays there
@@ -137,28 +156,33 @@ def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy
         raise ValueError("The data set is empty; fit needs at least one image.")
     dev = device()
     amp = precision(dev)
-    net.to(dev, memory_format=torch.channels_last)      # 1.3 to 1.6 times faster, on two CPU cores as well
+    net.to(dev, memory_format=torch.channels_last)  # 1.3 to 1.6 times faster, on two CPU cores as well
     weights = [p for p in net.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(weights, lr=lr, fused=dev.type in ("cpu", "cuda"))
     scaler = torch.amp.GradScaler("cuda", enabled=amp is torch.float16)
     history = History(title=title)
-    settings = dict(net=repr(net), batch=batch, lr=lr, seed=seed, images=len(dataset),
-                    loss=getattr(loss, "__name__", repr(loss)))
+    settings = dict(
+        net=repr(net), batch=batch, lr=lr, seed=seed, images=len(dataset), loss=getattr(loss, "__name__", repr(loss))
+    )
     if checkpoint and Path(checkpoint).exists():
         _load(checkpoint, settings, steps, net, optimizer, scaler, history)
 
     first = len(history.loss)
-    batches = torch.utils.data.DataLoader(Batches(dataset, steps, batch, seed), batch_size=None,
-                                          sampler=range(first, steps), pin_memory=dev.type == "cuda",
-                                          **_loading(dev, dataset, workers))
+    batches = torch.utils.data.DataLoader(
+        Batches(dataset, steps, batch, seed),
+        batch_size=None,
+        sampler=range(first, steps),
+        pin_memory=dev.type == "cuda",
+        **_loading(dev, dataset, workers),
+    )
     began, saved = time.perf_counter() - history.seconds, time.perf_counter()
     was_training = net.training
     net.train()
     gpu = [dev] if dev.type == "cuda" else []
-    with _progress(steps, title, first) as bar, torch.random.fork_rng(gpu):
+    with bar(steps, title or "training", first) as shown, torch.random.fork_rng(gpu):
         picture = _Curve(history, curve)
         for step, (images, masks) in enumerate(batches, first):
-            torch.manual_seed(_mix(seed, step))         # for dropout and the like: this step's, however we got here
+            torch.manual_seed(_mix(seed, step))  # for dropout and the like: this step's, however we got here
             images = images.to(dev, memory_format=torch.channels_last, non_blocking=True)
             with torch.autocast(dev.type, dtype=amp) if amp else contextlib.nullcontext():
                 logits = net(images)
@@ -166,7 +190,8 @@ def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy
             if not math.isfinite(number := value.item()):
                 raise FloatingPointError(
                     f"The loss is {number} at step {step + 1}; use a smaller lr than {lr:g}, and see that the images "
-                    f"are finite.")
+                    f"are finite."
+                )
             optimizer.zero_grad()
             scaler.scale(value).backward()
             scaler.step(optimizer)
@@ -174,8 +199,8 @@ def fit(net, dataset, steps=400, *, batch=8, lr=3e-3, seed=0, loss=cross_entropy
 
             history.loss.append(number)
             history.seconds = time.perf_counter() - began
-            bar.set_postfix_str(f"loss {number:.3f}", refresh=False)
-            bar.update()
+            shown.set_postfix_str(f"loss {number:.3f}", refresh=False)
+            shown.update()
             picture.update()
             if checkpoint and (step + 1 == steps or time.perf_counter() - saved > SAVE_SECONDS):
                 _save(checkpoint, settings, net, optimizer, scaler, history)
@@ -200,15 +225,16 @@ class History:
     def plot(self):
         """The loss of each step and its running mean: a matplotlib Figure."""
         import matplotlib.pyplot as plt
+
         figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
         axes.plot(self.steps, self.loss, color="#56B4E9", alpha=0.5, linewidth=0.8, label="each step")
         width = max(1, len(self.loss) // 20)
-        means = [sum(self.loss[max(0, i - width):i]) / min(i, width) for i in self.steps]
+        means = [sum(self.loss[max(0, i - width) : i]) / min(i, width) for i in self.steps]
         axes.plot(self.steps, means, color="#0072B2", linewidth=2, label=f"mean of {width}")
         axes.set(xlabel="step", ylabel="loss", title="Training loss" + (f": {self.title}" if self.title else ""))
         axes.set_ylim(bottom=min([0, *self.loss]))
         axes.legend(frameon=False)
-        plt.close(figure)       # shown once, where it is returned, not a second time by pyplot
+        plt.close(figure)  # shown once, where it is returned, not a second time by pyplot
         return figure
 
     def __repr__(self):
@@ -218,14 +244,24 @@ class History:
 
 # --- Checkpoints -----------------------------------------------------------------------------------------------------
 
+
 def _save(path, settings, net, optimizer, scaler, history):
     """Write beside the file, then rename over it: whoever stops us, a whole checkpoint is there, old or new."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
     with open(temporary, "wb") as file:
-        torch.save(dict(settings=settings, net=net.state_dict(), optimizer=optimizer.state_dict(),
-                        scaler=scaler.state_dict(), loss=history.loss, seconds=history.seconds), file)
+        torch.save(
+            dict(
+                settings=settings,
+                net=net.state_dict(),
+                optimizer=optimizer.state_dict(),
+                scaler=scaler.state_dict(),
+                loss=history.loss,
+                seconds=history.seconds,
+            ),
+            file,
+        )
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
@@ -238,15 +274,18 @@ def _load(path, settings, steps, net, optimizer, scaler, history):
     except OSError:
         raise
     except Exception as error:
-        raise ValueError(f"{path} is not a checkpoint that fit wrote, or is damaged; delete it or use another file "
-                         f"name.") from error
+        raise ValueError(
+            f"{path} is not a checkpoint that fit wrote, or is damaged; delete it or use another file name."
+        ) from error
     for name, value in settings.items():
         if was.get(name) != value:
             what = "another net" if name == "net" else f"{name} {was.get(name)} and not {value}"
             raise ValueError(f"The checkpoint {path} was made with {what}; delete it or use another file name.")
     if len(saved["loss"]) > steps:
-        raise ValueError(f"The checkpoint {path} is at step {len(saved['loss'])}, past steps={steps}; ask for more "
-                         f"steps, delete it or use another file name.")
+        raise ValueError(
+            f"The checkpoint {path} is at step {len(saved['loss'])}, past steps={steps}; ask for more "
+            f"steps, delete it or use another file name."
+        )
     net.load_state_dict(saved["net"])
     optimizer.load_state_dict(saved["optimizer"])
     scaler.load_state_dict(saved["scaler"])
@@ -255,39 +294,22 @@ def _load(path, settings, steps, net, optimizer, scaler, history):
 
 # --- What is seen while it trains ------------------------------------------------------------------------------------
 
-def _notebook():
-    """Whether this runs in a Jupyter kernel (without importing IPython where nobody has)."""
-    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
-    return getattr(shell, "kernel", None) is not None
-
-
-def progress(items, title=""):
-    """A list's items one by one, under a progress bar as that of `fit`: for a loop that takes more than two seconds."""
-    return _progress(len(items), title, items=items)
-
-
-def _progress(steps, title, first=0, items=None):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")         # tqdm's, where widgets are missing: it then writes text
-        from tqdm.auto import tqdm
-    # On stdout, since text on stderr looks like an error. Silent where stdout is a file or a pipe.
-    return tqdm(items, total=steps, initial=first, desc=title or "training", file=sys.stdout, dynamic_ncols=True,
-                disable=False if _notebook() else None)
-
 
 class _Curve:
     """The loss curve under the cell, redrawn about once a second and for at most a twentieth of the time."""
 
     def __init__(self, history, wanted):
         self.history, self.handle, self.due = history, None, time.perf_counter() + 1
-        self.wanted = wanted and _notebook()
+        self.wanted = wanted and in_kernel()
 
     def update(self, last=False):
         began = time.perf_counter()
         if not self.wanted or (began < self.due and not last) or not self.history.loss:
             return
         from io import BytesIO
+
         from IPython.display import Image, display
+
         self.history.plot().savefig(png := BytesIO(), format="png", dpi=100)
         image = Image(png.getvalue(), alt=repr(self.history))
         if self.handle:
@@ -300,28 +322,16 @@ class _Curve:
 
 # --- Predicting and scoring ------------------------------------------------------------------------------------------
 
-@contextlib.contextmanager
-def _evaluating(net):
-    """Evaluation mode without gradients; every module gets its own mode back."""
-    modes = [(module, module.training) for module in net.modules()]
-    net.eval()
-    try:
-        with torch.no_grad():
-            yield next((p.device for p in net.parameters()), torch.device("cpu"))
-    finally:
-        for module, mode in modes:
-            module.training = mode
-
 
 def logits(net, images, batch=16):
     """What the net says of every pixel: images (N, 3, H, W) -> float32 (N, classes, H, W) on the CPU."""
-    with _evaluating(net) as dev:
+    with evaluating(net) as dev:
         return torch.cat([net(part.to(dev)).float().cpu() for part in images.split(batch)])
 
 
 def predict(net, images, batch=16):
     """The most likely class of every pixel: images (N, 3, H, W) -> int64 (N, H, W) on the CPU."""
-    with _evaluating(net) as dev:
+    with evaluating(net) as dev:
         return torch.cat([net(part.to(dev)).argmax(1).cpu() for part in images.split(batch)])
 
 
@@ -334,7 +344,7 @@ def evaluate(net, dataset, n=None, batch=16):
     if n < 1:
         raise ValueError("There is nothing to score: the data set is empty or n is less than 1.")
     scores = None
-    with _evaluating(net) as dev:
+    with evaluating(net) as dev:
         for start in range(0, n, batch):
             images, masks = collate([dataset[i] for i in range(start, min(start + batch, n))])
             logits = net(images.to(dev))

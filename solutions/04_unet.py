@@ -17,7 +17,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_lib import data, metrics, models, plot, train, trained, widgets
+from course_lib import data, metrics, models, plot, train, widgets
 from course_lib.checks.lesson_04 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
@@ -422,7 +422,7 @@ images, truth = unseen if size == 64 else data.stack(data.scenes("val", 64, targ
 
 def long_trained(name, closed=()):
     net = library_unet(closed)
-    net.load_state_dict(trained.weights(name))
+    net.load_state_dict(models.weights(name))
     return net.to(train.device(), memory_format=torch.channels_last)
 
 

@@ -19,7 +19,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_lib import data, dilation, markers, metrics, models, plot, train, widgets
+from course_lib import data, metrics, models, plot, train, widgets
 from course_lib.checks.lesson_05 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
@@ -124,7 +124,7 @@ def stack_of(rates, stride=1, channels=16):
 
 
 def counted(rates):
-    ways = dilation.paths(rates)  # to each pixel along a row
+    ways = models.paths(rates)  # to each pixel along a row
     return len(ways), (ways > 0).mean() ** 2
 
 
@@ -173,7 +173,7 @@ widgets.Live(growing, {f"r{i}": widgets.Slider(f"rate {i}", value, 1, 27) for i,
 from itertools import combinations
 from math import gcd
 
-from course_lib import dilation
+from course_lib import models
 
 
 def no_common_factor(rates):
@@ -185,7 +185,7 @@ def find_lies(stacks):
     """(missed, alarms): the stacks about which `no_common_factor` is wrong, with holes and without."""
     missed, alarms = [], []
     for rates in stacks:
-        whole = bool(dilation.paths(rates).all())  # True: every pixel of the field is seen
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
         ### BEGIN SOLUTION
         if whole != no_common_factor(rates):
             (alarms if whole else missed).append(rates)
@@ -202,7 +202,7 @@ check.find_lies(find_lies) & check.find_lies(find_lies, seed=82007)
 from itertools import combinations_with_replacement
 
 stacks = [list(s) for n in (3, 4) for s in combinations_with_replacement(range(1, 7), n)]
-whole = [s for s in stacks if dilation.paths(s).all()]
+whole = [s for s in stacks if models.paths(s).all()]
 if check.find_lies(find_lies).outcome == "passed":
     missed, alarms = find_lies(stacks)
 else:
@@ -227,8 +227,8 @@ def exact_rule(rates):
 
 print("right about", sum(exact_rule(s) == (s in whole) for s in stacks), "of", len(stacks), "stacks")
 for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8]):
-    seen = (dilation.paths(rates) > 0).mean() ** 2
-    print(f"{str(rates):14} field {len(dilation.paths(rates)):2}, {seen:4.0%} seen, passes: {exact_rule(rates)}")
+    seen = (models.paths(rates) > 0).mean() ** 2
+    print(f"{str(rates):14} field {len(models.paths(rates)):2}, {seen:4.0%} seen, passes: {exact_rule(rates)}")
 
 # %% [markdown] statement="schedule" minutes=5 level=2
 # ### A schedule without holes
@@ -262,13 +262,13 @@ check.schedule(schedule) & check.schedule(schedule, seed=50329)
 # Do holes hurt? Here is a task in which only context can tell. Every scene has one pale disc. Its class is the colour of a small marker, 10 pixels away in some direction. This is what the middle of a disc sees through four stacks; the rest is black.
 
 # %% tags=["demo"] fold="What the middle of the disc sees"
-scene, mask = markers.Markers(length=40)[20]
+scene, mask = data.Markers(length=40)[20]
 row, column = (mask != 255).nonzero().float().mean(0).int().tolist()
 views = [scene]
 for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
-    views.append(torch.where(dilation.seen(rates, mask.shape, row, column), scene, torch.zeros(())))
+    views.append(torch.where(models.seen(rates, mask.shape, row, column), scene, torch.zeros(())))
 
-discs, colours = data.stack(markers.Markers(200, 48, 10, 1), 200)  # 1: other scenes than those trained on
+discs, colours = data.stack(data.Markers(200, 48, 10, 1), 200)  # 1: other scenes than those trained on
 on_disc = colours != 255
 marker = ((discs[:, :1] - discs[:, 2:]).abs() > 0.4).float()  # the only thing that is not grey
 
@@ -289,7 +289,7 @@ plot.grid(views, ["the scene", "1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(48, 200), gpu=(48, 1000))
-scenes = markers.Markers(length=2000, size=size)
+scenes = data.Markers(length=2000, size=size)
 for rates in ([1, 1, 1, 1], [1, 2, 2, 4], [1, 2, 4, 8], [3, 3, 3, 6]):
     torch.manual_seed(0)
     net = nn.Sequential(stack_of(rates), nn.Conv2d(16, 2, 1))  # a stack as in the sweep, and a head

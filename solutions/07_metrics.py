@@ -20,7 +20,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from course_lib import data, metrics, models, plot, scorecards, train, widgets
+from course_lib import data, metrics, models, plot, train, widgets
 from course_lib.checks.lesson_07 import check
 
 print(f"torch {torch.__version__}, device: {train.device()}")
@@ -29,7 +29,7 @@ print(f"torch {torch.__version__}, device: {train.device()}")
 photo, truth = data.scenes("val", size=128, target="semantic", animals=3)[7]
 fish = truth == data.SEMANTIC.index("fish")
 lost = torch.where(fish, 0, truth)  # the fish becomes background
-frayed = scorecards.ragged(truth, pixels=int(fish.sum()))  # as many wrong pixels, all of them at outlines
+frayed = metrics.ragged(truth, pixels=int(fish.sum()))  # as many wrong pixels, all of them at outlines
 plot.rivals(photo, truth, {"A": lost, "B": frayed}, data.SEMANTIC)
 
 # %% [markdown]

@@ -1,104 +1,28 @@
-"""What the tests share: the lessons, and one run of each notebook in each form that many tests read."""
+"""What many tests use: the release, one run of each notebook in each form, one thread."""
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import time
-from pathlib import Path
-
-import nbformat
 import pytest
+import torch
 
-ROOT = Path(__file__).resolve().parent.parent
-LESSONS = sorted(p.stem for p in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
-
-
-def environment(**more):
-    """This environment with the checkout importable, for processes that run notebooks.
-
-    Waiting OpenMP threads sleep: where other processes want the cores too, spinning ones cost tenfold.
-    """
-    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]), **more}
-
-
-def notebook(kind, lesson):
-    """The committed notebook of a lesson; `kind` is "solutions" or "lessons"."""
-    return nbformat.read(ROOT / kind / lesson / f"{lesson}.ipynb", as_version=4)
-
-
-class Released:
-    """What students get: the released tree of the course, and the wheel that Colab would build from it."""
-
-    REPOSITORY, TAG = "someone/course", "v1"
-
-    def __init__(self, folder):
-        from course_lib import release
-
-        self.tree = folder / "tree"
-        self.names = release.release(self.tree, self.REPOSITORY, self.TAG)
-        self.wheel = build_wheel(self.tree, folder / "wheel")
-
-
-def build_wheel(tree, folder):
-    """Build a tree's wheel with the setuptools that is here, as pip does; its path."""
-    copy = folder / "copy"  # building leaves things behind
-    shutil.copytree(tree, copy)
-    command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "--no-index",
-               "--disable-pip-version-check", "-w", str(folder), str(copy)]
-    done = subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": "1700000000"}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    shutil.rmtree(copy)
-    return next(folder.glob("course_lib-*.whl"))
+from tests.support import course
 
 
 @pytest.fixture(scope="session")
 def released(tmp_path_factory):
     """The release for someone/course at v1, made once a session: .tree, .names, .wheel."""
-    return Released(tmp_path_factory.mktemp("released"))
-
-
-class Run:
-    """A notebook's run: its cells with outputs, the seconds, the kernel's peak memory in MB."""
-
-    def __init__(self, cells, seconds, megabytes, report=""):
-        self.cells, self.seconds, self.megabytes, self.report = cells, seconds, megabytes, report
-
-    def cell(self, cell_id):
-        return next(c for c in self.cells if c["id"] == cell_id)
-
-    def texts(self, cell):
-        """The plain text of a cell's outputs, joined."""
-        return "".join(o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in cell.get("outputs", []))
-
-
-_runs = {}
-
-
-def _run(kind, lesson, folder):
-    """Run a notebook under nbval in a process of its own, recording what each cell puts out."""
-    if (kind, lesson) not in _runs:
-        record = folder / f"{kind}_{lesson}.json"
-        path = ROOT / kind / lesson / f"{lesson}.ipynb"
-        command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "tests.nbval_record", "-p", "no:cacheprovider",
-                   "--nbval-cell-timeout", "300", "-c", os.devnull, f"--rootdir={ROOT}", str(path)]
-        began = time.perf_counter()
-        done = subprocess.run(command, cwd=ROOT, env=environment(NBVAL_RECORD=str(record), PYTEST_ADDOPTS=""),
-                              capture_output=True, text=True)
-        seconds = time.perf_counter() - began
-        recorded = json.loads(record.read_text()) if record.exists() else {"cells": {}, "megabytes": 0}
-        cells = notebook(kind, lesson).cells
-        for cell in cells:
-            cell["outputs"] = recorded["cells"].get(cell["id"], [])
-        run = Run(cells, seconds, recorded["megabytes"], done.stdout + done.stderr)
-        run.failed = done.returncode
-        _runs[kind, lesson] = run
-    return _runs[kind, lesson]
+    return course.Released(tmp_path_factory.mktemp("released"))
 
 
 @pytest.fixture(scope="session")
 def run_notebook(tmp_path_factory):
     """run_notebook(kind, lesson) -> Run. Each notebook runs once a session, whoever asks."""
     folder = tmp_path_factory.mktemp("runs")
-    return lambda kind, lesson: _run(kind, lesson, folder)
+    return lambda kind, lesson: course.run(kind, lesson, folder)
+
+
+@pytest.fixture(scope="module")
+def one_thread():
+    """torch on one thread while a module's tests run: their tensors are small."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

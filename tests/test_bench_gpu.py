@@ -7,8 +7,7 @@ import pytest
 import torch
 
 from course_lib import train
-
-from .conftest import ROOT
+from tests.support.course import ROOT
 
 
 @pytest.fixture(scope="module")

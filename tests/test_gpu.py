@@ -8,16 +8,16 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from .conftest import ROOT, environment, notebook
+from tests.support.course import ROOT, notebook, process_env
 
-START = "from tests import pretend_gpu\nmodes = pretend_gpu.start()"
+START = "from tests.support import pretend_gpu\nmodes = pretend_gpu.start()"
 DEVICES = ["03_fcn"]  # it does most with tensors of both kinds; all lessons passed when this was written
 
 
 def run(cells, folder, monkeypatch):
     """Run code cells in a kernel that has the pretended GPU."""
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(START), *cells])
-    for name, value in environment().items():
+    for name, value in process_env().items():
         monkeypatch.setenv(name, value)
     NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
     return "".join(o.get("text", "") for c in book.cells for o in c.get("outputs", []))
@@ -57,7 +57,7 @@ for line in {list(REFUSED)}:
     except (RuntimeError, TypeError, IndexError) as error:
         print(error)
 """
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment(), capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=process_env(), capture_output=True, text=True)
     said = done.stdout.splitlines()
     assert done.returncode == 0 and len(said) == len(REFUSED), done.stdout + done.stderr
     assert all(error in line for error, line in zip(REFUSED.values(), said, strict=True)), said

@@ -1,4 +1,5 @@
 """The losses: values and gradients against torch, torchvision and segmentation-models-pytorch, and on edge cases."""
+
 import math
 
 import pytest
@@ -10,13 +11,18 @@ from torchvision.ops import sigmoid_focal_loss
 
 from course_lib.losses import ce_dice, class_weights, cross_entropy, dice_loss, focal_loss
 
-LOSSES = {"cross_entropy": cross_entropy, "dice": dice_loss,
-          "dice, all counted": lambda *a, **k: dice_loss(*a, absent="count", **k),
-          "dice, no smooth": lambda *a, **k: dice_loss(*a, smooth=0.0, **k),
-          "dice, no smooth, all counted": lambda *a, **k: dice_loss(*a, smooth=0.0, absent="count", **k),
-          "focal": focal_loss, "focal 0": lambda *a, **k: focal_loss(*a, gamma=0, **k),
-          "focal 0.5": lambda *a, **k: focal_loss(*a, gamma=0.5, **k),
-          "focal 5": lambda *a, **k: focal_loss(*a, gamma=5.0, **k), "ce_dice": ce_dice}
+LOSSES = {
+    "cross_entropy": cross_entropy,
+    "dice": dice_loss,
+    "dice, all counted": lambda *a, **k: dice_loss(*a, absent="count", **k),
+    "dice, no smooth": lambda *a, **k: dice_loss(*a, smooth=0.0, **k),
+    "dice, no smooth, all counted": lambda *a, **k: dice_loss(*a, smooth=0.0, absent="count", **k),
+    "focal": focal_loss,
+    "focal 0": lambda *a, **k: focal_loss(*a, gamma=0, **k),
+    "focal 0.5": lambda *a, **k: focal_loss(*a, gamma=0.5, **k),
+    "focal 5": lambda *a, **k: focal_loss(*a, gamma=5.0, **k),
+    "ce_dice": ce_dice,
+}
 WEIGHTED = {"cross_entropy": cross_entropy, "focal": focal_loss}
 every_loss = pytest.mark.parametrize("loss", LOSSES.values(), ids=LOSSES)
 quick = settings(max_examples=40, deadline=None)
@@ -56,13 +62,16 @@ def some(seed=0, classes=4, shape=(2, 6, 5), dtype=torch.float32):
 
 # --- against references
 
+
 @quick
 @given(batches(), st.booleans())
 def test_cross_entropy_is_torchs(batch, weighted):
     logits, target = batch
     weight = torch.linspace(0.2, 3, logits.shape[1]) if weighted else None
-    agree(gradient(cross_entropy, logits, target, weight=weight),
-          gradient(F.cross_entropy, logits, target, weight=weight, ignore_index=255))
+    agree(
+        gradient(cross_entropy, logits, target, weight=weight),
+        gradient(F.cross_entropy, logits, target, weight=weight, ignore_index=255),
+    )
 
 
 @quick
@@ -78,7 +87,7 @@ def test_focal_loss_is_torchvisions_of_one_class_against_the_rest(batch, gamma):
         margin = per_pixel[true] - per_pixel.masked_fill(true, -torch.inf).logsumexp(1)
         return sigmoid_focal_loss(margin, torch.ones_like(margin), alpha=-1, gamma=gamma, reduction="mean")
 
-    if logits.shape[1] == 1:                    # a single class is always right
+    if logits.shape[1] == 1:  # a single class is always right
         agree(gradient(focal_loss, logits, target, gamma=gamma), (torch.tensor(0.0), torch.zeros_like(logits)))
     else:
         # the reference in float64: it takes 1 - p where p is nearly 1, and at 1 its gradient is NaN for gamma < 1
@@ -92,21 +101,26 @@ def test_focal_loss_is_torchvisions_of_one_class_against_the_rest(batch, gamma):
 def test_focal_loss_with_gamma_0_is_cross_entropy(batch, weighted):
     logits, target = batch
     weight = torch.linspace(0.2, 3, logits.shape[1]) if weighted else None
-    agree(gradient(focal_loss, logits, target, gamma=0.0, weight=weight),
-          gradient(cross_entropy, logits, target, weight=weight))
+    agree(
+        gradient(focal_loss, logits, target, gamma=0.0, weight=weight),
+        gradient(cross_entropy, logits, target, weight=weight),
+    )
 
 
 @quick
 @given(batches(), st.sampled_from([0.0, 1.0, 10.0]))
 def test_dice_loss_is_smps(batch, smooth):
     import segmentation_models_pytorch as smp
+
     logits, target = batch
     # Half the smooth: theirs is (sum(p t) + s) / ((sum(p) + sum(t)) / 2 + s).
     reference = smp.losses.DiceLoss("multiclass", smooth=smooth / 2, ignore_index=255)
     # Theirs gives an absent class the loss 0 and divides by all classes; ours divides by those that are there.
     factor = logits.shape[1] / len(target[target != 255].unique())
-    agree(gradient(dice_loss, logits, target, smooth=smooth),
-          gradient(lambda x, t: factor * reference(x, t.clone()), logits, target))
+    agree(
+        gradient(dice_loss, logits, target, smooth=smooth),
+        gradient(lambda x, t: factor * reference(x, t.clone()), logits, target),
+    )
 
     def all_counted(logits, target):
         labelled = target != 255
@@ -128,11 +142,12 @@ def test_the_sum_is_the_sum():
 @every_loss
 def test_gradients_by_finite_differences(loss):
     logits, target = some(dtype=torch.float64, shape=(2, 3, 3))
-    target[0, 1:] = 2                           # class 1 may be absent from much of it
+    target[0, 1:] = 2  # class 1 may be absent from much of it
     assert torch.autograd.gradcheck(lambda x: loss(x, target), logits.requires_grad_())
 
 
 # --- ignored pixels, absent classes, nothing at all
+
 
 @every_loss
 def test_ignored_pixels_have_no_say_and_no_gradient(loss):
@@ -192,7 +207,7 @@ def test_focal_gradient_where_p_is_1_and_nearly():
             logits = torch.tensor([float(margin), 0.0]).reshape(1, 2, 1, 1)
             _, grad = gradient(focal_loss, logits, target, gamma=gamma)
             rest = 1 / (1 + math.exp(margin)) if margin < 700 else 0.0
-            exact = rest**gamma * (gamma * (1 - rest) * math.log1p(-rest) - rest)       # in float64
+            exact = rest**gamma * (gamma * (1 - rest) * math.log1p(-rest) - rest)  # in float64
             assert grad.flatten()[0].item() == pytest.approx(exact, rel=1e-3, abs=2e-7)
 
 
@@ -220,6 +235,7 @@ def test_dice_does_not_punish_a_right_answer_for_ignored_pixels():
 
 # --- what every loss does alike
 
+
 @every_loss
 def test_dtypes_of_target_and_logits(loss):
     logits, target = some()
@@ -244,10 +260,10 @@ def test_dtypes_of_target_and_logits(loss):
 def test_symmetries(loss):
     logits, target = some()
     value, grad = gradient(loss, logits, target)
-    agree(gradient(loss, logits + 3, target), (value, grad))                            # softmax sees differences
+    agree(gradient(loss, logits + 3, target), (value, grad))  # softmax sees differences
     assert torch.allclose(grad.sum(1), torch.zeros(()), atol=1e-6)
     agree([loss(logits.flip(3), target.flip(2)), loss(logits.mT, target.mT)], [value, value])
-    order = torch.tensor([2, 0, 3, 1])                                                  # other numbers for the classes
+    order = torch.tensor([2, 0, 3, 1])  # other numbers for the classes
     renamed = target.where(target == 255, order.argsort()[target % 255 % 4])
     agree([loss(logits[:, order], renamed)], [value])
     agree([loss(logits.contiguous(memory_format=torch.channels_last), target)], [value])
@@ -261,8 +277,13 @@ def test_weights(loss):
     weight = torch.tensor([1.0, 2.0, 0.5, 3.0])
     agree(gradient(loss, logits, target, weight=weight), gradient(loss, logits, target, weight=10 * weight.double()))
     agree([loss(logits, target, weight=torch.full((4,), 7.0))], [loss(logits, target)])
-    labelled = [(logits[:, :, y, x][b][None, :, None, None], target[b, y, x][None, None, None])
-                for b in range(2) for y in range(6) for x in range(5) if target[b, y, x] != 255]
+    labelled = [
+        (logits[:, :, y, x][b][None, :, None, None], target[b, y, x][None, None, None])
+        for b in range(2)
+        for y in range(6)
+        for x in range(5)
+        if target[b, y, x] != 255
+    ]
     weights = [weight[t.item()] for _, t in labelled]
     mean = sum(w * loss(x, t) for w, (x, t) in zip(weights, labelled)) / sum(weights)
     agree([loss(logits, target, weight=weight)], [mean])
@@ -272,14 +293,15 @@ def test_weights(loss):
 def test_errors_are_one_sentence(loss):
     logits, target = some()
     for arguments, message in (
-            ((logits, target[:, :3]), r"logits of \(6, 5\) for masks of \(3, 5\); they must have the same"),
-            ((logits, target[:1]), r"must be \(B, C, H, W\) and masks \(B, H, W\), not \(2, 4, 6, 5\) and \(1, 6, 5\)"),
-            ((logits, target[:, None]), r"not \(2, 4, 6, 5\) and \(2, 1, 6, 5\)"),
-            ((logits[0], target[0]), r"not \(4, 6, 5\)"),
-            ((logits, target.float()), "The target must hold whole numbers"),
-            ((logits[:, :2], target), r"masks hold label [23], and 2 classes are 0 to 1 \(and 255 for no label\)"),
-            ((logits, target.masked_fill(target == 255, -1)), "masks hold label -1"),
-            ((logits, target.masked_fill(target == 255, 4)), "masks hold label 4")):
+        ((logits, target[:, :3]), r"logits of \(6, 5\) for masks of \(3, 5\); they must have the same"),
+        ((logits, target[:1]), r"must be \(B, C, H, W\) and masks \(B, H, W\), not \(2, 4, 6, 5\) and \(1, 6, 5\)"),
+        ((logits, target[:, None]), r"not \(2, 4, 6, 5\) and \(2, 1, 6, 5\)"),
+        ((logits[0], target[0]), r"not \(4, 6, 5\)"),
+        ((logits, target.float()), "The target must hold whole numbers"),
+        ((logits[:, :2], target), r"masks hold label [23], and 2 classes are 0 to 1 \(and 255 for no label\)"),
+        ((logits, target.masked_fill(target == 255, -1)), "masks hold label -1"),
+        ((logits, target.masked_fill(target == 255, 4)), "masks hold label 4"),
+    ):
         with pytest.raises(ValueError, match=message) as error:
             loss(*arguments)
         assert "\n" not in str(error.value)
@@ -295,8 +317,13 @@ def test_errors_in_settings():
 
 # --- weights of classes
 
-counts_of_images = st.integers(1, 8).flatmap(lambda c: st.lists(
-    st.lists(st.integers(0, 10**6) | st.just(0), min_size=c, max_size=c), min_size=1, max_size=6)).map(torch.tensor)
+counts_of_images = (
+    st.integers(1, 8)
+    .flatmap(
+        lambda c: st.lists(st.lists(st.integers(0, 10**6) | st.just(0), min_size=c, max_size=c), min_size=1, max_size=6)
+    )
+    .map(torch.tensor)
+)
 
 
 @quick
@@ -307,16 +334,18 @@ def test_class_weights(images):
     present = counts > 0
     for kwargs in ({}, dict(images=around)):
         inverse, median = (class_weights(counts, method, **kwargs) for method in ("inverse", "median"))
-        assert inverse.dtype == torch.float32 and torch.allclose(inverse, median)       # one is the other, scaled
+        assert inverse.dtype == torch.float32 and torch.allclose(inverse, median)  # one is the other, scaled
         assert (inverse[~present] == 0).all() and (inverse[present] > 0).all() and inverse.isfinite().all()
         if present.any():
             assert inverse.mean().item() * len(counts) / present.sum().item() == pytest.approx(1, rel=1e-5)
             frequency = counts / (around if kwargs else counts.sum())
             product = (inverse * frequency)[present]
             assert torch.allclose(product, product[0].expand_as(product))
-            more = class_weights(torch.cat([counts, torch.zeros(3, dtype=counts.dtype)]),
-                                 images=torch.cat([around, torch.zeros(3, dtype=counts.dtype)]) if kwargs else None)
-            assert torch.allclose(more[:len(counts)], inverse) and (more[len(counts):] == 0).all()
+            more = class_weights(
+                torch.cat([counts, torch.zeros(3, dtype=counts.dtype)]),
+                images=torch.cat([around, torch.zeros(3, dtype=counts.dtype)]) if kwargs else None,
+            )
+            assert torch.allclose(more[: len(counts)], inverse) and (more[len(counts) :] == 0).all()
 
 
 def test_frequency_over_the_images_in_which_a_class_occurs():
@@ -330,11 +359,16 @@ def test_frequency_over_the_images_in_which_a_class_occurs():
     assert found[1] / found[0] < 2 < class_weights(counts)[1] / class_weights(counts)[0]
 
 
-@pytest.mark.parametrize("counts, kwargs, message", [
-    ([1, 2], dict(method="log"), 'method must be "inverse" or "median", not \'log\''),
-    ([1, -2], {}, "at least 0"), ([[1, 2]], {}, r"not of shapes \(1, 2\)"),
-    ([1, 2], dict(images=[1, 2, 3]), r"not of shapes \(2,\) and \(3,\)"),
-    ([1, 2], dict(images=[1, 1]), "at least as many pixels as counts")])
+@pytest.mark.parametrize(
+    "counts, kwargs, message",
+    [
+        ([1, 2], dict(method="log"), 'method must be "inverse" or "median", not \'log\''),
+        ([1, -2], {}, "at least 0"),
+        ([[1, 2]], {}, r"not of shapes \(1, 2\)"),
+        ([1, 2], dict(images=[1, 2, 3]), r"not of shapes \(2,\) and \(3,\)"),
+        ([1, 2], dict(images=[1, 1]), "at least as many pixels as counts"),
+    ],
+)
 def test_bad_counts(counts, kwargs, message):
     with pytest.raises(ValueError, match=message):
         class_weights(torch.tensor(counts), **kwargs)

@@ -1,4 +1,5 @@
 """Counting and scores against counting in Python, torchmetrics and published definitions; the tool that times them."""
+
 import math
 import subprocess
 import sys
@@ -9,10 +10,18 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from course_lib.metrics import (Confusion, band_iou, best_scores, boundary_iou, confusion_matrix, distance_to_boundary,
-                                errors_by_distance, near_boundary, thin)
-
-from .conftest import ROOT
+from course_lib.metrics import (
+    Confusion,
+    band_iou,
+    best_scores,
+    boundary_iou,
+    confusion_matrix,
+    distance_to_boundary,
+    errors_by_distance,
+    near_boundary,
+    thin,
+)
+from tests.support.course import ROOT
 
 quick = settings(max_examples=60, deadline=None)
 SIGNED = torch.int8, torch.int16, torch.int32, torch.int64
@@ -41,8 +50,9 @@ def maps(draw, most=6, ignore=(255,), sizes=(0, 7), images=True):
 
 # --- counting
 
+
 @quick
-@given(maps(ignore=(255, 254, 300, 3, 0, -1, -100, 65535, -2**15), images=False))
+@given(maps(ignore=(255, 254, 300, 3, 0, -1, -100, 65535, -(2**15)), images=False))
 def test_the_matrix_against_counting(case):
     pred, target, classes, ignore_index = case
     kept = pred.clone(), target.clone()
@@ -95,13 +105,15 @@ def test_uint8_does_not_overflow():
 def test_what_is_out_of_range_raises_and_is_never_misfiled(case, data):
     pred, target, classes, _ = case
     dtype = data.draw(st.sampled_from([torch.int16, torch.int64, torch.uint8]))
-    wrong = data.draw(st.sampled_from([-32768, -1, classes, classes + 1, 254, 256, 32767, 2**40, 2**32, 2**62, -2**62]))
-    wrong = int(torch.tensor(wrong).to(dtype))                  # what that dtype makes of it
+    wrong = data.draw(
+        st.sampled_from([-32768, -1, classes, classes + 1, 254, 256, 32767, 2**40, 2**32, 2**62, -(2**62)])
+    )
+    wrong = int(torch.tensor(wrong).to(dtype))  # what that dtype makes of it
     place = tuple(data.draw(st.integers(0, n - 1)) for n in pred.shape)
     broken = pred.clone().to(dtype), target.clone().to(dtype)
     broken[0][place] = wrong
     if not 0 <= wrong < classes:
-        if target[place] == 255:                                # there a prediction has no say
+        if target[place] == 255:  # there a prediction has no say
             assert torch.equal(confusion_matrix(broken[0], target, classes), counted(pred, target, classes))
         else:
             with pytest.raises(ValueError, match=f"The prediction holds class {wrong}, and {classes} classes are 0 to"):
@@ -124,17 +136,18 @@ def test_an_int8_of_minus_one_is_not_255():
 def test_errors_are_one_sentence():
     truth = torch.zeros(2, 4, 4, dtype=torch.int64)
     for call, message in (
-            (lambda: confusion_matrix(truth[0], truth, 2), r"Prediction \(4, 4\) and truth \(2, 4, 4\) must have the"),
-            (lambda: confusion_matrix(truth / 2, truth, 2), r"torch.float32 of shape \(2, 4, 4\); use logits.argmax"),
-            (lambda: confusion_matrix(truth, truth.float(), 2), "The truth must hold whole numbers"),
-            (lambda: confusion_matrix(truth, truth, 2, ignore_index=2**20), "from -32768 to 65535, not 1048576"),
-            (lambda: Confusion(0), "classes must be a whole number of at least 1, not 0"),
-            (lambda: Confusion(2) + Confusion(3), "of 2 and of 3 classes can't be added"),
-            (lambda: near_boundary(truth, 0), "width must be a whole number of pixels of at least 1, not 0"),
-            (lambda: band_iou(truth + 2, truth, 2, 1), "prediction holds class 2"),
-            (lambda: boundary_iou(truth + 2, truth, 2, 1), "prediction holds class 2"),
-            (lambda: boundary_iou(truth, truth - 1, 2, 1), "masks hold label -1"),
-            (lambda: thin(truth), "must be bool, such as mask == 0, not torch.int64")):
+        (lambda: confusion_matrix(truth[0], truth, 2), r"Prediction \(4, 4\) and truth \(2, 4, 4\) must have the"),
+        (lambda: confusion_matrix(truth / 2, truth, 2), r"torch.float32 of shape \(2, 4, 4\); use logits.argmax"),
+        (lambda: confusion_matrix(truth, truth.float(), 2), "The truth must hold whole numbers"),
+        (lambda: confusion_matrix(truth, truth, 2, ignore_index=2**20), "from -32768 to 65535, not 1048576"),
+        (lambda: Confusion(0), "classes must be a whole number of at least 1, not 0"),
+        (lambda: Confusion(2) + Confusion(3), "of 2 and of 3 classes can't be added"),
+        (lambda: near_boundary(truth, 0), "width must be a whole number of pixels of at least 1, not 0"),
+        (lambda: band_iou(truth + 2, truth, 2, 1), "prediction holds class 2"),
+        (lambda: boundary_iou(truth + 2, truth, 2, 1), "prediction holds class 2"),
+        (lambda: boundary_iou(truth, truth - 1, 2, 1), "masks hold label -1"),
+        (lambda: thin(truth), "must be bool, such as mask == 0, not torch.int64"),
+    ):
         with pytest.raises(ValueError, match=message) as error:
             call()
         assert "\n" not in str(error.value)
@@ -142,18 +155,23 @@ def test_errors_are_one_sentence():
 
 # --- scores
 
+
 @quick
 @given(maps(sizes=(0, 6)))
 def test_scores_against_torchmetrics(case):
     pred, target, classes, _ = case
     from torchmetrics.functional import classification as reference
+
     scores, labelled = Confusion(classes).update(pred, target), target != 255
-    settings = dict(num_classes=max(classes, 2), ignore_index=255)      # it refuses a single class
+    settings = dict(num_classes=max(classes, 2), ignore_index=255)  # it refuses a single class
     if not labelled.any():
         assert math.isnan(scores.miou) and math.isnan(scores.accuracy) and scores.iou.isnan().all()
         return
-    pairs = ((scores.iou, reference.multiclass_jaccard_index), (scores.dice, reference.multiclass_f1_score),
-             (scores.class_accuracy, reference.multiclass_accuracy))
+    pairs = (
+        (scores.iou, reference.multiclass_jaccard_index),
+        (scores.dice, reference.multiclass_f1_score),
+        (scores.class_accuracy, reference.multiclass_accuracy),
+    )
     for ours, theirs in pairs:
         theirs = theirs(pred, target, average="none", **settings)[:classes]
         # where there is nothing to divide by, theirs is 0 (or, for a class in neither, NaN)
@@ -198,7 +216,7 @@ def test_a_false_alarm_of_an_absent_class_counts():
     pred = truth.clone()
     pred[[0, 1, 40, 41]] = 2
     scores = Confusion(19).update(pred, truth)
-    assert scores.iou[:2].mean().item() == pytest.approx(0.944, abs=5e-4)       # over classes of the truth only
+    assert scores.iou[:2].mean().item() == pytest.approx(0.944, abs=5e-4)  # over classes of the truth only
     assert scores.miou == pytest.approx(0.630, abs=5e-4) and scores.iou[2] == 0 and scores.iou[3:].isnan().all()
 
 
@@ -217,11 +235,13 @@ def test_the_mean_over_images_is_another_number():
     pred = truth.clone()
     pred[0, 0, 0] = 0
     each = [Confusion(2).update(p, t).miou for p, t in zip(pred, truth)]
-    assert sum(each) / 2 == pytest.approx((15 / 16 / 2 + 1) / 2) and Confusion(2).update(pred, truth).miou \
-        == pytest.approx((23 / 24 + 8 / 9) / 2)
+    assert sum(each) / 2 == pytest.approx((15 / 16 / 2 + 1) / 2) and Confusion(2).update(
+        pred, truth
+    ).miou == pytest.approx((23 / 24 + 8 / 9) / 2)
 
 
 # --- boundaries
+
 
 def brute_distance(mask, cap):
     height, width = mask.shape
@@ -241,7 +261,7 @@ def test_distance_against_searching(case):
     if case % 2:
         mask[torch.rand(mask.shape, generator=g) < 0.3] = 255
     if case == 4:
-        mask[:, :, 3:8] = 255                   # classes apart, with nothing but unlabelled pixels between
+        mask[:, :, 3:8] = 255  # classes apart, with nothing but unlabelled pixels between
     kept = mask.clone()
     for cap in (1, 3, 8):
         found = distance_to_boundary(mask, cap)
@@ -262,18 +282,19 @@ def test_errors_by_distance():
     truth = torch.zeros(1, 8, 8, dtype=torch.int64)
     truth[:, :, 4:] = 1
     pred = truth.clone()
-    pred[:, :, 4] = 0                           # the edge one pixel too far right: half of the pixels at distance 1
-    pred[:, 0, 0] = 1                           # one of 16 at distance 4
+    pred[:, :, 4] = 0  # the edge one pixel too far right: half of the pixels at distance 1
+    pred[:, 0, 0] = 1  # one of 16 at distance 4
     rates = errors_by_distance(pred, truth, cap=6)
     assert rates.shape == (7,) and rates[0].isnan() and rates[5:].isnan().all()
     assert rates[1:5].tolist() == pytest.approx([0.5, 0, 0, 1 / 16])
     assert errors_by_distance(pred, truth, cap=3)[1:].tolist() == pytest.approx([0.5, 0, 1 / 32])
 
-    truth[:, :, 4] = 255                        # unlabelled pixels are never wrong
+    truth[:, :, 4] = 255  # unlabelled pixels are never wrong
     assert errors_by_distance(pred, truth, cap=6)[1:4].nansum() == 0
     assert errors_by_distance(pred[0], truth[0]).shape == (17,)
     with pytest.raises(ValueError, match=r"Prediction \(1, 8, 8\) and truth \(8, 8\) must have the same shape."):
         errors_by_distance(pred, truth[0])
+
 
 @quick
 @given(maps(), st.integers(1, 6))
@@ -315,7 +336,7 @@ def published_boundary(mask, width):
 @given(maps(most=4, sizes=(1, 12)), st.integers(1, 5))
 def test_boundary_iou_against_the_published_definition(case, width):
     pred, target, classes, _ = case
-    target = target % 255 % classes                             # none ignored: of those the paper says nothing
+    target = target % 255 % classes  # none ignored: of those the paper says nothing
     found = boundary_iou(pred.to(torch.uint8), target, classes, width)
     for c in range(classes):
         edges = [[published_boundary(m == c, width) for m in x.numpy()] for x in (pred, target)]
@@ -338,7 +359,7 @@ def test_boundary_iou_with_ignored_pixels(case, width):
     assert torch.equal(here.nan_to_num(-1), boundary_iou(noise, target, classes, width).nan_to_num(-1))
     swapped = target.masked_fill(target == 255, -1)
     assert torch.equal(here.nan_to_num(-1), boundary_iou(pred, swapped, classes, width, ignore_index=-1).nan_to_num(-1))
-    if classes > 1:                                             # ignoring one of the classes
+    if classes > 1:  # ignoring one of the classes
         zero = boundary_iou(pred, target.masked_fill(target == 255, 0), classes, width, ignore_index=0)
         void = boundary_iou(pred, target.masked_fill(target == 0, 255), classes, width)
         assert torch.equal(zero.nan_to_num(-1), void.nan_to_num(-1))
@@ -351,7 +372,7 @@ def test_boundary_iou_sees_an_edge_that_iou_hardly_sees():
     pred[:, 9:57, 9:57] = 1
     assert Confusion(2).update(pred, truth).iou[1] > 0.9 > 0.5 > boundary_iou(pred, truth, 2, 2)[1]
     ignored = truth.clone()
-    ignored[:, 8:56, 30:34] = 255               # a gap without labels is no edge
+    ignored[:, 8:56, 30:34] = 255  # a gap without labels is no edge
     assert torch.equal(near_boundary(ignored, 3), near_boundary(truth, 3) & (ignored != 255))
 
 
@@ -366,17 +387,17 @@ def test_thin_against_trying_every_square(size, height, width, seed):
         thick = np.zeros_like(grown)
         for y in range(height):
             for x in range(width):
-                if grown[y:y + size, x:x + size].all():
-                    thick[y:y + size, x:x + size] = True
-        thick = thick[before:before + height, before:before + width]
+                if grown[y : y + size, x : x + size].all():
+                    thick[y : y + size, x : x + size] = True
+        thick = thick[before : before + height, before : before + width]
         assert np.array_equal(found.numpy(), mask.numpy() & ~thick)
         assert torch.equal(thin(mask, size), found)
 
 
 def test_thin_parts_of_a_body_with_a_leg():
     body = torch.zeros(40, 40, dtype=torch.bool)
-    body[5:20, :30] = True                      # cut by the image's border, and not thin there
-    body[20:40, 10:14] = True                   # a leg 4 px wide
+    body[5:20, :30] = True  # cut by the image's border, and not thin there
+    body[20:40, 10:14] = True  # a leg 4 px wide
     found = thin(body)
     assert found[20:, 10:14].all() and found.sum() == 80 and not thin(body, 4).any() and not thin(body[:0]).any()
 
@@ -423,6 +444,7 @@ def test_on_a_gpu():
 
 
 # --- the benchmark
+
 
 def test_the_benchmark_runs():
     tool = [sys.executable, str(ROOT / "tools" / "bench_metrics.py"), "--shape", "1", "16", "16", "--rounds", "1"]

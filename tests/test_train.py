@@ -1,4 +1,5 @@
 """The training loop, prediction and scores, on pictures that take no time to make."""
+
 import io
 import os
 import pickle
@@ -42,7 +43,7 @@ class Discs(torch.utils.data.Dataset):
         g = torch.Generator().manual_seed(i)
         y, x = torch.meshgrid(torch.arange(self.size), torch.arange(self.size), indexing="ij")
         cy, cx = torch.randint(4, self.size - 4, (2,), generator=g)
-        mask = ((y - cy)**2 + (x - cx)**2 <= 16).long()
+        mask = ((y - cy) ** 2 + (x - cx) ** 2 <= 16).long()
         image = 0.3 * torch.rand(3, self.size, self.size, generator=g) + 0.5 * mask
         if self.jitter:
             image = image + 0.1 * torch.rand(1)
@@ -62,6 +63,7 @@ def same(a, b):
 
 # --- The machine
 
+
 def test_device_and_scale(monkeypatch):
     assert device().type in ("cuda", "mps", "cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
@@ -75,8 +77,10 @@ def test_device_and_scale(monkeypatch):
 
 def test_precision(monkeypatch):
     assert precision(torch.device("cpu")) is None and precision(torch.device("mps")) is None
-    for has, dtype in ((True, torch.bfloat16), (False, torch.float16)):     # an A100, a T4
-        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: has or including_emulation)
+    for has, dtype in ((True, torch.bfloat16), (False, torch.float16)):  # an A100, a T4
+        monkeypatch.setattr(
+            torch.cuda, "is_bf16_supported", lambda including_emulation=True: has or including_emulation
+        )
         assert precision(torch.device("cuda")) == dtype
 
 
@@ -84,6 +88,7 @@ def test_seed_everything():
     import random
 
     import numpy as np
+
     draws = []
     for _ in range(2):
         seed_everything(7)
@@ -92,6 +97,7 @@ def test_seed_everything():
 
 
 # --- fit
+
 
 def test_fit_learns_and_returns_what_it_promises():
     net, data = small(), Discs()
@@ -109,7 +115,7 @@ def test_fit_learns_and_returns_what_it_promises():
 def test_same_seed_same_weights_and_the_callers_generator_untouched(jitter):
     nets, losses, states = [small(), small(), small()], [], []
     for net, seed, noise in zip(nets, (3, 3, 4), (1, 2, 3)):
-        torch.manual_seed(noise)                    # what the caller's generator holds must not matter
+        torch.manual_seed(noise)  # what the caller's generator holds must not matter
         before = torch.get_rng_state()
         losses.append(fit(net, Discs(jitter=jitter), steps=6, batch=4, seed=seed).loss)
         states.append(torch.equal(before, torch.get_rng_state()))
@@ -121,6 +127,7 @@ def test_same_seed_same_weights_and_the_callers_generator_untouched(jitter):
 def test_dropout_follows_the_seed_too():
     def net():
         return nn.Sequential(small(), nn.Dropout(0.5))
+
     runs = []
     for noise in (1, 2):
         model = net()
@@ -138,7 +145,7 @@ def test_every_item_once_before_any_twice():
     assert sorted(data.drawn[:10]) == sorted(data.drawn[10:]) == list(range(10))
     assert data.drawn[:10] != data.drawn[10:]
     data.drawn.clear()
-    batches[3], batches[1]                          # in any order
+    batches[3], batches[1]  # in any order
     again = data.drawn[:4]
     batches[3]
     assert data.drawn[8:] == again
@@ -147,8 +154,9 @@ def test_every_item_once_before_any_twice():
 def test_small_data_sets_and_workers():
     assert len(fit(small(), Discs(length=3), steps=3, batch=8).loss) == 3
     here, there = (nn.Sequential(small(), nn.Dropout(0.5)) for _ in range(2))
-    assert fit(here, Discs(jitter=True), steps=3, batch=4).loss == \
-        fit(there, Discs(jitter=True), steps=3, batch=4, workers=1).loss and same(here, there)
+    assert fit(here, Discs(jitter=True), steps=3, batch=4).loss == fit(
+        there, Discs(jitter=True), steps=3, batch=4, workers=1
+    ).loss and same(here, there)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere processes are not forked")
@@ -157,7 +165,12 @@ def test_a_gpu_gets_processes_that_load_and_a_cpu_keeps_its_cores():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
     assert train._loading(gpu, Discs(), None) == dict(num_workers=cores, multiprocessing_context="fork")
     none = dict(num_workers=0, multiprocessing_context=None)
-    assert train._loading(gpu, [Discs()[0]], None) == train._loading(cpu, Discs(), None) == train._loading(gpu, Discs(), 0) == none
+    assert (
+        train._loading(gpu, [Discs()[0]], None)
+        == train._loading(cpu, Discs(), None)
+        == train._loading(gpu, Discs(), 0)
+        == none
+    )
     assert train._loading(cpu, Discs(), 2)["num_workers"] == 2
 
 
@@ -166,6 +179,7 @@ def test_a_batch_without_labels_teaches_nothing_and_does_no_harm():
         def __getitem__(self, i):
             image, mask = super().__getitem__(i)
             return image, mask if i % 3 == 0 else torch.full_like(mask, 255)
+
     net = small()
     history = fit(net, SomeIgnored(), steps=12, batch=1)
     assert history.loss.count(0) == 8 and all(p.isfinite().all() for p in net.parameters())
@@ -190,6 +204,7 @@ def test_own_loss_and_frozen_weights():
     def loss(logits, masks):
         seen.append((logits.shape, masks.dtype))
         return logits.square().mean()
+
     net = small()
     net.encoder[0].requires_grad_(False)
     before = net.encoder[0][0].weight.clone()
@@ -238,10 +253,15 @@ def test_on_a_terminal(monkeypatch, capfd):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
+
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     fit(small(), Discs(), steps=3, batch=2, title="a title")
     assert "a title" in terminal.getvalue() and "3/3" in terminal.getvalue() and ", loss " in terminal.getvalue()
-    assert list(train.progress([4, 5], "a loop")) == [4, 5] and "a loop" in terminal.getvalue() and "2/2" in terminal.getvalue()
+    assert (
+        list(train.progress([4, 5], "a loop")) == [4, 5]
+        and "a loop" in terminal.getvalue()
+        and "2/2" in terminal.getvalue()
+    )
     assert capfd.readouterr().err == ""
 
 
@@ -261,8 +281,9 @@ def test_in_a_notebook():
     still = """train.fit(torch.nn.Conv2d(3, 2, 1), Slow(), steps=2, batch=1, curve=False)
 for item in train.progress("ab", "a loop"):
     print(item)"""
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(textwrap.dedent(code)),
-                                               nbformat.v4.new_code_cell(still)])
+    notebook = nbformat.v4.new_notebook(
+        cells=[nbformat.v4.new_code_cell(textwrap.dedent(code)), nbformat.v4.new_code_cell(still)]
+    )
     nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
     first, second = (cell.outputs for cell in notebook.cells)
     assert not [o for o in first + second if o.output_type == "stream" and o.name == "stderr"]
@@ -277,17 +298,18 @@ for item in train.progress("ab", "a loop"):
 
 # --- checkpoints
 
+
 @pytest.mark.parametrize("jitter", [False, True])
 def test_a_resumed_run_equals_an_unbroken_one(tmp_path, monkeypatch, jitter):
     monkeypatch.setattr(train, "SAVE_SECONDS", 0)
     path = tmp_path / "new" / "run.pt"
     whole, broken = small(), small()
     unbroken = fit(whole, Discs(jitter=jitter), steps=9, batch=4)
-    for stop_at in (14, 17):                                    # three whole batches, then four more and a bit
+    for stop_at in (14, 17):  # three whole batches, then four more and a bit
         with pytest.raises(KeyboardInterrupt):
             fit(broken, Discs(jitter=jitter, stop_at=stop_at), steps=9, batch=4, checkpoint=path)
         assert [p.name for p in path.parent.iterdir()] == ["run.pt"]
-        broken = small(seed=9)                                  # a new session: other weights, other generator
+        broken = small(seed=9)  # a new session: other weights, other generator
     resumed = fit(broken, Discs(jitter=jitter), steps=9, batch=4, checkpoint=path)
     assert resumed.loss == unbroken.loss and resumed.steps == unbroken.steps and same(whole, broken)
     assert resumed.seconds > 0
@@ -295,13 +317,15 @@ def test_a_resumed_run_equals_an_unbroken_one(tmp_path, monkeypatch, jitter):
     done = small(seed=5)
     data = Discs()
     assert fit(done, data, steps=9, batch=4, checkpoint=path).loss == unbroken.loss
-    assert same(done, whole) and not data.drawn                 # finished: nothing is trained again
+    assert same(done, whole) and not data.drawn  # finished: nothing is trained again
     with pytest.raises(ValueError, match="is at step 9, past steps=5; ask for more steps, delete it or use another"):
         fit(small(), Discs(jitter=jitter), steps=5, batch=4, checkpoint=path)
     longer = small(seed=5), small()
-    losses = [fit(longer[0], Discs(jitter=jitter), steps=11, batch=4, checkpoint=path).loss,
-              fit(longer[1], Discs(jitter=jitter), steps=11, batch=4).loss]
-    assert losses[0] == losses[1] and same(*longer)             # more steps than the first time: it goes on
+    losses = [
+        fit(longer[0], Discs(jitter=jitter), steps=11, batch=4, checkpoint=path).loss,
+        fit(longer[1], Discs(jitter=jitter), steps=11, batch=4).loss,
+    ]
+    assert losses[0] == losses[1] and same(*longer)  # more steps than the first time: it goes on
 
 
 def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path, monkeypatch):
@@ -312,29 +336,38 @@ def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path, monke
 
     def killed(*args):
         raise KeyboardInterrupt
+
     monkeypatch.setattr(os, "replace", killed)
     with pytest.raises(KeyboardInterrupt):
-        train._save(path, {}, small(), torch.optim.AdamW(small().parameters()), torch.amp.GradScaler(enabled=False),
-                    History())
+        train._save(
+            path, {}, small(), torch.optim.AdamW(small().parameters()), torch.amp.GradScaler(enabled=False), History()
+        )
     assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("change, message", [
-    (dict(net=dict(skip="add")), "was made with another net; delete it or use another file name."),
-    (dict(net=dict(upsample="nearest")), "was made with another net"),
-    (dict(fit=dict(batch=4)), "was made with batch 2 and not 4; delete it"),
-    (dict(fit=dict(lr=1e-2)), "was made with lr 0.003 and not 0.01"),
-    (dict(fit=dict(seed=1)), "was made with seed 0 and not 1"),
-    (dict(data=dict(length=13)), "was made with images 12 and not 13"),
-    (dict(fit=dict(loss=losses.dice_loss)), "was made with loss cross_entropy and not dice_loss"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (dict(net=dict(skip="add")), "was made with another net; delete it or use another file name."),
+        (dict(net=dict(upsample="nearest")), "was made with another net"),
+        (dict(fit=dict(batch=4)), "was made with batch 2 and not 4; delete it"),
+        (dict(fit=dict(lr=1e-2)), "was made with lr 0.003 and not 0.01"),
+        (dict(fit=dict(seed=1)), "was made with seed 0 and not 1"),
+        (dict(data=dict(length=13)), "was made with images 12 and not 13"),
+        (dict(fit=dict(loss=losses.dice_loss)), "was made with loss cross_entropy and not dice_loss"),
+    ],
+)
 def test_a_checkpoint_of_something_else(tmp_path, change, message):
     path = tmp_path / "run.pt"
     fit(small(), Discs(), steps=2, batch=2, checkpoint=path)
     net = small(**change.get("net", {}))
     before = {k: v.clone() for k, v in net.state_dict().items()}
     with pytest.raises(ValueError, match=message) as error:
-        fit(net, Discs(**change.get("data", {})), **{"steps": 2, "batch": 2, "checkpoint": path, **change.get("fit", {})})
+        fit(
+            net,
+            Discs(**change.get("data", {})),
+            **{"steps": 2, "batch": 2, "checkpoint": path, **change.get("fit", {})},
+        )
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
 
@@ -356,7 +389,7 @@ def test_a_checkpoint_is_data_and_runs_nothing(tmp_path):
         fit(small(), Discs(), steps=2, batch=2, checkpoint=path)
     assert not made.exists()
     pickle.loads(pickle.dumps(Runs(str(made)))).close()
-    assert made.exists()                        # so the trap does work
+    assert made.exists()  # so the trap does work
 
 
 @pytest.mark.parametrize("content", [b"", b"not a checkpoint", None])
@@ -372,11 +405,13 @@ def test_a_damaged_checkpoint(tmp_path, content):
 
 # --- what can go wrong, in one sentence each
 
+
 def test_a_loss_that_is_no_number_stops():
     class Broken(Discs):
         def __getitem__(self, i):
             image, mask = super().__getitem__(i)
             return image / 0, mask
+
     with pytest.raises(FloatingPointError, match=r"The loss is nan at step 1; use a smaller lr than 0.003, and see"):
         fit(small(), Broken(), steps=2, batch=2)
     with pytest.raises(FloatingPointError, match="The loss is inf at step 3"):
@@ -384,11 +419,14 @@ def test_a_loss_that_is_no_number_stops():
         fit(small(), Discs(), steps=9, batch=2, loss=lambda logits, masks: logits.mean() * 0 + next(losses))
 
 
-@pytest.mark.parametrize("kwargs, message", [
-    (dict(steps=0), "steps must be a whole number of at least 1, not 0."),
-    (dict(batch=2.5), "batch must be a whole number of at least 1, not 2.5."),
-    (dict(lr=0), "lr must be greater than 0, not 0."),
-])
+@pytest.mark.parametrize(
+    "kwargs, message",
+    [
+        (dict(steps=0), "steps must be a whole number of at least 1, not 0."),
+        (dict(batch=2.5), "batch must be a whole number of at least 1, not 2.5."),
+        (dict(lr=0), "lr must be greater than 0, not 0."),
+    ],
+)
 def test_bad_arguments(kwargs, message):
     with pytest.raises(ValueError) as error:
         fit(small(), Discs(), **kwargs)
@@ -405,6 +443,7 @@ def test_data_that_does_not_fit_the_net():
     class Boxes(Discs):
         def __getitem__(self, i):
             return super().__getitem__(i)[0], dict(boxes=torch.zeros(0, 4))
+
     for call in (lambda d: fit(small(), d, steps=1, batch=2), lambda d: evaluate(small(), d)):
         with pytest.raises(ValueError, match=r"hold label 2, and 2 classes are 0 to 1 \(and 255"):
             call(Three())
@@ -421,6 +460,7 @@ def test_data_that_does_not_fit_the_net():
 
 
 # --- predict and evaluate
+
 
 def test_predict_restores_the_mode_and_needs_no_whole_batches():
     net = small()
@@ -466,8 +506,10 @@ def brute_force(pred, truth, classes):
     return iou, sum(p == t for p, t in pairs) / len(pairs) if pairs else float("nan")
 
 
-@pytest.mark.parametrize("only_truth, only_pred, ignored", [
-    ((0, 1, 2, 3), (0, 1, 2, 3), 0.0), ((0, 1), (0, 1, 3), 0.3), ((0, 2), (2,), 0.1), ((1,), (0,), 0.9)])
+@pytest.mark.parametrize(
+    "only_truth, only_pred, ignored",
+    [((0, 1, 2, 3), (0, 1, 2, 3), 0.0), ((0, 1), (0, 1, 3), 0.3), ((0, 2), (2,), 0.1), ((1,), (0,), 0.9)],
+)
 def test_evaluate_against_counting(only_truth, only_pred, ignored):
     g = torch.Generator().manual_seed(len(only_truth))
     pred = torch.tensor(only_pred)[torch.randint(len(only_pred), (20, 6, 5), generator=g)]
@@ -482,6 +524,7 @@ def test_evaluate_against_counting(only_truth, only_pred, ignored):
     assert scores.matrix.sum() == (truth != 255).sum()
 
     from torchmetrics.functional.classification import multiclass_confusion_matrix, multiclass_jaccard_index
+
     assert torch.equal(scores.matrix, multiclass_confusion_matrix(pred, truth, 4, ignore_index=255))
     assert scores.miou == pytest.approx(multiclass_jaccard_index(pred, truth, 4, ignore_index=255).item(), rel=1e-5)
     part = evaluate(nn.Identity(), Fixed(logits, truth), n=7)

@@ -1,4 +1,5 @@
 """The widgets, driven without a browser: what a front end would send is set on the controls."""
+
 import builtins
 import importlib
 import io
@@ -17,13 +18,30 @@ MASK = torch.arange(256).reshape(16, 16) % 3
 MASK[:3, :3] = 255
 MAKE = {
     "overlay": lambda: widgets.overlay(IMAGE, MASK, TRIMAP),
-    "overlay of several": lambda: widgets.overlay(torch.stack([IMAGE, 1 - IMAGE]), torch.stack([MASK, MASK.flip(0)]), TRIMAP),
+    "overlay of several": lambda: widgets.overlay(
+        torch.stack([IMAGE, 1 - IMAGE]), torch.stack([MASK, MASK.flip(0)]), TRIMAP
+    ),
     "shape_tracer": lambda: widgets.shape_tracer(size=32, depth=2, base=4),
     "taps": widgets.taps,
 }
 # For each control, a value that must change the picture.
-OTHER = {"opacity": 0.9, "scene": 1, "pet": False, "background": False, "border": False, "not labelled": False, "size": 64,
-         "depth": 3, "base": 8, "upsample": "bilinear", "skip": "concat", "kernel": 5, "stride": 2, "dilation": 3, "layers": 3}
+OTHER = {
+    "opacity": 0.9,
+    "scene": 1,
+    "pet": False,
+    "background": False,
+    "border": False,
+    "not labelled": False,
+    "size": 64,
+    "depth": 3,
+    "base": 8,
+    "upsample": "bilinear",
+    "skip": "concat",
+    "kernel": 5,
+    "stride": 2,
+    "dilation": 3,
+    "layers": 3,
+}
 
 
 @pytest.fixture(autouse=True)
@@ -74,14 +92,20 @@ def test_figure_gives_any_settings_and_leaves_the_controls():
     assert live.controls["opacity"].value == 0.5 and "opacity 1" in still.alt
     wanted = plot.overlay(IMAGE, MASK, TRIMAP, 1, show=["background", "border", "not labelled"])
     assert (pixels(widgets._png(still)) == pixels(widgets._png(wanted))).all()
-    with pytest.raises(ValueError, match="no setting 'colour'; there are opacity, pet, background, border, not labelled"):
+    with pytest.raises(
+        ValueError, match="no setting 'colour'; there are opacity, pet, background, border, not labelled"
+    ):
         live.figure(colour=3)
 
 
 def test_an_error_takes_the_pictures_place_until_it_is_mended():
     live = widgets.shape_tracer(size=16, depth=4)
     live.controls["depth"].value = 6
-    assert live.picture.layout.display == "none" and "at least 64x64" in live.line.value and "clip-path" not in live.line.value
+    assert (
+        live.picture.layout.display == "none"
+        and "at least 64x64" in live.line.value
+        and "clip-path" not in live.line.value
+    )
     live.controls["size"].value = 128
     assert live.picture.layout.display == "" and "128 × 128" in live.line.value and "clip-path" in live.line.value
 

@@ -24,7 +24,11 @@ def rate(n=600, **settings):
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for settings in (dict(size=64), dict(size=64, animals=(2, 4), target=("semantic", "instance", "boxes")),
-                     dict(size=128), dict(size=256)):
+    for settings in (
+        dict(size=64),
+        dict(size=64, animals=(2, 4), target=("semantic", "instance", "boxes")),
+        dict(size=128),
+        dict(size=256),
+    ):
         cpu, wall = rate(**settings)
         print(f"{cpu:6.0f} scenes a second of one core ({wall:.0f} by the clock)  {settings}")

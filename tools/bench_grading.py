@@ -25,10 +25,10 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nbgrader.api import Gradebook  # noqa: E402
+from tests.submissions import LESSON, Submission, answers  # noqa: E402
 
 from tests import answers as bank  # noqa: E402
 from tests import submissions as made  # noqa: E402
-from tests.submissions import LESSON, Submission, answers  # noqa: E402
 
 HOSTILE = ("dies", "tampered")
 STOCK = """
@@ -85,15 +85,24 @@ def course(folder, students, config=""):
 def scores(folder):
     """{student: {cell: auto score}}."""
     with Gradebook(f"sqlite:///{folder / 'grading/gradebook.db'}", "segmentation") as gradebook:
-        return {s.student_id: {g.cell.name: g.auto_score for n in s.notebooks for g in n.grades} for s in gradebook.assignment_submissions(LESSON)}
+        return {
+            s.student_id: {g.cell.name: g.auto_score for n in s.notebooks for g in n.grades}
+            for s in gradebook.assignment_submissions(LESSON)
+        }
 
 
 def timed(command, folder):
     """(seconds, most memory in MB of all its processes, output) of a command."""
     most, over = 0.0, threading.Event()
     began = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                               env={**os.environ, "PYTHONPATH": str(folder)})
+    process = subprocess.Popen(
+        [sys.executable, *command],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+    )
 
     def watch():
         nonlocal most
@@ -117,17 +126,56 @@ def timed(command, folder):
 def on_a_cluster(place, count, workers=2):
     """Seconds for `count` submissions on a Dask cluster of processes of this machine; one more worker is killed half-way."""
     folder, card = course(Path(place, f"cluster{count}"), a_class(count)), Path(place, f"card{count}.json")
-    quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "env": {**os.environ, "PYTHONPATH": str(folder)}}
-    started = [subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard",
-                                 "--scheduler-file", str(card)], **quiet)]
+    quiet = {
+        "cwd": folder,
+        "stdout": subprocess.DEVNULL,
+        "stderr": subprocess.DEVNULL,
+        "env": {**os.environ, "PYTHONPATH": str(folder)},
+    }
+    started = [
+        subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "distributed.cli.dask_scheduler",
+                "--host",
+                "127.0.0.1",
+                "--port",
+                "0",
+                "--no-dashboard",
+                "--scheduler-file",
+                str(card),
+            ],
+            **quiet,
+        )
+    ]
     try:
         for _ in range(workers + 1):
-            started.append(subprocess.Popen([sys.executable, "-m", "distributed.cli.dask_worker", "--scheduler-file", str(card), "--nthreads", "1",
-                                             "--no-nanny", "--no-dashboard", "--local-directory", str(folder)], **quiet))
+            started.append(
+                subprocess.Popen(
+                    [
+                        sys.executable,
+                        "-m",
+                        "distributed.cli.dask_worker",
+                        "--scheduler-file",
+                        str(card),
+                        "--nthreads",
+                        "1",
+                        "--no-nanny",
+                        "--no-dashboard",
+                        "--local-directory",
+                        str(folder),
+                    ],
+                    **quiet,
+                )
+            )
         while not (card.exists() and card.stat().st_size):
             time.sleep(0.2)
         address = json.loads(card.read_text())["address"]
-        timed(["-m", "course_lib.grading", "grading/submitted/s0000", "--scheduler", address, "--no-feedback", "--quiet"], folder)  # stations start
+        timed(
+            ["-m", "course_lib.grading", "grading/submitted/s0000", "--scheduler", address, "--no-feedback", "--quiet"],
+            folder,
+        )  # stations start
         records = folder / "grading/results" / LESSON
 
         def kill_one():
@@ -137,7 +185,10 @@ def on_a_cluster(place, count, workers=2):
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        taken, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--scheduler", address, "--no-feedback", "--quiet"], folder)
+        taken, memory, said = timed(
+            ["-m", "course_lib.grading", "grading/submitted", "--scheduler", address, "--no-feedback", "--quiet"],
+            folder,
+        )
         killer.join()
         assert f"{count} of {count} submissions have grades." in said, said
         return taken
@@ -150,10 +201,18 @@ def on_a_cluster(place, count, workers=2):
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--class-size", type=int, default=100)
-    options.add_argument("--nbgrader", type=int, default=100, help="how many of them nbgrader grades without demonstrations")
+    options.add_argument(
+        "--nbgrader", type=int, default=100, help="how many of them nbgrader grades without demonstrations"
+    )
     options.add_argument("--nbgrader-whole", type=int, default=5, help="and with them")
     options.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
-    options.add_argument("--cluster", type=int, nargs="*", default=[], help="and so many on a Dask cluster of two workers, and one that is killed half-way")
+    options.add_argument(
+        "--cluster",
+        type=int,
+        nargs="*",
+        default=[],
+        help="and so many on a Dask cluster of two workers, and one that is killed half-way",
+    )
     options = options.parse_args()
     students = a_class(options.class_size)
     rows, ours = [], {}
@@ -161,19 +220,37 @@ def main():
         for workers in options.workers:
             folder = course(Path(place, f"ours{workers}"), students)
             # a batch of one shows what starting costs
-            start, *_ = timed(["-m", "course_lib.grading", "grading/submitted/s0000", "--workers", "1", "--no-feedback", "--quiet"], folder)
+            start, *_ = timed(
+                ["-m", "course_lib.grading", "grading/submitted/s0000", "--workers", "1", "--no-feedback", "--quiet"],
+                folder,
+            )
             shutil.rmtree(folder / "grading/results")
-            taken, memory, said = timed(["-m", "course_lib.grading", "grading/submitted", "--workers", str(workers), "--no-feedback", "--quiet"], folder)
+            taken, memory, said = timed(
+                [
+                    "-m",
+                    "course_lib.grading",
+                    "grading/submitted",
+                    "--workers",
+                    str(workers),
+                    "--no-feedback",
+                    "--quiet",
+                ],
+                folder,
+            )
             assert f"{len(students)} of {len(students)} submissions have grades." in said, said
             ours[workers] = scores(folder)
             rows.append((f"grade, {workers} worker{'s' * (workers > 1)}", len(students), taken, memory))
             print(f"starting: a batch of one took {start:.1f} s", flush=True)
             if workers == 2:
-                pages, *_ = timed(["-m", "course_lib.grading", "grading/submitted", "--workers", "2", "--quiet"], folder)
+                pages, *_ = timed(
+                    ["-m", "course_lib.grading", "grading/submitted", "--workers", "2", "--quiet"], folder
+                )
                 print(f"feedback pages and report for {len(students)}: {pages:.1f} s", flush=True)
         best = min(rows, key=lambda r: r[2] / r[1])
-        for what, count, skip in (("nbgrader, demonstrations left out", options.nbgrader, "c.Execute.skip_cells_with_tag = 'demo'"),
-                                  ("nbgrader, all cells", options.nbgrader_whole, "")):
+        for what, count, skip in (
+            ("nbgrader, demonstrations left out", options.nbgrader, "c.Execute.skip_cells_with_tag = 'demo'"),
+            ("nbgrader, all cells", options.nbgrader_whole, ""),
+        ):
             if not count:
                 continue
             some = dict(list(students.items())[:count])
@@ -182,9 +259,20 @@ def main():
             theirs, mine = scores(folder), next(iter(ours.values()))
             unlike = [s for s in some if theirs.get(s) != mine[s]]
             failed = re.findall(r"error processing assignment '\S+' for student '(\w+)'", said)
-            print(f"{what}: other scores for {len(unlike)} of {count}: {', '.join(unlike) or 'none'}; failed: {', '.join(failed) or 'none'}", flush=True)
+            print(
+                f"{what}: other scores for {len(unlike)} of {count}: {', '.join(unlike) or 'none'}; failed: {', '.join(failed) or 'none'}",
+                flush=True,
+            )
             for student in unlike[:6]:
-                print("   ", student, {k: (theirs[student].get(k), v) for k, v in mine[student].items() if theirs.get(student, {}).get(k) != v})
+                print(
+                    "   ",
+                    student,
+                    {
+                        k: (theirs[student].get(k), v)
+                        for k, v in mine[student].items()
+                        if theirs.get(student, {}).get(k) != v
+                    },
+                )
             rows.append((what, count, taken, memory))
     assert all(found == next(iter(ours.values())) for found in ours.values()), "the number of workers changed a score"
     print(f"\n{'':36} submissions  seconds  s each  memory MB  times nbgrader's rate")

@@ -8,6 +8,7 @@ mask first    bincount of target * C + pred over the pixels where target is not 
 no mask       bincount of target * C + pred over all pixels: wrong where some are ignored, and nothing is checked
 bincount      torch.bincount alone, on int64 cell numbers that somebody has made already: the floor
 """
+
 import argparse
 import sys
 import time
@@ -30,16 +31,19 @@ def label_maps(shape, classes, dtype, ignored, device):
     coarse = torch.randint(0, classes, (batch, -(-height // 32), -(-width // 32)))
     truth = coarse.repeat_interleave(32, 1).repeat_interleave(32, 2)[:, :height, :width]
     pred = truth.where(torch.rand(shape) < 0.9, torch.randint(0, classes, shape))
-    truth = truth.masked_fill(torch.rand(coarse.shape).repeat_interleave(32, 1).repeat_interleave(32, 2)
-                              [:, :height, :width] < ignored, 255)
+    truth = truth.masked_fill(
+        torch.rand(coarse.shape).repeat_interleave(32, 1).repeat_interleave(32, 2)[:, :height, :width] < ignored, 255
+    )
     return pred.to(device, dtype), truth.to(device, dtype)
 
 
 def ways(pred, truth, classes):
     """{name: a function that counts these maps once}, ours first."""
     scores = Confusion(classes)
-    checked, unchecked = (MulticlassConfusionMatrix(classes, ignore_index=255, validate_args=validate).to(pred.device)
-                          for validate in (True, False))
+    checked, unchecked = (
+        MulticlassConfusionMatrix(classes, ignore_index=255, validate_args=validate).to(pred.device)
+        for validate in (True, False)
+    )
     cells, every = classes**2, (truth.long() * classes + pred).flatten().clamp(max=classes**2 - 1)
 
     def mask_first():
@@ -48,12 +52,14 @@ def ways(pred, truth, classes):
 
     expected = mask_first().reshape(classes, classes).cpu()
     assert torch.equal(Confusion(classes).update(pred, truth).matrix, expected)
-    return {"ours": lambda: scores.update(pred, truth),
-            "torchmetrics": lambda: checked.update(pred, truth),
-            "unchecked": lambda: unchecked.update(pred, truth),
-            "mask first": mask_first,
-            "no mask": lambda: torch.bincount((truth.long() * classes + pred).flatten(), minlength=cells),
-            "bincount": lambda: torch.bincount(every, minlength=cells)}
+    return {
+        "ours": lambda: scores.update(pred, truth),
+        "torchmetrics": lambda: checked.update(pred, truth),
+        "unchecked": lambda: unchecked.update(pred, truth),
+        "mask first": mask_first,
+        "no mask": lambda: torch.bincount((truth.long() * classes + pred).flatten(), minlength=cells),
+        "bincount": lambda: torch.bincount(every, minlength=cells),
+    }
 
 
 def seconds(count, device):
@@ -75,16 +81,19 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     worst, names = {}, None
-    print(f"torch {torch.__version__}, {'one CPU thread' if args.device.type == 'cpu' else args.device}, maps of "
-          f"{' x '.join(map(str, args.shape))}; our time over that of")
+    print(
+        f"torch {torch.__version__}, {'one CPU thread' if args.device.type == 'cpu' else args.device}, maps of "
+        f"{' x '.join(map(str, args.shape))}; our time over that of"
+    )
     for classes in (3, 19, 21, 150):
         for dtype in (torch.uint8, torch.int64):
             for ignored in (0, 0.2):
                 counts = ways(*label_maps(args.shape, classes, dtype, ignored, args.device), classes)
                 for count in counts.values():
                     count()
-                rounds = [{name: seconds(count, args.device) for name, count in counts.items()}
-                          for _ in range(args.rounds)]
+                rounds = [
+                    {name: seconds(count, args.device) for name, count in counts.items()} for _ in range(args.rounds)
+                ]
                 if names is None:
                     names = list(counts)[1:]
                     print("classes  dtype  ignored  ours (ms)  " + "  ".join(f"{name:>12}" for name in names))
@@ -92,8 +101,11 @@ def main():
                 for name in names:
                     worst[name] = max(worst.get(name, 0), ratios[name])
                 ours = 1000 * median(r["ours"] for r in rounds)
-                print(f"{classes:7}  {str(dtype)[6:]:5}  {ignored:7.0%}  {ours:9.1f}  "
-                      + "  ".join(f"{ratios[name]:12.2f}" for name in names), flush=True)
+                print(
+                    f"{classes:7}  {str(dtype)[6:]:5}  {ignored:7.0%}  {ours:9.1f}  "
+                    + "  ".join(f"{ratios[name]:12.2f}" for name in names),
+                    flush=True,
+                )
     print(f"{'the worst':36}" + "  ".join(f"{worst[name]:12.2f}" for name in names))
 
 

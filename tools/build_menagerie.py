@@ -1,4 +1,4 @@
-"""Build course_lib/menagerie, the picture pack, from two Debian packages.
+"""Build course_lib/data/menagerie, the picture pack, from two Debian packages.
 
     python tools/build_menagerie.py                       # apt-get download, then build
     python tools/build_menagerie.py A.deb B.deb           # from the .deb files
@@ -22,7 +22,7 @@ from PIL import Image
 PACKAGES = {"tuxpaint-stamps-default": "2022.06.04-1", "mate-backgrounds": "1.26.0-1"}
 STAMPS = "usr/share/tuxpaint/stamps/animals"
 PICTURES = "usr/share/backgrounds/mate/nature"
-PACK = Path(__file__).resolve().parent.parent / "course_lib" / "menagerie"
+PACK = Path(__file__).resolve().parent.parent / "course_lib" / "data" / "menagerie"
 CUTOUT_SIDE, BACKGROUND_SIDE = 256, 640  # longest sides in px; smaller sources keep their size
 
 # Photographs of whole animals whose alpha is a true cut-out, by class.
@@ -58,15 +58,30 @@ CUTOUTS = {
 }
 
 # The validation split. Pictures of one kind (KIN) stay on one side, so that a net cannot score by memory.
-VALIDATION = set("""
+VALIDATION = set(
+    """
     chimp otter badger pig pig_golden pig_golden2 caribou wapiti zebra tiger dingo squirrel kangaroo
     pink_flamingo owl peacock tucan rainbow-lorikeet magpie pigeon
-    butterflyfish coraltrout grasshopper hornet frog-1 Dune Garden RainDrops""".split())
-KIN = [group.split() for group in (
-    "gnu-baby gnu-baby-stand gnu-sitting gnu-stand", "pig pig_golden pig_golden2", "sheep sheep_lamb ram",
-    "rabbit rabbit-2 rabbit_little", "donkey donkey_eating", "cow cow_white bull", "bear european-bear", "mouse rat",
-    "hen rooster chicken_profile", "drake duck", "seagull silver-gull", "camel dromedary",
-    "little-penguin magellanic_penguin penguin")]
+    butterflyfish coraltrout grasshopper hornet frog-1 Dune Garden RainDrops""".split()
+)
+KIN = [
+    group.split()
+    for group in (
+        "gnu-baby gnu-baby-stand gnu-sitting gnu-stand",
+        "pig pig_golden pig_golden2",
+        "sheep sheep_lamb ram",
+        "rabbit rabbit-2 rabbit_little",
+        "donkey donkey_eating",
+        "cow cow_white bull",
+        "bear european-bear",
+        "mouse rat",
+        "hen rooster chicken_profile",
+        "drake duck",
+        "seagull silver-gull",
+        "camel dromedary",
+        "little-penguin magellanic_penguin penguin",
+    )
+]
 
 LEFT_OUT = {
     "drawn, a toy or perhaps rendered": """insects/bee mammals/echidna mammals/hedgehog mammals/bears/toys/edward_bear
@@ -122,12 +137,29 @@ def rows():
         for path in sorted(names.split(), key=lambda p: Path(p).name):
             name = Path(path).name
             authors = [who for who, theirs in STAMP_CREDITS.items() if name in theirs.split()]
-            index.append(dict(file=f"cutouts/{name}.webp", name=name, source=f"{STAMPS}/{path}.png",
-                              package="tuxpaint-stamps-default", author="; ".join(authors) or UNNAMED,
-                              licence="GPL-2", **{"class": kind}))
+            index.append(
+                dict(
+                    file=f"cutouts/{name}.webp",
+                    name=name,
+                    source=f"{STAMPS}/{path}.png",
+                    package="tuxpaint-stamps-default",
+                    author="; ".join(authors) or UNNAMED,
+                    licence="GPL-2",
+                    **{"class": kind},
+                )
+            )
     for name, (author, _) in BACKGROUNDS.items():
-        index.append(dict(file=f"backgrounds/{name}.webp", name=name, source=f"{PICTURES}/{name}.jpg",
-                          package="mate-backgrounds", author=author, licence="GPL-2+", **{"class": "background"}))
+        index.append(
+            dict(
+                file=f"backgrounds/{name}.webp",
+                name=name,
+                source=f"{PICTURES}/{name}.jpg",
+                package="mate-backgrounds",
+                author=author,
+                licence="GPL-2+",
+                **{"class": "background"},
+            )
+        )
     for row in index:
         row["split"] = "val" if row["name"] in VALIDATION else "train"
     return index
@@ -155,27 +187,45 @@ def background(path, box=None):
 
 def authors_text(index):
     """AUTHORS.md: what the packages say, who made what, what was left out and why."""
-    lines = ["# Where the pictures of this folder come from", "",
-             "Built by `tools/build_menagerie.py` from two packages of Debian; `index.csv` has a row for every picture",
-             "with its source file, author and licence. The cut-outs were cropped to what is visible and made at most",
-             f"{CUTOUT_SIDE} px long, the backgrounds {BACKGROUND_SIDE} px; all are WebP (the cut-outs' alpha without loss).", ""]
+    lines = [
+        "# Where the pictures of this folder come from",
+        "",
+        "Built by `tools/build_menagerie.py` from two packages of Debian; `index.csv` has a row for every picture",
+        "with its source file, author and licence. The cut-outs were cropped to what is visible and made at most",
+        f"{CUTOUT_SIDE} px long, the backgrounds {BACKGROUND_SIDE} px; all are WebP (the cut-outs' alpha without loss).",
+        "",
+    ]
     lines += [f"- `{name}` {version}" for name, version in PACKAGES.items()]
-    lines += ["", "## What the packages say", "",
-              "tuxpaint-stamps-default, `copyright`: \"Files: * Copyright: 2002-2022 by Bill Kendrick", "<bill@newbreedsoftware.com> License: GPL-2\".",
-              "Its changelog (\"Copyright 2002-2022 by various contributors\") names the people below. It calls the",
-              "lobster and the seahorse public domain, and the pictures that it credits to Pere Pujal i Carabantes alone",
-              "\"GPL v2 or high\". Where it names two people for one name, both are listed.", "",
-              "mate-backgrounds, `copyright`: each file below under \"GPL-2+\" (GPL version 2 or later).", "",
-              "The pack as a whole is therefore distributed under the GNU General Public License, version 2: see `LICENSE`.",
-              "", "## Who made what", ""]
+    lines += [
+        "",
+        "## What the packages say",
+        "",
+        'tuxpaint-stamps-default, `copyright`: "Files: * Copyright: 2002-2022 by Bill Kendrick',
+        '<bill@newbreedsoftware.com> License: GPL-2".',
+        'Its changelog ("Copyright 2002-2022 by various contributors") names the people below. It calls the',
+        "lobster and the seahorse public domain, and the pictures that it credits to Pere Pujal i Carabantes alone",
+        '"GPL v2 or high". Where it names two people for one name, both are listed.',
+        "",
+        'mate-backgrounds, `copyright`: each file below under "GPL-2+" (GPL version 2 or later).',
+        "",
+        "The pack as a whole is therefore distributed under the GNU General Public License, version 2: see `LICENSE`.",
+        "",
+        "## Who made what",
+        "",
+    ]
     by_author = {}
     for row in index:
         by_author.setdefault((row["package"], row["author"]), []).append(row["name"])
     lines += ["| package | author or copyright | pictures |", "|---|---|---|"]
     lines += [f"| {package} | {author} | {', '.join(names)} |" for (package, author), names in by_author.items()]
-    lines += ["", "`LadyBird` is the left part of its picture, where no ladybird is. `crowned_crane` stood in the changelog's",
-              "first list as \"Helmeted Guineafowl\", `hoverfly` as \"Bee\", `chicken_profile` as \"Turkey (profile)\".",
-              "", "## Animals of tuxpaint-stamps-default left out", ""]
+    lines += [
+        "",
+        "`LadyBird` is the left part of its picture, where no ladybird is. `crowned_crane` stood in the changelog's",
+        'first list as "Helmeted Guineafowl", `hoverfly` as "Bee", `chicken_profile` as "Turkey (profile)".',
+        "",
+        "## Animals of tuxpaint-stamps-default left out",
+        "",
+    ]
     lines += [f"- {reason}: {' '.join(names.split())}" for reason, names in LEFT_OUT.items()]
     return "\n".join(lines) + "\n"
 
@@ -185,8 +235,10 @@ def build(root, out):
     index = rows()
     missing = [row["source"] for row in index if not (root / row["source"]).is_file()]
     if missing:
-        sys.exit(f"{root} lacks {len(missing)} of the {len(index)} pictures, the first is {missing[0]}: "
-                 f"give the folder or the .deb files of {' and '.join(PACKAGES)}.")
+        sys.exit(
+            f"{root} lacks {len(missing)} of the {len(index)} pictures, the first is {missing[0]}: "
+            f"give the folder or the .deb files of {' and '.join(PACKAGES)}."
+        )
     for folder in ("cutouts", "backgrounds"):
         shutil.rmtree(out / folder, ignore_errors=True)
         (out / folder).mkdir(parents=True)
@@ -213,7 +265,9 @@ def extract(debs, folder):
 def main():
     parser = argparse.ArgumentParser(description="Build the Menagerie picture pack from two Debian packages.")
     parser.add_argument("sources", nargs="*", type=Path, help=".deb files, or one folder with both extracted")
-    parser.add_argument("--out", type=Path, default=PACK, help="where the pack goes (default: course_lib/menagerie)")
+    parser.add_argument(
+        "--out", type=Path, default=PACK, help="where the pack goes (default: course_lib/data/menagerie)"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)

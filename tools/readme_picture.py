@@ -15,8 +15,11 @@ def draw():
     """The picture: a PIL image, WIDTH pixels wide."""
     scenes = data.scenes("val", size=256, animals=(2, 3), target="semantic", seed=4)
     pairs = [scenes[i] for i in (0, 5, 9, 14)]
-    top = plot.grid([image for image, _ in pairs] + [plot_mask(mask, scenes.classes) for _, mask in pairs], columns=4,
-                    title="What kind of thing is each pixel?")
+    top = plot.grid(
+        [image for image, _ in pairs] + [plot_mask(mask, scenes.classes) for _, mask in pairs],
+        columns=4,
+        title="What kind of thing is each pixel?",
+    )
     bottom = plot.shape_flow(models.UNet(classes=len(scenes.classes), base=16, depth=4), size=256)
     rows = [_image(figure) for figure in (top, bottom)]
     sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), "white")

@@ -1,8 +1,9 @@
 """Train the networks whose weights the package ships: `PYTHONPATH=. python tools/train_checkpoints.py [NAME ...]`.
 
-Each writes course_lib/checkpoints/NAME.npz, float16. On one thread of one machine the result repeats to the bit; elsewhere
+Each writes course_lib/models/checkpoints/NAME.npz, float16. On one thread of one machine the result repeats to the bit; elsewhere
 it differs in the last digits, and what the lessons say of it holds all the same.
 """
+
 import sys
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import torch
 
 from course_lib import data, models, train
 
-FOLDER = Path(__file__).resolve().parent.parent / "course_lib" / "checkpoints"
+FOLDER = Path(__file__).resolve().parent.parent / "course_lib" / "models" / "checkpoints"
 
 
 def save(name, net):

@@ -129,7 +129,9 @@ class Trial:
     def depends(self, args, place):
         """Whether the answer's value is another one when argument number `place`, a tensor, is: the values say it, not the answer."""
         other = [self.tensor(*a.shape) if i == place else a for i, a in enumerate(copied(args))]
-        return not same(*(self.call(*(a.detach() if hasattr(a, "detach") else a for a in given)) for given in (args, other)))
+        return not same(
+            *(self.call(*(a.detach() if hasattr(a, "detach") else a for a in given)) for given in (args, other))
+        )
 
     def run(self, net, x):
         """The output of a module that the answer returned, for x, as plain data."""
@@ -146,7 +148,7 @@ class Trial:
         The name is the module's own in `net.named_modules()`, None where the net does not know of it."""
         if hasattr(net, "layers_run"):  # it lives in another process
             return self._guarded(net.layers_run, (x,), {})
-        from ..crossing.far import layers_run
+        from course_lib.models import layers_run
 
         return layers_run(net, lambda: self.run(net, x))
 
@@ -190,8 +192,10 @@ class Trial:
         elif isinstance(want, torch.Tensor) and want.numel() > 24:
             gap = (got.detach().double() - want.detach().double()).abs()
             where = tuple(int(i) for i in torch.unravel_index(gap.nan_to_num(float("inf")).argmax(), gap.shape))
-            lines = (f"{_given(given)}the shape is right, but {int((~(gap <= tolerance)).sum())} of {gap.numel()} values differ; "
-                     f"at {where} expected {show(want[where].item())}, got {show(got[where].item())}.")
+            lines = (
+                f"{_given(given)}the shape is right, but {int((~(gap <= tolerance)).sum())} of {gap.numel()} values differ; "
+                f"at {where} expected {show(want[where].item())}, got {show(got[where].item())}."
+            )
         elif got is None:
             lines = f"{_given(given)}expected {show(want)}, got {kind(got)}"
         else:
@@ -342,7 +346,7 @@ class Quiz:
         if choice in (None, Ellipsis, "", "?"):
             outcome = NOT_ATTEMPTED
         elif not isinstance(choice, str) or choice.strip().lower() not in letters:
-            message = f"Choose one of {', '.join(letters)}, as text, such as \"{letters[0]}\"; got {show(choice)}."
+            message = f'Choose one of {", ".join(letters)}, as text, such as "{letters[0]}"; got {show(choice)}.'
         else:
             right, message = quizzes.open_choice(self.lesson, self.name, choice.strip().lower())
             outcome = PASSED if right else NOT_YET

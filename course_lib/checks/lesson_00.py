@@ -37,13 +37,26 @@ def _count_part(t, mask, counts):
         t.fail(f"For {given}: the counts are right, but they are a `{type(got).__name__}`; make a tensor of them.")
     if isinstance(got, torch.Tensor) and got.dim() == 1 and len(got) == 256:
         t.fail(f"For {given}: got 256 counts. Label 255 was counted as a class; leave those pixels out.")
-    if isinstance(got, torch.Tensor) and got.shape == want.shape and got.dtype != torch.int64 and bool((got == want).all()):
-        t.fail(f"For {given}: the counts are right, but their dtype is {str(got.dtype).removeprefix('torch.')}; make it int64.")
+    if (
+        isinstance(got, torch.Tensor)
+        and got.shape == want.shape
+        and got.dtype != torch.int64
+        and bool((got == want).all())
+    ):
+        t.fail(
+            f"For {given}: the counts are right, but their dtype is {str(got.dtype).removeprefix('torch.')}; make it int64."
+        )
     known = [
         (torch.tensor([c / total for c in counts]), "These are shares; count pixels."),
         (torch.tensor([c for c in counts if c]), "Classes that do not occur are missing; they have a count of 0."),
-        (torch.tensor([*counts[:-1], counts[-1] + int((mask == IGNORE).sum())]), "Label 255 was counted for the last class; leave it out."),
-        (torch.tensor([counts[0] + int((mask == IGNORE).sum()), *counts[1:]]), "Label 255 was counted for class 0; leave it out."),
+        (
+            torch.tensor([*counts[:-1], counts[-1] + int((mask == IGNORE).sum())]),
+            "Label 255 was counted for the last class; leave it out.",
+        ),
+        (
+            torch.tensor([counts[0] + int((mask == IGNORE).sum()), *counts[1:]]),
+            "Label 255 was counted for class 0; leave it out.",
+        ),
         (want.to(torch.uint8), "A `uint8` holds numbers up to 255 and then starts again from 0; count in int64."),
         (want.clamp(max=1), "This says whether a class occurs; count how often."),
     ]
@@ -69,7 +82,9 @@ def _(t):
     a, b, c = (t.random.randint(2, 9) for _ in range(3))
     _count_part(t, _mask(t, [a, b], 1, a + b + c, ignored=c), [a, b])
     if t.changed:
-        t.fail("The counts are right, but your function changed the mask that it was given. Work on a copy, or don't write into it.")
+        t.fail(
+            "The counts are right, but your function changed the mask that it was given. Work on a copy, or don't write into it."
+        )
 
 
 @count_pixels.part("a batch of masks is counted together", 0.5)
@@ -92,8 +107,10 @@ colour = check.exercise(
 
 def _axes(shape, height, width):
     """What a picture's wrong shape says about its axes."""
-    return {(height, width, 3): " Move the colour axis to the front.",
-            (3, width, height): " Height and width have changed places."}.get(shape, "")
+    return {
+        (height, width, 3): " Move the colour axis to the front.",
+        (3, width, height): " Height and width have changed places.",
+    }.get(shape, "")
 
 
 def _colour_part(t, mask, palette):
@@ -106,8 +123,10 @@ def _colour_part(t, mask, palette):
         t.fail(f"For {given}: expected a tensor of shape (3, {height}, {width}), got {kind(got)}{more}")
     mixed = torch.stack([palette[min(int(label), len(palette) - 1)] for label in mask.flatten()]).reshape(got.shape)
     if same(got[:, mask != IGNORE], mixed[:, mask != IGNORE], 1e-4):
-        t.fail(f"For {given}: the shape is right and the colours are scrambled. `reshape` keeps the order of the numbers; `permute` moves axes.",
-               lambda: _draw_colours(got, mask, palette))
+        t.fail(
+            f"For {given}: the shape is right and the colours are scrambled. `reshape` keeps the order of the numbers; `permute` moves axes.",
+            lambda: _draw_colours(got, mask, palette),
+        )
     for row in range(height):
         for column in range(width):
             label = int(mask[row, column])
@@ -121,12 +140,14 @@ def _colour_part(t, mask, palette):
                     more = " Colours run from 0 to 1 here."
                 elif any([round(v, 4) for v in p.tolist()] == have for p in palette):
                     more = " That is another class's colour."
-                t.fail(f"For {given}: the pixel in row {row}, column {column} has label {label} and should be {want}; it is {have}.{more}",
-                       lambda: _draw_colours(got, mask, palette))
+                t.fail(
+                    f"For {given}: the pixel in row {row}, column {column} has label {label} and should be {want}; it is {have}.{more}",
+                    lambda: _draw_colours(got, mask, palette),
+                )
 
 
 def _draw_colours(got, mask, palette):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([got.detach().float().clamp(0, 1), mask], ["yours", "the labels, in colours of the course"])
 
@@ -141,7 +162,9 @@ def _(t):
         more = _axes(shape, *mask.shape)
         t.fail(f"For a mask of shape {tuple(mask.shape)}: expected a tensor of shape {want}, got {kind(got)}{more}")
     if not got.is_floating_point():
-        t.fail(f"For a palette of dtype float32: expected a float picture, got {str(got.dtype).removeprefix('torch.')}.")
+        t.fail(
+            f"For a palette of dtype float32: expected a float picture, got {str(got.dtype).removeprefix('torch.')}."
+        )
 
 
 @colour.part("every pixel its class's colour", 1)
@@ -161,7 +184,9 @@ def _(t):
     mask[t.random.randint(0, 3), :3] = IGNORE
     _colour_part(t, mask, t.tensor(3, 3).sigmoid())
     if t.changed:
-        t.fail("Your function changed the mask that it was given: it must still hold its 255s afterwards. Work on a copy.")
+        t.fail(
+            "Your function changed the mask that it was given: it must still hold its 255s afterwards. Work on a copy."
+        )
 
 
 # --- overlay ------------------------------------------------------------------------------------------------
@@ -195,7 +220,9 @@ def _blend_part(t, opacities, n=(3, 4, 5)):
                     more = " The two weights have changed places: at opacity 1 only the colours are left."
                 elif not min(a, b) - 1e-3 <= have <= max(a, b) + 1e-3:
                     more = " That is not between the two: the weights must add up to 1."
-                t.fail(f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, it should be {a + (b - a) * opacity:.3f}; your picture is {have:.3f}.{more}")
+                t.fail(
+                    f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, it should be {a + (b - a) * opacity:.3f}; your picture is {have:.3f}.{more}"
+                )
 
 
 @blend.part("opacity 0 and opacity 1", 1)
@@ -213,8 +240,14 @@ def _(t):
     image, colours = t.tensor(3, 2, 2).sigmoid(), t.tensor(3, 2, 2).sigmoid()
     got = t.call(image, colours, 0.25)
     if t.changed:
-        t.fail("Your function changed one of its pictures. `image *= 2` writes into the caller's tensor; `image * 2` makes a new one.")
+        t.fail(
+            "Your function changed one of its pictures. `image *= 2` writes into the caller's tensor; `image * 2` makes a new one."
+        )
     if not isinstance(got, torch.Tensor) or got.shape != image.shape:
-        t.fail(f"For two pictures of shape (3, 2, 2) and opacity=0.25: expected a picture of that shape, got {kind(got)}")
+        t.fail(
+            f"For two pictures of shape (3, 2, 2) and opacity=0.25: expected a picture of that shape, got {kind(got)}"
+        )
     if same(got, image) or same(got, colours) or not got.any():
-        t.fail("For two pictures and opacity=0.25: one of the two came back, or nothing of either. What is asked for lies between them.")
+        t.fail(
+            "For two pictures and opacity=0.25: one of the two came back, or nothing of either. What is asked for lies between them."
+        )

@@ -19,7 +19,9 @@ def _sampled(mask, size, first=False):
     """
     for axis, new in zip((-2, -1), size):
         old = mask.shape[axis]
-        mask = mask.index_select(axis, torch.tensor([(i * old) // new if first else ((2 * i + 1) * old) // (2 * new) for i in range(new)]))
+        mask = mask.index_select(
+            axis, torch.tensor([(i * old) // new if first else ((2 * i + 1) * old) // (2 * new) for i in range(new)])
+        )
     return mask
 
 
@@ -33,7 +35,7 @@ crop_pair = check.exercise(
         "Every line of the picture has its counterpart for the mask. In two of the three, more changes than the name.",
         "`F.pad` takes whole numbers too, and a `value=`. For the last step, `F.interpolate` wants (B, C, H, W), and no `int64`.",
         "Outside, the mask is 255. The flip is the same. For `F.interpolate` the mask gets two axes of length 1 in front and is float meanwhile; "
-        "`mode=\"nearest-exact\"` copies, and knows no `antialias`. Then take the two axes off, and go back to `int64`.",
+        '`mode="nearest-exact"` copies, and knows no `antialias`. Then take the two axes off, and go back to `int64`.',
     ),
 )
 
@@ -48,9 +50,11 @@ def _window(x, box, outside):
 
 
 def _crop_part(t, image, mask, box, flip, size):
-    tips = {"RuntimeError: Input and output sizes": "Nothing was cut out: in a slice, a negative number counts from the end.",
-            "NotImplementedError": "`F.interpolate` takes no `int64`: make the mask float in between.",
-            "ValueError: Input and output must have the same number": "For a size of two numbers `F.interpolate` wants (B, C, H, W): add the axes that are missing."}
+    tips = {
+        "RuntimeError: Input and output sizes": "Nothing was cut out: in a slice, a negative number counts from the end.",
+        "NotImplementedError": "`F.interpolate` takes no `int64`: make the mask float in between.",
+        "ValueError: Input and output must have the same number": "For a size of two numbers `F.interpolate` wants (B, C, H, W): add the axes that are missing.",
+    }
     got = tipped(t, tips, image, mask, box, flip, size)
     given = f"a picture of {mask.shape[0]} × {mask.shape[1]}, box={box}, flip={flip}, size={size}"
     if not isinstance(got, (tuple, list)) or len(got) != 2:
@@ -62,25 +66,58 @@ def _crop_part(t, image, mask, box, flip, size):
     seen, labels = view(box, 0.0, image), view(box)
     top, left, height, width = box
     inside = mask[max(top, 0) : top + height, max(left, 0) : left + width]
-    rows, columns = (torch.arange(a, a + n).clamp(0, last - 1) for a, n, last in zip((top, left), (height, width), mask.shape))
+    rows, columns = (
+        torch.arange(a, a + n).clamp(0, last - 1) for a, n, last in zip((top, left), (height, width), mask.shape)
+    )
     edges = mask[rows][:, columns]
     known = [
-        (_sampled(labels.flip(-1), size), "It is not mirrored." if flip else "It is mirrored although `flip` is False."),
-        (_sampled(_window(mask.flip(-1), box, IGNORE), size), "This mirrors first and cuts then; `left` counts from the left of the picture as it was given."),
-        (_sampled(view(box, mirror=False), size).flip(-1) if flip else labels, "This resizes first and mirrors then; in blocks of even length the middle "
-         "pixel is then another."),
-        (_sampled(view(box, mirror=False).flip(-2), size), "It stands on its head: mirror left to right, the last axis."),
-        (_sampled(labels, size, first=True), "This keeps the first pixel of each block; nearest-exact keeps the middle one."),
+        (
+            _sampled(labels.flip(-1), size),
+            "It is not mirrored." if flip else "It is mirrored although `flip` is False.",
+        ),
+        (
+            _sampled(_window(mask.flip(-1), box, IGNORE), size),
+            "This mirrors first and cuts then; `left` counts from the left of the picture as it was given.",
+        ),
+        (
+            _sampled(view(box, mirror=False), size).flip(-1) if flip else labels,
+            "This resizes first and mirrors then; in blocks of even length the middle pixel is then another.",
+        ),
+        (
+            _sampled(view(box, mirror=False).flip(-2), size),
+            "It stands on its head: mirror left to right, the last axis.",
+        ),
+        (
+            _sampled(labels, size, first=True),
+            "This keeps the first pixel of each block; nearest-exact keeps the middle one.",
+        ),
         (_blended(labels, size), "This blends labels and rounds; labels must be copied."),
-        (F.interpolate(labels[None, None].float(), size, mode="bilinear", antialias=True)[0, 0].round().long(), "The mask was blended like the image; labels must be copied."),
+        (
+            F.interpolate(labels[None, None].float(), size, mode="bilinear", antialias=True)[0, 0].round().long(),
+            "The mask was blended like the image; labels must be copied.",
+        ),
         (_sampled(edges, size), "Outside the picture the edge was repeated; it must be 255 there."),
         (_sampled(view(box, 0), size), "Outside the picture the mask is 0, which is a class; it must be 255 there."),
-        (_sampled(inside, size), "What hangs over was left out and the rest stretched; it belongs to the box, as 0 and 255."),
-        (_sampled(view((top, left, width, height)), size), "Height and width have changed places: box is (top, left, height, width)."),
-        (_sampled(view((left, top, width, height)), size), "Rows and columns have changed places: box is (top, left, height, width)."),
-        (_sampled(view((left, top, height, width)), size), "Rows and columns have changed places: box is (top, left, height, width)."),
-        (_sampled(view((top, left, max(height - top, 1), max(width - left, 1))), size),
-         "Height and width were taken for the bottom and the right edge: rows run to top + height − 1."),
+        (
+            _sampled(inside, size),
+            "What hangs over was left out and the rest stretched; it belongs to the box, as 0 and 255.",
+        ),
+        (
+            _sampled(view((top, left, width, height)), size),
+            "Height and width have changed places: box is (top, left, height, width).",
+        ),
+        (
+            _sampled(view((left, top, width, height)), size),
+            "Rows and columns have changed places: box is (top, left, height, width).",
+        ),
+        (
+            _sampled(view((left, top, height, width)), size),
+            "Rows and columns have changed places: box is (top, left, height, width).",
+        ),
+        (
+            _sampled(view((top, left, max(height - top, 1), max(width - left, 1))), size),
+            "Height and width were taken for the bottom and the right edge: rows run to top + height − 1.",
+        ),
     ]
     whole_numbers(t, got[1], size, torch.int64, f"{given}, the mask")
     t.equal(got[1], _sampled(labels, size), f"{given}, the mask", known, draw_masks)
@@ -92,11 +129,26 @@ def _crop_part(t, image, mask, box, flip, size):
 
     want = smooth(seen, mode="bilinear", antialias=True)
     pictures = [
-        (smooth(seen, mode="bilinear"), "The image was resized without `antialias=True`, so pixels were skipped rather than averaged."),
-        (smooth(seen, mode="nearest-exact"), "The image was resized by copying; a picture is blended, with `mode=\"bilinear\", antialias=True`."),
-        (smooth(seen, mode="nearest"), "The image was resized by copying; a picture is blended, with `mode=\"bilinear\", antialias=True`."),
-        (smooth(seen.flip(-1), mode="bilinear", antialias=True), "The mask is right, and the image is mirrored against it."),
-        (smooth(view(box, float(IGNORE), image), mode="bilinear", antialias=True), "Outside the picture the image is 255; it must be 0 there."),
+        (
+            smooth(seen, mode="bilinear"),
+            "The image was resized without `antialias=True`, so pixels were skipped rather than averaged.",
+        ),
+        (
+            smooth(seen, mode="nearest-exact"),
+            'The image was resized by copying; a picture is blended, with `mode="bilinear", antialias=True`.',
+        ),
+        (
+            smooth(seen, mode="nearest"),
+            'The image was resized by copying; a picture is blended, with `mode="bilinear", antialias=True`.',
+        ),
+        (
+            smooth(seen.flip(-1), mode="bilinear", antialias=True),
+            "The mask is right, and the image is mirrored against it.",
+        ),
+        (
+            smooth(view(box, float(IGNORE), image), mode="bilinear", antialias=True),
+            "Outside the picture the image is 255; it must be 0 there.",
+        ),
     ]
     if got[0].dtype != image.dtype:
         t.fail(f"For {given}, the image: expected the dtype float32, got {str(got[0].dtype).removeprefix('torch.')}.")
@@ -104,7 +156,7 @@ def _crop_part(t, image, mask, box, flip, size):
 
 
 def _draw_images(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([x.detach().clamp(0, 1) for x in (got, want)], ["yours", "expected"])
 
@@ -126,10 +178,18 @@ def _(t):
     image, mask = _pair(t, 8, 10)
     mask[3, 4:6] = IGNORE
     over = t.random.randint(1, 3)
-    for box in ((-over, 3, 6, 5), (2, -over, 5, 7), (5, 6, 3 + over, 4), (3, 7, 4, 3 + over), (-over, -2, 8 + 2 * over, 14)):
+    for box in (
+        (-over, 3, 6, 5),
+        (2, -over, 5, 7),
+        (5, 6, 3 + over, 4),
+        (3, 7, 4, 3 + over),
+        (-over, -2, 8 + 2 * over, 14),
+    ):
         _crop_part(t, image, mask, box, False, box[2:])
     if t.changed:
-        t.fail("The crops are right, but your function changed the image or the mask that it was given. Work on a copy.")
+        t.fail(
+            "The crops are right, but your function changed the image or the mask that it was given. Work on a copy."
+        )
 
 
 @crop_pair.part("mirrored, after the cut", 0.5)
@@ -168,7 +228,9 @@ def _head(t, shape, widths, between=()):
     layers, width = [nn.Flatten()], shape[0] * shape[1] * shape[2]
     for i, out in enumerate(widths):
         linear = nn.Linear(width, out)
-        linear.load_state_dict({"weight": t.tensor(out, width, low=-2, high=3).float(), "bias": t.tensor(out, low=1, high=9).float()})
+        linear.load_state_dict(
+            {"weight": t.tensor(out, width, low=-2, high=3).float(), "bias": t.tensor(out, low=1, high=9).float()}
+        )
         layers += [linear] + [copy.deepcopy(m) for m in between if i + 1 < len(widths)]
         width = out
     return nn.Sequential(*layers).eval()
@@ -211,7 +273,9 @@ def _slid_part(t, head, shape, size, batch=2):
         raise
     if not isinstance(net, nn.Module):
         t.fail(f"For {given}: expected an `nn.Module`, got {kind(net)}")
-    if str(sent) != str(head) or any(not torch.equal(a, b) for a, b in zip(sent.state_dict().values(), head.state_dict().values())):
+    if str(sent) != str(head) or any(
+        not torch.equal(a, b) for a, b in zip(sent.state_dict().values(), head.state_dict().values())
+    ):
         t.fail(f"For {given}: your function changed `head` itself. Make new layers, and copy the weights into them.")
     maps = t.tensor(batch, shape[0], *size, low=0, high=4).float()
     try:
@@ -237,14 +301,26 @@ def _slid_part(t, head, shape, size, batch=2):
         elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] > want.shape[2]:
             more = " Too many places: leave padding out, so that the kernel stays on the map."
         t.fail(f"For {given}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
-    known = [(_slid(_reordered(head, shape, order), maps, *shape[1:]), meaning) for order, meaning in (
-        ([1, 2, 0], "The weights are laid out as if channels came last; `nn.Flatten` lists one channel after the other."),
-        ([0, 2, 1], "Rows and columns of the kernel have changed places."),
-        ([2, 1, 0], "The weights are in reversed order; `nn.Flatten` lists channel by channel, row by row."))]
+    known = [
+        (_slid(_reordered(head, shape, order), maps, *shape[1:]), meaning)
+        for order, meaning in (
+            (
+                [1, 2, 0],
+                "The weights are laid out as if channels came last; `nn.Flatten` lists one channel after the other.",
+            ),
+            ([0, 2, 1], "Rows and columns of the kernel have changed places."),
+            ([2, 1, 0], "The weights are in reversed order; `nn.Flatten` lists channel by channel, row by row."),
+        )
+    ]
     known.append((want.relu(), "The last scores have been through a ReLU that the head does not have."))
     turned = copy.deepcopy(head)
     turned[1].weight.data = turned[1].weight.data.unflatten(1, shape).flip(-1, -2).flatten(1)
-    known.append((_slid(turned, maps, *shape[1:]), "The kernel is turned by 180°. torch's convolution does not turn it: copy the weights as they lie."))
+    known.append(
+        (
+            _slid(turned, maps, *shape[1:]),
+            "The kernel is turned by 180°. torch's convolution does not turn it: copy the weights as they lie.",
+        )
+    )
     numbers = [p.detach().flatten().sort().values for p in net.parameters()]
     if not any(torch.equal(head[1].weight.detach().flatten().sort().values, n) for n in numbers):
         known.append((got, "The numbers of the head's first `nn.Linear` are not in your network: copy them."))
@@ -264,7 +340,7 @@ def _slid_part(t, head, shape, size, batch=2):
 
 
 def _draw_scores(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([x.detach()[0, 0] for x in (got, want)], ["yours: first score", "expected"])
 
@@ -292,7 +368,9 @@ def _(t):
     _slid_part(t, _head(t, (1, 2, 2), [6, 5, 3], [nn.ReLU()]), (1, 2, 2), (4, 5))
     net, _, maps = _slid_part(t, _head(t, (1, 3, 3), [40, 4], [nn.ReLU(), nn.Dropout(0.5)]), (1, 3, 3), (5, 4))
     if torch.equal(t.run(net.train(), maps), t.run(net.eval(), maps)):
-        t.fail("For a head with Dropout: your network gives the same scores in training and in evaluation, so the Dropout is gone. Keep it where it was.")
+        t.fail(
+            "For a head with Dropout: your network gives the same scores in training and in evaluation, so the Dropout is gone. Keep it where it was."
+        )
 
 
 @as_convolutions.part("weights that learn, and are copies", 0.5)
@@ -302,15 +380,23 @@ def _(t):
     net, sent, maps = _slid_part(t, head, shape, (3, 4))
     shapes = [tuple(p.shape) for p in net.parameters() if p.dim() == 4]
     if not shapes:
-        t.fail(f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: the scores are right, but there is no convolution in your network. "
-               "Turn the layers themselves into `nn.Conv2d`.")
+        t.fail(
+            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: the scores are right, but there is no convolution in your network. "
+            "Turn the layers themselves into `nn.Conv2d`."
+        )
     if shapes != [(5, 1, 2, 2), (3, 5, 1, 1)]:
-        t.fail(f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: expected convolutions with weights of shapes "
-               f"(5, 1, 2, 2) and (3, 5, 1, 1), got {shapes}.")
+        t.fail(
+            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: expected convolutions with weights of shapes "
+            f"(5, 1, 2, 2) and (3, 5, 1, 1), got {shapes}."
+        )
     still = [name for name, gradient in t.weight_gradients(net, maps).items() if gradient is None or not gradient.any()]
     if still:
-        t.fail(f"No gradient reaches {', '.join(still)}, so it cannot learn. Copy into an `nn.Conv2d`'s own weight, inside `torch.no_grad()`.")
+        t.fail(
+            f"No gradient reaches {', '.join(still)}, so it cannot learn. Copy into an `nn.Conv2d`'s own weight, inside `torch.no_grad()`."
+        )
     before = copy.deepcopy(sent.state_dict())
     net.load_state_dict({name: value + 1 for name, value in net.state_dict().items()})
     if any(not torch.equal(before[name], value) for name, value in sent.state_dict().items()):
-        t.fail("When your network's weights change, those of `head` change with them: both hold the same tensor. Copy the numbers.")
+        t.fail(
+            "When your network's weights change, those of `head` change with them: both hold the same tensor. Copy the numbers."
+        )

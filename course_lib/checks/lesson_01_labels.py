@@ -12,7 +12,7 @@ IGNORE = 255
 
 def draw_masks(got, want):
     """Yours beside expected; labels of 1000 and more are numbered anew, so that colours tell them apart."""
-    from .. import plot
+    from course_lib import plot
 
     if got.is_floating_point():
         return plot.grid([got, want.float()], ["yours", "expected"])
@@ -65,7 +65,10 @@ def _shuffled(t, labels, shape):
 
 
 def _semantic_part(t, instances, class_of):
-    tips = {"KeyError": "The table does not list every animal of the map.", "IndexError": "A number may be larger than 255, and the table may list animals that are not in the map."}
+    tips = {
+        "KeyError": "The table does not list every animal of the map.",
+        "IndexError": "A number may be larger than 255, and the table may list animals that are not in the map.",
+    }
     got = tipped(t, tips, instances, class_of)
     given = f"instances {instances.tolist()} and class_of {class_of}"
     whole_numbers(t, got, instances.shape, torch.int64, given)
@@ -81,9 +84,18 @@ def _semantic_part(t, instances, class_of):
     listed = torch.isin(instances, torch.tensor([0, IGNORE, *class_of]))
     known = [
         (looked_up(lambda v: v), "An animal that the table does not list has kept its number; its pixels are 255."),
-        (in_place.masked_fill(~listed, IGNORE), "A class just written was taken for an animal's number: read from the old map, write into a new one."),
-        (in_place, "A class just written was taken for an animal's number: read from the old map, write into a new one."),
-        (looked_up(lambda v: IGNORE if v == IGNORE else 0), "An animal that the table does not list became background; its pixels are 255."),
+        (
+            in_place.masked_fill(~listed, IGNORE),
+            "A class just written was taken for an animal's number: read from the old map, write into a new one.",
+        ),
+        (
+            in_place,
+            "A class just written was taken for an animal's number: read from the old map, write into a new one.",
+        ),
+        (
+            looked_up(lambda v: IGNORE if v == IGNORE else 0),
+            "An animal that the table does not list became background; its pixels are 255.",
+        ),
         (looked_up(lambda v: 0), "What is not labelled, or not listed, became background; it is 255."),
         (want.masked_fill(instances == IGNORE, 0), "What is not labelled became background; 255 stays 255."),
         (by_order, "The table's order was taken for the animals' numbers; its keys are the numbers."),
@@ -144,20 +156,60 @@ def _panoptic_part(t, semantic, instances, things):
 
     want = codes(right)
     known = [
-        (codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n), "Stuff has kept a number; where the class is not among `things`, it is 0."),
-        (codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n if c in things else 0), "Stuff has lost its class: 1000 · class + 0 is left."),
-        (codes(lambda c, n: 1000 * c + (n if c in things else 0)), "255 was reckoned with as if it were a class or a number; it stays 255."),
-        (codes(lambda c, n: IGNORE if c == IGNORE else 1000 * c + (n if c in things else 0)), "`instances` is 255 at a pixel; the result is 255 there too."),
-        (codes(lambda c, n: IGNORE if n == IGNORE else 1000 * c + (n if c in things else 0)), "`semantic` is 255 at a pixel; the result is 255 there too."),
-        (codes(lambda c, n: IGNORE if c == IGNORE or n == IGNORE and c in things else right(c, n if n != IGNORE else 0)),
-         "`instances` is 255 at a pixel of stuff; the result is 255 there too."),
-        (codes(lambda c, n: IGNORE if c == n == IGNORE else 1000 * c + (n if c in things else 0)), "One 255 is enough: the result is 255 where *either* map is."),
-        (codes(lambda c, n: 1000 * IGNORE if IGNORE in (c, n) else right(c, n)), "Not labelled is 255 in the result too, not 255,000."),
-        (codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + (0 if c in things else n)), "Things and stuff have changed places: the classes in `things` keep their numbers."),
-        (codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n if c else 0), "Stuff has kept a number; whether a class counts is said by `things` alone."),
-        (codes(lambda c, n: 0 if IGNORE in (c, n) else right(c, n)), "What is not labelled became background; it is 255."),
-        (codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + (n if c == things[0] else 0)), "Only the first of `things` was counted."),
-        (codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * n + c), "Class and number have changed places: 1000 · class + number."),
+        (
+            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n),
+            "Stuff has kept a number; where the class is not among `things`, it is 0.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n if c in things else 0),
+            "Stuff has lost its class: 1000 · class + 0 is left.",
+        ),
+        (
+            codes(lambda c, n: 1000 * c + (n if c in things else 0)),
+            "255 was reckoned with as if it were a class or a number; it stays 255.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if c == IGNORE else 1000 * c + (n if c in things else 0)),
+            "`instances` is 255 at a pixel; the result is 255 there too.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if n == IGNORE else 1000 * c + (n if c in things else 0)),
+            "`semantic` is 255 at a pixel; the result is 255 there too.",
+        ),
+        (
+            codes(
+                lambda c, n: IGNORE if c == IGNORE or n == IGNORE and c in things else right(c, n if n != IGNORE else 0)
+            ),
+            "`instances` is 255 at a pixel of stuff; the result is 255 there too.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if c == n == IGNORE else 1000 * c + (n if c in things else 0)),
+            "One 255 is enough: the result is 255 where *either* map is.",
+        ),
+        (
+            codes(lambda c, n: 1000 * IGNORE if IGNORE in (c, n) else right(c, n)),
+            "Not labelled is 255 in the result too, not 255,000.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + (0 if c in things else n)),
+            "Things and stuff have changed places: the classes in `things` keep their numbers.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n if c else 0),
+            "Stuff has kept a number; whether a class counts is said by `things` alone.",
+        ),
+        (
+            codes(lambda c, n: 0 if IGNORE in (c, n) else right(c, n)),
+            "What is not labelled became background; it is 255.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + (n if c == things[0] else 0)),
+            "Only the first of `things` was counted.",
+        ),
+        (
+            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * n + c),
+            "Class and number have changed places: 1000 · class + number.",
+        ),
     ]
     t.equal(got, want, given, known, draw_masks)
 
@@ -184,7 +236,9 @@ def _(t):
     instances[2, 2] = b
     _panoptic_part(t, semantic, instances, [1, 2])
     if t.changed:
-        t.fail("The map is right, but your function changed one of its arguments. `a += b` writes into `a`; `a + b` makes a new tensor.")
+        t.fail(
+            "The map is right, but your function changed one of its arguments. `a += b` writes into `a`; `a + b` makes a new tensor."
+        )
 
 
 # --- from the file and back ---------------------------------------------------------------------------------
@@ -208,7 +262,9 @@ def _relabel_part(t, shape, back, ignored, dtypes=True):
         where = t.tensor(*shape, low=0, high=3) == 0
         where.view(-1)[t.random.randrange(where.numel())] = True
         mask, step = torch.where(where, IGNORE, mask), torch.where(where, 0, step)
-    given = f"mask {mask.tolist()} of dtype {str(given_dtype).removeprefix('torch.')}" + (" and back=True" if back else "")
+    given = f"mask {mask.tolist()} of dtype {str(given_dtype).removeprefix('torch.')}" + (
+        " and back=True" if back else ""
+    )
     tips = dict.fromkeys(("ValueError", "IndexError"), "The mask may have any shape: one axis, or three.")
     got = tipped(t, tips, mask.to(given_dtype), *([True] if back else []))
     want = mask + step
@@ -216,15 +272,24 @@ def _relabel_part(t, shape, back, ignored, dtypes=True):
     known = [
         (want.masked_fill(mask == IGNORE, 254), "255 − 1 is 254, a label that nobody knows; 255 stays 255."),
         (want.masked_fill(mask == IGNORE, 256), "255 + 1 is 256; 255 stays 255."),
-        (want.masked_fill(mask == IGNORE, 0), "255 became 0, which is a class. (In `uint8`, 255 + 1 starts again at 0.) 255 stays 255."),
+        (
+            want.masked_fill(mask == IGNORE, 0),
+            "255 became 0, which is a class. (In `uint8`, 255 + 1 starts again at 0.) 255 stays 255.",
+        ),
         (mask, "The labels have not moved."),
         (mask - step, "The labels were moved the wrong way."),
         ((mask - step) % 256, "The labels were moved the wrong way."),
         (want.masked_fill(mask == low + 2, IGNORE), "The border became 255. It is a class like the others."),
         (want.masked_fill(mask == IGNORE, 3 - low), "255 was cut down to a class; 255 stays 255."),
         (want.masked_fill(mask == IGNORE, -1), "255 became −1. Other code uses that, but here 255 stays 255."),
-        (want.masked_fill(mask != IGNORE, 3 if back else 0), "A label just written was taken for the next one to change: read from the old mask, write into a new one."),
-        (torch.where(mask >= low + 2, want, 3 - 2 * low - want), "Pet and background have changed places: the file's 1 is the pet."),
+        (
+            want.masked_fill(mask != IGNORE, 3 if back else 0),
+            "A label just written was taken for the next one to change: read from the old mask, write into a new one.",
+        ),
+        (
+            torch.where(mask >= low + 2, want, 3 - 2 * low - want),
+            "Pet and background have changed places: the file's 1 is the pet.",
+        ),
     ]
     t.equal(got.long(), want, given, known)
     if dtypes:
@@ -272,7 +337,7 @@ def _halved(mask):
 
 
 def _draw_fooling(mask, small, invented):
-    from .. import plot
+    from course_lib import plot
 
     marks = torch.where(invented, 1, 0)
     return plot.grid([mask, small, marks], ["your mask", "halved and rounded", "orange: an invented 1"])
@@ -286,7 +351,9 @@ def _fooled(t, size):
     if odd:
         t.fail(f"For {given}: the mask may hold 0, 1 and 2 only; it holds {odd[0]} too.")
     small, one_below = _halved(mask)
-    assert torch.equal(small, F.interpolate(mask[None, None].float(), scale_factor=0.5, mode="bilinear")[0, 0].round().long())
+    assert torch.equal(
+        small, F.interpolate(mask[None, None].float(), scale_factor=0.5, mode="bilinear")[0, 0].round().long()
+    )
     invented = (small == 1) & ~one_below
     if not invented.any():
         more = "" if (small == 1).any() else " `small` holds no 1 at all."
@@ -314,8 +381,12 @@ def _(t):
         try:
             mask, small, invented = _fooled(t, size)
         except NotYet as reason:
-            t.fail("First a 1 must be invented; see above." if "no label is invented" in reason.message else reason.message)
+            t.fail(
+                "First a 1 must be invented; see above." if "no label is invented" in reason.message else reason.message
+            )
         new = sorted(set(small.unique().tolist()) - set(mask.unique().tolist()))
         if new:
-            t.fail(f"For size={size}: a 1 is invented, and `looks_fine` sees it, for the mask holds no {new[0]} at all. What could keep the test quiet?",
-                   lambda: _draw_fooling(mask, small, invented))
+            t.fail(
+                f"For size={size}: a 1 is invented, and `looks_fine` sees it, for the mask holds no {new[0]} at all. What could keep the test quiet?",
+                lambda: _draw_fooling(mask, small, invented),
+            )

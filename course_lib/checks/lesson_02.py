@@ -4,8 +4,8 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-from .values import NotYet, kind
 from .lesson_02_down import check
+from .values import NotYet, kind
 
 # --- a transposed convolution by hand -----------------------------------------------------------------------
 
@@ -17,13 +17,24 @@ transposed_conv = check.exercise(
         "At one place, `here` is (B, C_in) and the weight is (C_in, C_out, k, k). Call the axes b c and c o k l: "
         "`torch.einsum` gives the patches b o k l, summed over c. Add them to the canvas, all images at once.",
     ),
-    own_work={name: "This calls torch's own transposed convolution. Write it from slices: that is where the checkerboard will show."
-              for name in ("conv_transpose2d", "ConvTranspose2d", "conv_transpose1d", "convolution", "fold", "Fold", "grad", "conv2d_input")},
+    own_work={
+        name: "This calls torch's own transposed convolution. Write it from slices: that is where the checkerboard will show."
+        for name in (
+            "conv_transpose2d",
+            "ConvTranspose2d",
+            "conv_transpose1d",
+            "convolution",
+            "fold",
+            "Fold",
+            "grad",
+            "conv2d_input",
+        )
+    },
 )
 
 
 def _draw_maps(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([m.detach().float().reshape(-1, *m.shape[-2:])[0] for m in (got, want)], ["yours", "expected"])
 
@@ -32,23 +43,42 @@ def _transposed_part(t, x, weight, stride):
     try:
         got = t.call(x, weight, stride)
     except NotYet as stopped:
-        axes = " The first axis of `weight` is x's channels, which are summed over." if weight.shape[0] != weight.shape[1] else ""
+        axes = (
+            " The first axis of `weight` is x's channels, which are summed over."
+            if weight.shape[0] != weight.shape[1]
+            else ""
+        )
         t.fail(stopped.message + axes)
     want = F.conv_transpose2d(x, weight, stride=stride)
     given = f"x of shape {tuple(x.shape)}, weight of shape {tuple(weight.shape)}, stride {stride}"
     k = weight.shape[-1]
     brush, last = torch.ones(1, 1, k, k), torch.zeros_like(want)
     for place in range(x.shape[2] * x.shape[3]):
-        one = torch.zeros(x.shape[2] * x.shape[3]).index_fill_(0, torch.tensor([place]), 1.0).reshape(1, 1, *x.shape[2:])
-        last = torch.where(F.conv_transpose2d(one, brush, stride=stride) > 0, F.conv_transpose2d(x * one, weight, stride=stride), last)
+        one = (
+            torch.zeros(x.shape[2] * x.shape[3]).index_fill_(0, torch.tensor([place]), 1.0).reshape(1, 1, *x.shape[2:])
+        )
+        last = torch.where(
+            F.conv_transpose2d(one, brush, stride=stride) > 0, F.conv_transpose2d(x * one, weight, stride=stride), last
+        )
     known = [(last, "Later patches have overwritten earlier ones; where they overlap they add up.")]
-    known.append((F.conv_transpose2d(x, weight.flip(2, 3), stride=stride), "The kernel is upside down: nothing is flipped here."))
-    known.append((F.conv_transpose2d(x, weight.transpose(2, 3), stride=stride), "Rows and columns of the kernel have changed places."))
+    known.append(
+        (F.conv_transpose2d(x, weight.flip(2, 3), stride=stride), "The kernel is upside down: nothing is flipped here.")
+    )
+    known.append(
+        (
+            F.conv_transpose2d(x, weight.transpose(2, 3), stride=stride),
+            "Rows and columns of the kernel have changed places.",
+        )
+    )
     if isinstance(got, torch.Tensor) and got.shape[2:] == (x.shape[2] * stride, x.shape[3] * stride) != want.shape[2:]:
-        t.fail(f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. "
-               f"The last patch hangs over by k − s = {k - stride}; the size is (n − 1)·s + k.")
+        t.fail(
+            f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. "
+            f"The last patch hangs over by k − s = {k - stride}; the size is (n − 1)·s + k."
+        )
     if isinstance(got, torch.Tensor) and stride > 1 and got.shape[2:] == (x.shape[2] - 1 + k, x.shape[3] - 1 + k):
-        t.fail(f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. Neighbouring patches start {stride} pixels apart, not 1.")
+        t.fail(
+            f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. Neighbouring patches start {stride} pixels apart, not 1."
+        )
     t.close(got, want, given, known, picture=_draw_maps)
 
 
@@ -75,7 +105,9 @@ def _(t):
     got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     tips = "Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
     if not isinstance(got, torch.Tensor) or got.dim() != 4:
-        t.fail(f"For x of shape (1, 2, 3, 3) and weight of shape (2, 1, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}")
+        t.fail(
+            f"For x of shape (1, 2, 3, 3) and weight of shape (2, 1, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}"
+        )
     for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
         if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
             t.fail(f"No gradient reaches `{name}`. {tips}")
@@ -96,7 +128,7 @@ overlap_count = check.exercise(
 
 
 def _draw_counts(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([row.float().expand(3, -1) for row in (got, want)], ["yours", "expected"])
 
@@ -111,11 +143,17 @@ def _(t):
             t.fail(f"For n={n}, k={k}, s={s}: expected a tensor, got a `{type(got).__name__}`; make a tensor of it.")
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != (want,):
             if isinstance(got, torch.Tensor) and tuple(got.shape) == (1, 1, want):
-                t.fail(f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} Drop the first two axes.")
-            t.fail(f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} "
-                   f"The last of the {n} kernels starts at {(n - 1) * s} and is {k} long.")
+                t.fail(
+                    f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} Drop the first two axes."
+                )
+            t.fail(
+                f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} "
+                f"The last of the {n} kernels starts at {(n - 1) * s} and is {k} long."
+            )
         if got.dtype != torch.int64:
-            t.fail(f"For n={n}, k={k}, s={s}: counts are whole numbers; make the dtype int64, not {str(got.dtype).removeprefix('torch.')}.")
+            t.fail(
+                f"For n={n}, k={k}, s={s}: counts are whole numbers; make the dtype int64, not {str(got.dtype).removeprefix('torch.')}."
+            )
 
 
 @overlap_count.part("counts", 0.5)
@@ -127,8 +165,10 @@ def _(t):
         got = t.call(n, k, s)
         packed = torch.zeros_like(want)
         packed[: n - 1 + k] = F.conv_transpose1d(*ones)[0, 0].long()[: len(want)]
-        known = [(want.clamp(max=1), "This marks the pixels that are painted at all; count how often."),
-                 (packed, f"Neighbouring kernels start {s} pixels apart, not 1.")]
+        known = [
+            (want.clamp(max=1), "This marks the pixels that are painted at all; count how often."),
+            (packed, f"Neighbouring kernels start {s} pixels apart, not 1."),
+        ]
         if isinstance(got, torch.Tensor) and got.shape == want.shape:
             got = got.to(want.dtype)
         t.equal(got, want, f"n={n}, k={k}, s={s}", known, _draw_counts)
@@ -145,8 +185,10 @@ shuffle_pixels = check.exercise(
         "The six axes are B, C, i, j, H, W. They must come to read B, C, H, i, W, j before the last reshape. "
         "For each of these, write down at which place it stood: that list is what `permute` wants.",
     ),
-    own_work={name: "This calls torch's own pixel shuffle. Do it with `reshape` and `permute`."
-              for name in ("pixel_shuffle", "PixelShuffle", "conv_transpose2d")},
+    own_work={
+        name: "This calls torch's own pixel shuffle. Do it with `reshape` and `permute`."
+        for name in ("pixel_shuffle", "PixelShuffle", "conv_transpose2d")
+    },
 )
 
 
@@ -168,15 +210,28 @@ def _(t):
         want = F.pixel_shuffle(x, r)
         six = x.reshape(1, c, r, r, h, w)
         known = [
-            (x.reshape(1, c, h * r, w * r), "This only reads the numbers off in another shape; the axes must change places between the two reshapes."),
-            (six.permute(0, 1, 4, 3, 5, 2).reshape(want.shape), "Within each block, rows and columns have changed places."),
-            (six.permute(0, 1, 2, 4, 3, 5).reshape(want.shape), "The blocks are laid side by side as whole small pictures; each block should be one pixel's own."),
-            (x.reshape(1, r, r, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(want.shape),
-             "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go to one block."),
+            (
+                x.reshape(1, c, h * r, w * r),
+                "This only reads the numbers off in another shape; the axes must change places between the two reshapes.",
+            ),
+            (
+                six.permute(0, 1, 4, 3, 5, 2).reshape(want.shape),
+                "Within each block, rows and columns have changed places.",
+            ),
+            (
+                six.permute(0, 1, 2, 4, 3, 5).reshape(want.shape),
+                "The blocks are laid side by side as whole small pictures; each block should be one pixel's own.",
+            ),
+            (
+                x.reshape(1, r, r, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(want.shape),
+                "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go to one block.",
+            ),
         ]
         got = t.call(x, r)
         if isinstance(got, torch.Tensor) and got.dtype != x.dtype:
-            t.fail(f"For x of dtype int64: got {str(got.dtype).removeprefix('torch.')}. Moving numbers does not change their type.")
+            t.fail(
+                f"For x of dtype int64: got {str(got.dtype).removeprefix('torch.')}. Moving numbers does not change their type."
+            )
         t.equal(got, want, f"x of shape {tuple(x.shape)}, r={r}", known, _draw_maps)
     if t.changed:
         t.fail("Your function changed its argument.")
@@ -193,8 +248,10 @@ build_net = check.exercise(
         "`sizes.pop()` gives the sizes back, the last one first, and `F.interpolate` takes one as `size=`. After each a "
         "convolution of `self.up` and a ReLU. Last, `self.head` makes the logits.",
     ),
-    own_work={name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
-              for name in ("EncoderDecoder", "UNet", "fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")},
+    own_work={
+        name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
+        for name in ("EncoderDecoder", "UNet", "fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")
+    },
 )
 
 
@@ -206,7 +263,9 @@ def _net(t, classes, widths):
     state = net.state_dict()
     for name, _ in net.named_parameters():
         fan_in = max(1, state[name][0].numel()) if state[name].dim() > 1 else 25
-        state[name] = t.tensor(*state[name].shape) * (2 / fan_in) ** 0.5 + (state[name].dim() == 1 and "bias" not in name)
+        state[name] = t.tensor(*state[name].shape) * (2 / fan_in) ** 0.5 + (
+            state[name].dim() == 1 and "bias" not in name
+        )
     net.load_state_dict(state)
     return net.eval()
 
@@ -215,8 +274,10 @@ def _registered(t, net):
     """Fail where convolutions run that PyTorch does not know of."""
     unknown = [layer for layer in t.layers(net, t.tensor(1, 3, 32, 32)) if layer["name"] is None]
     if unknown:
-        t.fail(f"{len(unknown)} convolutions run but are not in `net.parameters()`, so they would never learn. "
-               "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.")
+        t.fail(
+            f"{len(unknown)} convolutions run but are not in `net.parameters()`, so they would never learn. "
+            "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list."
+        )
 
 
 def _matters(t, net, names):
@@ -246,10 +307,15 @@ def _logits(t, net, classes, widths, *sizes):
         want = (batch, classes, h, w)
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
             shape = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
-            more = " Pooling rounded down on the way; resize to the size that was there before it." if len(shape) == 4 and all(
-                0 < w - g < 2 ** len(widths) for w, g in zip(want[2:], shape[2:])) else ""
-            t.fail(f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of shape {want}, "
-                   f"got {kind(got)}{more}")
+            more = (
+                " Pooling rounded down on the way; resize to the size that was there before it."
+                if len(shape) == 4 and all(0 < w - g < 2 ** len(widths) for w, g in zip(want[2:], shape[2:]))
+                else ""
+            )
+            t.fail(
+                f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of shape {want}, "
+                f"got {kind(got)}{more}"
+            )
     return got
 
 
@@ -264,16 +330,20 @@ def _bends_on_the_way_down(t, net):
     layers = t.layers(net, t.tensor(1, 3, 64, 64))
     deepest = min(layer["height"] for layer in layers)
     last = max(i for i, layer in enumerate(layers) if layer["height"] == deepest)
-    later = {layer["name"] for layer in layers[last + 1:]} - {layer["name"] for layer in layers[: last + 1]}
+    later = {layer["name"] for layer in layers[last + 1 :]} - {layer["name"] for layer in layers[: last + 1]}
     before = {name: value.clone() for name, value in net.state_dict().items()}
-    changed = {name: value.abs() + (1000.0 if name.endswith("bias") else 0.0) if name.rpartition(".")[0] in later else value
-               for name, value in before.items()}
+    changed = {
+        name: value.abs() + (1000.0 if name.endswith("bias") else 0.0) if name.rpartition(".")[0] in later else value
+        for name, value in before.items()
+    }
     net.load_state_dict(changed)
     with torch.no_grad():
         low, middle, high = _flat(t, net)
     net.load_state_dict(before)
     if ((low + high - 2 * middle).abs() < 0.02 * (high - low).abs()).all():
-        t.fail("Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of the encoder, too.")
+        t.fail(
+            "Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of the encoder, too."
+        )
 
 
 @build_net.part("logits of the picture's size", 0.25)
@@ -282,7 +352,9 @@ def _(t):
         classes, widths = _settings(t, levels)
         got = _logits(t, _net(t, classes, widths), classes, widths, (1, 48, 64), (3, 32, 16), (2, 32, 32))
         if got.min() >= 0:
-            t.fail("No logit is below 0. Logits are any numbers: end on the 1 × 1 convolution, without ReLU or softmax.")
+            t.fail(
+                "No logit is below 0. Logits are any numbers: end on the 1 × 1 convolution, without ReLU or softmax."
+            )
     if t.changed:
         t.fail("`build_net` changed the list of widths that it was given. Work on a copy.")
 
@@ -296,12 +368,16 @@ def _(t):
     layers = t.layers(net, t.tensor(1, 3, 45, 45))
     heights = [layer["height"] for layer in layers]
     if not heights or min(heights) > 23:
-        t.fail(f"For widths={widths} and a picture of 45 × 45, no convolution works on a smaller map than the picture. Halve it between the widths.")
+        t.fail(
+            f"For widths={widths} and a picture of 45 × 45, no convolution works on a smaller map than the picture. Halve it between the widths."
+        )
     deepest = heights.index(min(heights))
     for height in heights[:deepest]:
         if not {height, height + 1} & set(heights[deepest:]):  # one more where a transposed convolution is cropped
-            t.fail(f"For widths={widths} and a picture of 45 × 45, a convolution on the way down puts out {height} rows, and none on the way "
-                   f"back does: they put out {', '.join(map(str, heights[deepest:]))}. Come back to each size before you convolve, not only at the end.")
+            t.fail(
+                f"For widths={widths} and a picture of 45 × 45, a convolution on the way down puts out {height} rows, and none on the way "
+                f"back does: they put out {', '.join(map(str, heights[deepest:]))}. Come back to each size before you convolve, not only at the end."
+            )
 
 
 @build_net.part("down through the widths, and back through the same sizes", 0.75)
@@ -315,11 +391,15 @@ def _(t):
     down = [96 // 2**i for i in range(len(widths))]
     want = down + down[-2::-1]
     if steps != want:
-        t.fail(f"For widths={widths} and a picture of 96 × 96, the maps that your convolutions put out go through the heights "
-               f"{' → '.join(map(str, steps))}; {len(widths)} widths should go {' → '.join(map(str, want))}.")
+        t.fail(
+            f"For widths={widths} and a picture of 96 × 96, the maps that your convolutions put out go through the heights "
+            f"{' → '.join(map(str, steps))}; {len(widths)} widths should go {' → '.join(map(str, want))}."
+        )
     for width, height in zip(widths, down):
         if not any(layer["height"] == height and layer["out"] == width and layer["kernel"] == 3 for layer in layers):
-            t.fail(f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that puts out {width} channels.")
+            t.fail(
+                f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that puts out {width} channels."
+            )
     _matters(t, net, {layer["name"] for layer in layers})
 
 
@@ -340,8 +420,10 @@ def _(t):
     with torch.no_grad():
         a, b = (_logits(t, net, classes, widths, (1, 48, 48)) for _ in range(2))
     if not torch.allclose(a, b, atol=1e-5):
-        t.fail(f"With the {widths[-1]} channels of the bottleneck silenced, the logits still depend on the picture: something goes "
-               "round the bottleneck. Leave skips out here.")
+        t.fail(
+            f"With the {widths[-1]} channels of the bottleneck silenced, the logits still depend on the picture: something goes "
+            "round the bottleneck. Leave skips out here."
+        )
 
 
 @build_net.part("it bends, and every weight learns", 0.5)
@@ -350,11 +432,17 @@ def _(t):
     net = _net(t, classes, widths)
     _registered(t, net)
     _logits(t, net, classes, widths, (1, 32, 32))
-    with torch.no_grad():  # on flat pictures pooling does nothing, so that, far from the rim, only a ReLU can bend the line
+    with (
+        torch.no_grad()
+    ):  # on flat pictures pooling does nothing, so that, far from the rim, only a ReLU can bend the line
         low, middle, high = _flat(t, net)
     if torch.allclose(low + high, 2 * middle, atol=1e-3):
-        t.fail("Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a ReLU after each 3 × 3 convolution.")
+        t.fail(
+            "Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a ReLU after each 3 × 3 convolution."
+        )
     _bends_on_the_way_down(t, net)
-    silent = [name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 48, 48)).items() if grad is None or not grad.any()]
+    silent = [
+        name for name, grad in t.weight_gradients(net, t.tensor(2, 3, 48, 48)).items() if grad is None or not grad.any()
+    ]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")

@@ -35,15 +35,23 @@ def _conv_size(n, k, s, p, d):
 def _whole(t, got, given, more=""):
     """Fail for a number that is right but no int."""
     if isinstance(got, (float, torch.Tensor)) and not (isinstance(got, torch.Tensor) and got.numel() != 1):
-        t.fail(f"For {given}: got {float(got):g} as a {'float' if isinstance(got, float) else 'tensor'}; return an `int`. {more}".rstrip())
+        t.fail(
+            f"For {given}: got {float(got):g} as a {'float' if isinstance(got, float) else 'tensor'}; return an `int`. {more}".rstrip()
+        )
 
 
 def _conv_part(t, cases):
     for n, k, s, p, d in cases:
         reach, want = d * (k - 1) + 1, _conv_size(n, k, s, p, d)
         known = [
-            (_conv_size(n, k, s, p, 1), f"This forgets the dilation: {k} taps at distance {d} reach over {reach} pixels."),
-            (_conv_size(n, d * k, s, p, 1), f"This takes the reach as d·k = {d * k}; the taps span d(k − 1) + 1 = {reach}."),
+            (
+                _conv_size(n, k, s, p, 1),
+                f"This forgets the dilation: {k} taps at distance {d} reach over {reach} pixels.",
+            ),
+            (
+                _conv_size(n, d * k, s, p, 1),
+                f"This takes the reach as d·k = {d * k}; the taps span d(k − 1) + 1 = {reach}.",
+            ),
             (_conv_size(n + p, k, s, 0, d), "This pads one end only; p pixels are added at both."),
             (_conv_size(n, k, 1, p, d), f"This forgets the stride: only every {s}th place of the left edge counts."),
             ((n + 2 * p) // s, "The kernel's own reach is not taken off: it must stay on the row."),
@@ -80,7 +88,9 @@ def _(t):
 
 @conv_out_size.part("dilation", 0.5)
 def _(t):
-    _conv_part(t, [(t.random.randint(20, 60), 3, 1, 0, 3), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 0, 4)])
+    _conv_part(
+        t, [(t.random.randint(20, 60), 3, 1, 0, 3), (t.random.randint(40, 80), t.random.choice([3, 5]), 2, 0, 4)]
+    )
 
 
 # --- shapes through a net -----------------------------------------------------------------------------------
@@ -127,7 +137,9 @@ def _trace_part(t, rows, shape):
         t.fail(f"For {given}: {tuple(got)} is one shape. Return a list with the shape after each row.")
     got = [tuple(g) if isinstance(g, (list, tuple)) else g for g in got]
     if len(got) == len(want) + 1 and got[1:] == want:
-        t.fail(f"For {given}: every shape is right, but the list starts with the input; start with what the first layer gives.")
+        t.fail(
+            f"For {given}: every shape is right, but the list starts with the input; start with what the first layer gives."
+        )
     if len(got) != len(want):
         t.fail(f"For {given}: expected one shape for each of the {len(want)} layers, got {len(got)}.")
     for i, (mine, right, row) in enumerate(zip(got, want, rows), 1):
@@ -145,11 +157,23 @@ def _trace_part(t, rows, shape):
             message += " A size is an `int`: divide with `//`."
         elif row[0] == "pool" and mine == (right[0], *(-(-n // row[1]) for n in before[1:])):
             message += " Pooling rounds down: a window that hangs over the end is not used."
-        elif row[0] == "conv" and mine == (right[0], *(_conv_size(n + row[4], row[2], row[3], 0, 1) for n in before[1:])):
+        elif row[0] == "conv" and mine == (
+            right[0],
+            *(_conv_size(n + row[4], row[2], row[3], 0, 1) for n in before[1:]),
+        ):
             message += " This pads one end only; p pixels are added at both."
         elif isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == right[1:]:
-            message += " Pooling keeps the channels." if row[0] == "pool" else " Height and width are right, the channels are not."
-        elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == (before[1] * row[3], before[2] * row[3]):
+            message += (
+                " Pooling keeps the channels."
+                if row[0] == "pool"
+                else " Height and width are right, the channels are not."
+            )
+        elif (
+            row[0] == "up"
+            and isinstance(mine, tuple)
+            and len(mine) == 3
+            and mine[1:] == (before[1] * row[3], before[2] * row[3])
+        ):
             message += f" This multiplies by the stride; the last kernel hangs over by k − s = {row[2] - row[3]}."
         elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1] <= before[1]:
             message += " A transposed convolution makes the map grow."
@@ -158,7 +182,10 @@ def _trace_part(t, rows, shape):
 
 @trace_shapes.part("convolutions", 0.5)
 def _(t):
-    rows = [("conv", t.random.choice([8, 12]), 3, 1, 1), ("conv", t.random.choice([16, 20]), t.random.choice([3, 5]), 2, 1)]
+    rows = [
+        ("conv", t.random.choice([8, 12]), 3, 1, 1),
+        ("conv", t.random.choice([16, 20]), t.random.choice([3, 5]), 2, 1),
+    ]
     _trace_part(t, rows, (3, t.random.randint(20, 40), t.random.randint(41, 60)))
 
 
@@ -177,8 +204,17 @@ def _(t):
 @trace_shapes.part("a whole encoder and decoder", 0.5)
 def _(t):
     base = t.random.choice([4, 8])
-    rows = [("conv", base, 3, 1, 1), ("pool", 2), ("conv", 2 * base, 3, 1, 1), ("pool", 2), ("conv", 4 * base, 3, 1, 1),
-            ("up", 2 * base, 2, 2), ("conv", 2 * base, 3, 1, 1), ("up", base, 2, 2), ("conv", 3, 1, 1, 0)]
+    rows = [
+        ("conv", base, 3, 1, 1),
+        ("pool", 2),
+        ("conv", 2 * base, 3, 1, 1),
+        ("pool", 2),
+        ("conv", 4 * base, 3, 1, 1),
+        ("up", 2 * base, 2, 2),
+        ("conv", 2 * base, 3, 1, 1),
+        ("up", base, 2, 2),
+        ("conv", 3, 1, 1, 0),
+    ]
     _trace_part(t, rows, (3, 4 * t.random.randint(5, 9), 4 * t.random.randint(10, 15) + 2))
     if t.changed:
         t.fail("Your function changed the list of rows that it was given. Work on a copy.")
@@ -219,20 +255,41 @@ def _field_part(t, stacks):
             own, grown = own * s + d * (k - 1), (grown + d * (k - 1)) * s
         want = _span(layers)
         known = [
-            (_span([(k, 1, d) for k, _, d in layers]),
-             "This forgets the strides: after a stride of s every later step is s input pixels long."),
-            (_span([(1, s, 1) for s in strides[:1]] + [(k, s, d) for (k, _, d), s in zip(layers, strides[1:] + [1])]),
-             "This lets a layer's own stride count for itself; a stride changes only the layers after it."),
+            (
+                _span([(k, 1, d) for k, _, d in layers]),
+                "This forgets the strides: after a stride of s every later step is s input pixels long.",
+            ),
+            (
+                _span(
+                    [(1, s, 1) for s in strides[:1]] + [(k, s, d) for (k, _, d), s in zip(layers, strides[1:] + [1])]
+                ),
+                "This lets a layer's own stride count for itself; a stride changes only the layers after it.",
+            ),
             (_span([(k, s, 1) for k, s, _ in layers]), "This forgets the dilation: a layer adds d(k − 1) steps."),
-            (_span([(d * k, s, 1) for k, s, d in layers]), "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1."),
+            (
+                _span([(d * k, s, 1) for k, s, d in layers]),
+                "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1.",
+            ),
             (_span(layers[::-1]), "The layers are taken from the last to the first."),
-            (1 + sum(d * (k - 1) * s for (k, _, d), s in zip(layers, [1] + strides)), "A step is the product of all strides before it, not the last one."),
-            (math.prod(k for k, _, _ in layers), "This multiplies the kernels; neighbours look at the same pixels, so the field grows by adding."),
+            (
+                1 + sum(d * (k - 1) * s for (k, _, d), s in zip(layers, [1] + strides)),
+                "A step is the product of all strides before it, not the last one.",
+            ),
+            (
+                math.prod(k for k, _, _ in layers),
+                "This multiplies the kernels; neighbours look at the same pixels, so the field grows by adding.",
+            ),
             (want**2, "This is an area; the field is a length in one direction."),
             (_span(layers[:-1]), "The last layer is missing."),
             (want - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
-            (own, "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field."),
-            (grown, "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field."),
+            (
+                own,
+                "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field.",
+            ),
+            (
+                grown,
+                "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field.",
+            ),
         ]
         got = t.call(layers)
         _whole(t, got, f"layers {layers}")
@@ -254,12 +311,21 @@ def _(t):
 @receptive_field.part("strides", 0.5)
 def _(t):
     n = t.random.randint(2, 3)
-    _field_part(t, [[(3, 2, 1)] * n + [(3, 1, 1)], [(3, 1, 1), (2, 2, 1), (t.random.choice([3, 5]), 1, 1), (2, 2, 1), (3, 1, 1)]])
+    _field_part(
+        t,
+        [[(3, 2, 1)] * n + [(3, 1, 1)], [(3, 1, 1), (2, 2, 1), (t.random.choice([3, 5]), 1, 1), (2, 2, 1), (3, 1, 1)]],
+    )
 
 
 @receptive_field.part("dilation", 0.5)
 def _(t):
-    _field_part(t, [[(3, 1, 1), (3, 1, 2), (3, 1, t.random.choice([4, 5])), (3, 1, 8)], [(3, 2, 1), (3, 1, t.random.choice([2, 3])), (3, 2, 1), (3, 1, 1)]])
+    _field_part(
+        t,
+        [
+            [(3, 1, 1), (3, 1, 2), (3, 1, t.random.choice([4, 5])), (3, 1, 8)],
+            [(3, 2, 1), (3, 1, t.random.choice([2, 3])), (3, 2, 1), (3, 1, 1)],
+        ],
+    )
 
 
 # --- poke one pixel -----------------------------------------------------------------------------------------
@@ -290,7 +356,7 @@ def _touched(layers, size):
 
 
 def _draw_fields(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([(got != 0).float(), want.float()], ["yours: where the gradient is not 0", "expected"])
 
@@ -306,7 +372,10 @@ def _poke_part(t, layers, size):
     except NotYet as stopped:
         if "IndexError" not in stopped.message or all(s == 1 for _, s, _ in layers):
             raise
-        t.fail(stopped.message + " After a stride the output is smaller than the input: its middle is at its own h // 2, w // 2.")
+        t.fail(
+            stopped.message
+            + " After a stride the output is smaller than the input: its middle is at its own h // 2, w // 2."
+        )
     row = _touched(layers, size)
     want = row[:, None] & row[None, :]
     given = f"layers {layers} and size {size}"
@@ -314,7 +383,9 @@ def _poke_part(t, layers, size):
         more = " (`x.grad` is None, too, where the input does not want gradients.)" if got is None else ""
         t.fail(f"For {given}: expected a tensor of shape ({size}, {size}), got {kind(got)}{more}")
     if not got.is_floating_point():
-        t.fail(f"For {given}: expected the gradient itself, a float tensor, got dtype {str(got.dtype).removeprefix('torch.')}.")
+        t.fail(
+            f"For {given}: expected the gradient itself, a float tensor, got dtype {str(got.dtype).removeprefix('torch.')}."
+        )
     if got.shape != want.shape:
         more = " Drop the first two axes." if tuple(got.shape) == (1, 1, size, size) else ""
         t.fail(f"For {given}: expected shape ({size}, {size}), got {tuple(got.shape)}.{more}")

@@ -31,7 +31,9 @@ def _made(t, linear, side):
     if not isinstance(made, nn.Module):
         t.fail(f"Expected an `nn.Module`, such as an `nn.Conv2d`, got {kind(made)}")
     after = linear.state_dict()
-    if before.keys() != after.keys() or any(before[n].shape != after[n].shape or not torch.equal(before[n], after[n]) for n in before):
+    if before.keys() != after.keys() or any(
+        before[n].shape != after[n].shape or not torch.equal(before[n], after[n]) for n in before
+    ):
         t.fail("Your function changed the `Linear` that it was given. Copy its weight, or make a new one from it.")
     return made
 
@@ -51,7 +53,10 @@ def _slid(t, side, extra, channels, out, batch=2):
         windows = x.unfold(2, side, 1).unfold(3, side, 1).movedim(1, 3)  # picture, row, column, channel, side, side
         want = linear(windows.flatten(3)).movedim(3, 1)
         orders = [  # how else the weights may be read
-            (windows.movedim(3, 5), "The kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel."),
+            (
+                windows.movedim(3, 5),
+                "The kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel.",
+            ),
             (windows.transpose(4, 5), "Rows and columns of the kernel have changed places."),
             (windows.flip((4, 5)), "The kernel is upside down: nothing is flipped here."),
         ]
@@ -91,8 +96,13 @@ def _(t):
     made = _made(t, linear, 2)
     if not list(made.parameters()):
         t.fail("The module has no parameters, so it could not be trained further. Make the weight part of the module.")
-    if not any(p.numel() == linear.weight.numel() and same(p.detach().flatten().sort().values, linear.weight.detach().flatten().sort().values, 1e-6)
-               for p in made.parameters()):
+    if not any(
+        p.numel() == linear.weight.numel()
+        and same(p.detach().flatten().sort().values, linear.weight.detach().flatten().sort().values, 1e-6)
+        for p in made.parameters()
+    ):
         t.fail("The module's weight does not hold the numbers of `linear.weight`. Copy them.")
     if any(g is None for g in t.weight_gradients(made, t.tensor(2, 3, 4, 5)).values()):
-        t.fail("No gradient reaches one of the module's weights. Each must be used, and be a parameter that wants a gradient.")
+        t.fail(
+            "No gradient reaches one of the module's weights. Each must be used, and be a parameter that wants a gradient."
+        )

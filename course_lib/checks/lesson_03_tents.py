@@ -16,13 +16,15 @@ enlarger = check.exercise(
         "`(torch.arange(k) - (k - 1) / 2).abs()` holds the distances, and `torch.outer` makes the k × k tent of two rows. Under "
         "`torch.no_grad()`, fill the weight with zeros first, then put the tent at `[c, c]` for every c.",
     ),
-    own_work={name: "This takes the weights from the library. Work them out: they are a row of tents."
-              for name in ("bilinear_kernel", "Double", "Fuse", "FCN", "refine")},
+    own_work={
+        name: "This takes the weights from the library. Work them out: they are a row of tents."
+        for name in ("bilinear_kernel", "Double", "Fuse", "FCN", "refine")
+    },
 )
 
 
 def _draw_maps(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([m.detach().float().reshape(-1, *m.shape[-2:])[0] for m in (got, want)], ["yours", "expected"])
 
@@ -44,9 +46,13 @@ def _sized(t, layer, x, s):
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
         more = ""
         if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] - want[2] == got.shape[3] - want[3] != 0:
-            more = f" That is {abs(got.shape[2] - want[2])} px too {'many' if got.shape[2] > want[2] else 'few'}. `padding=p` cuts p px " \
-                   "off at each of the two ends."
-        t.fail(f"For classes={x.shape[1]}, stride={s} and scores of shape {tuple(x.shape)}: expected shape {want}, got {kind(got)}{more}")
+            more = (
+                f" That is {abs(got.shape[2] - want[2])} px too {'many' if got.shape[2] > want[2] else 'few'}. `padding=p` cuts p px "
+                "off at each of the two ends."
+            )
+        t.fail(
+            f"For classes={x.shape[1]}, stride={s} and scores of shape {tuple(x.shape)}: expected shape {want}, got {kind(got)}{more}"
+        )
     return got
 
 
@@ -62,7 +68,8 @@ def _painted(x, s, join, shift=0.0):
     row = torch.tensor([max(0.0, 1 - d / s) for d in far])
     brush = join(row[:, None].expand(k, k), row[None].expand(k, k))
     return F.conv_transpose2d(x.flatten(0, 1)[:, None], brush[None, None], stride=s, padding=s // 2).reshape(
-        *x.shape[:2], s * x.shape[2], s * x.shape[3])
+        *x.shape[:2], s * x.shape[2], s * x.shape[3]
+    )
 
 
 def _values(t, classes, s):
@@ -70,27 +77,73 @@ def _values(t, classes, s):
     got, want = _sized(t, _layer(t, classes, s), x, s), _enlarged(x, s)
     flat = 1 - (torch.arange(2 * s) - s).abs() / s
     known = [
-        (_inside(_enlarged(x.sum(1, keepdim=True), s).expand_as(want), s),
-         "Every class paints on every class, so each map is the sum of all. Only weight[c, c] holds a tent."),
-        (_inside(want / s**2, s), "The weights sum to 1, so the map fades: s² pixels share what one cell has. They must sum to s²."),
+        (
+            _inside(_enlarged(x.sum(1, keepdim=True), s).expand_as(want), s),
+            "Every class paints on every class, so each map is the sum of all. Only weight[c, c] holds a tent.",
+        ),
+        (
+            _inside(want / s**2, s),
+            "The weights sum to 1, so the map fades: s² pixels share what one cell has. They must sum to s².",
+        ),
         (_inside(want * s**2, s), "The map is s² times too bright."),
-        (_inside(_painted(x, s, torch.minimum), s), "The k × k tent holds the smaller of the two weights. In two directions they are multiplied."),
-        (_inside(F.interpolate(F.interpolate(x, size=(s * x.shape[2], x.shape[3]), mode="bilinear"), scale_factor=(1, s)), s),
-         "The tent falls off from row to row only. In two directions the weights are multiplied."),
-        (_inside(F.interpolate(F.interpolate(x, size=(x.shape[2], s * x.shape[3]), mode="bilinear"), scale_factor=(s, 1)), s),
-         "The tent falls off from column to column only. In two directions the weights are multiplied."),
-        (_inside(F.interpolate(x, scale_factor=s, mode="nearest"), s), "This copies each cell to a block. A tent falls off from its middle."),
-        (_inside(_enlarged(x, s, align_corners=True), s), "This puts the first cell's middle on the first pixel (align_corners=True)."),
+        (
+            _inside(_painted(x, s, torch.minimum), s),
+            "The k × k tent holds the smaller of the two weights. In two directions they are multiplied.",
+        ),
+        (
+            _inside(
+                F.interpolate(
+                    F.interpolate(x, size=(s * x.shape[2], x.shape[3]), mode="bilinear"), scale_factor=(1, s)
+                ),
+                s,
+            ),
+            "The tent falls off from row to row only. In two directions the weights are multiplied.",
+        ),
+        (
+            _inside(
+                F.interpolate(
+                    F.interpolate(x, size=(x.shape[2], s * x.shape[3]), mode="bilinear"), scale_factor=(s, 1)
+                ),
+                s,
+            ),
+            "The tent falls off from column to column only. In two directions the weights are multiplied.",
+        ),
+        (
+            _inside(F.interpolate(x, scale_factor=s, mode="nearest"), s),
+            "This copies each cell to a block. A tent falls off from its middle.",
+        ),
+        (
+            _inside(_enlarged(x, s, align_corners=True), s),
+            "This puts the first cell's middle on the first pixel (align_corners=True).",
+        ),
     ]
-    known.append((_inside(_painted(x, s, torch.mul, shift=0.5), s), "The pixels next to a cell's middle have weight 1. They are half a "
-                                                                    "pixel away from it: 1 − 0.5/stride."))
+    known.append(
+        (
+            _inside(_painted(x, s, torch.mul, shift=0.5), s),
+            "The pixels next to a cell's middle have weight 1. They are half a pixel away from it: 1 − 0.5/stride.",
+        )
+    )
     for shift in (1, -1):
-        known += [(_inside(want.roll(shift, 3).roll(shift, 2), s), "The tents stand one pixel away from their cells: look at the padding.")]
+        known += [
+            (
+                _inside(want.roll(shift, 3).roll(shift, 2), s),
+                "The tents stand one pixel away from their cells: look at the padding.",
+            )
+        ]
     row = F.conv_transpose2d(x.flatten(0, 1)[:, None], torch.outer(flat, flat)[None, None], stride=s, padding=s // 2)
-    known.append((_inside(row.reshape(want.shape), s), "The tent's top is on a pixel. The middle of a cell lies between two pixels: the "
-                                                       "distances are 0.5, 1.5, …"))
-    t.close(_inside(got, s), _inside(want, s), f"classes={classes}, stride={s} and random scores of shape {tuple(x.shape)}, {s} px from the rim",
-            known, picture=_draw_maps)
+    known.append(
+        (
+            _inside(row.reshape(want.shape), s),
+            "The tent's top is on a pixel. The middle of a cell lies between two pixels: the distances are 0.5, 1.5, …",
+        )
+    )
+    t.close(
+        _inside(got, s),
+        _inside(want, s),
+        f"classes={classes}, stride={s} and random scores of shape {tuple(x.shape)}, {s} px from the rim",
+        known,
+        picture=_draw_maps,
+    )
 
 
 @enlarger.part("one class", 1.75)
@@ -108,12 +161,16 @@ def _(t):
     got = _sized(t, _layer(t, classes, 2), x, 2)
     middle = got[0, :, 5, 5]
     if (middle.abs() > 1e-4).sum() > 1:
-        t.fail(f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the classes come out as "
-               f"{[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: `weight[a, b]` is what class a paints on class b.",
-               lambda: _draw_maps(got, _enlarged(x, 2)))
+        t.fail(
+            f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the classes come out as "
+            f"{[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: `weight[a, b]` is what class a paints on class b.",
+            lambda: _draw_maps(got, _enlarged(x, 2)),
+        )
     if not abs(middle[lit] - 1) < 1e-3:
-        t.fail(f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as {middle[lit]:.3f}. A flat map "
-               "should stay as it is.")
+        t.fail(
+            f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as {middle[lit]:.3f}. A flat map "
+            "should stay as it is."
+        )
     _values(t, classes, 2)
 
 
@@ -123,9 +180,14 @@ def _(t):
     if _sized(t, layer, x, 4).min() < -1e-6:
         t.fail("Scores above 0 come out below 0. No tent goes below 0: is the weight still the random one?")
     if [run["kernel"] >= 7 for run in t.layers(layer, x)] != [True]:
-        t.fail("The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` with its weight filled.")
+        t.fail(
+            "The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` with its weight filled."
+        )
     if any(p.dim() == 1 for p in layer.parameters()):
         t.fail("The layer has a bias. None is asked for: give `bias=False`.")
-    if not any(p.requires_grad for p in layer.parameters()) or \
-            not any(g is not None and g.any() for g in t.weight_gradients(layer, x).values()):
-        t.fail("No gradient reaches the layer's weight, so it could not learn. Keep it a parameter that wants a gradient.")
+    if not any(p.requires_grad for p in layer.parameters()) or not any(
+        g is not None and g.any() for g in t.weight_gradients(layer, x).values()
+    ):
+        t.fail(
+            "No gradient reaches the layer's weight, so it could not learn. Keep it a parameter that wants a gradient."
+        )

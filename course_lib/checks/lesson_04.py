@@ -13,7 +13,7 @@ join = check.exercise(
     hints=(
         "Begin with sizes that agree: what puts two tensors side by side along an axis? Then look at what `x` lacks.",
         "First bring `x` to the skip's height, then to its width, each by a copy of its last row or column. `x[:, :, -1:]` is the last row.",
-        "`F.pad(x, (left, right, top, bottom), mode=\"replicate\")` repeats what is at the rim; here left and top are 0, and the others "
+        '`F.pad(x, (left, right, top, bottom), mode="replicate")` repeats what is at the rim; here left and top are 0, and the others '
         "are given. Then `torch.cat` with the skip first, along axis 1.",
     ),
 )
@@ -26,7 +26,7 @@ def _grown(x, height, width):
 
 
 def _draw_join(got, want):
-    from .. import plot
+    from course_lib import plot
 
     skip = want.shape[1] // 2
     kinds = ["encoder"] * skip + ["decoder"] * (want.shape[1] - skip)
@@ -48,27 +48,52 @@ def _join_part(t, sizes):
         large = _grown(x, height, width)
         want = torch.cat([skip, large], 1)
         if isinstance(got, torch.Tensor) and got.shape == (1, 4, h, w) != want.shape:
-            t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This cuts the skip; let `x` grow instead.")
+            t.fail(
+                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This cuts the skip; let `x` grow instead."
+            )
         if isinstance(got, torch.Tensor) and got.shape[1:3] == (2, 2 * height):
-            t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This puts one map below the other; channels are axis 1.")
+            t.fail(
+                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This puts one map below the other; channels are axis 1."
+            )
         if isinstance(got, torch.Tensor) and got.shape == (1, 2, height, width):
-            t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This adds the maps; put them side by side.")
+            t.fail(
+                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This adds the maps; put them side by side."
+            )
         zeros = F.pad(x, (0, width - w, 0, height - h))
         front = F.pad(x, (width - w, 0, height - h, 0), mode="replicate")
         known = [(torch.cat([large, skip], 1), "The decoder's channels come first here; the encoder's should.")]
         corner = large.clone()
         corner[:, :, h:, w:] = 0
         first = "The first row or column is repeated here, below or on the right; repeat the last."
-        for other, meaning in ((corner, "The corner is missing: grow the height first, then the width of what came out."),
-                               (F.pad(x, (0, width - w, 0, height - h), mode="circular"), first),
-                               (F.pad(x, (0, width - w, 0, height - h), mode="reflect"), "The last row or column but one is repeated here; repeat the last."),
-                               (zeros, "What was missing is 0 here; repeat the row or column before it."),
-                               (front, "The first row or column is repeated in place of the last, which shifts the map."),
-                               (F.pad(x, (width - w, 0, height - h, 0)), "Zeros are put in front, which shifts the map; it lacks its last row or column."),
-                               (F.interpolate(x, size=(height, width), mode="nearest-exact"), "This stretches the map, and repeats another row or column than the last."),
-                               *((F.interpolate(x, size=(height, width), mode="bilinear", align_corners=corners),
-                                  "This stretches the whole map; only the last row or column is missing.") for corners in (False, True))):
-            known += [(torch.cat([skip, other], 1), meaning), (torch.cat([other, skip], 1), meaning + " And the encoder's channels come first.")]
+        for other, meaning in (
+            (corner, "The corner is missing: grow the height first, then the width of what came out."),
+            (F.pad(x, (0, width - w, 0, height - h), mode="circular"), first),
+            (
+                F.pad(x, (0, width - w, 0, height - h), mode="reflect"),
+                "The last row or column but one is repeated here; repeat the last.",
+            ),
+            (zeros, "What was missing is 0 here; repeat the row or column before it."),
+            (front, "The first row or column is repeated in place of the last, which shifts the map."),
+            (
+                F.pad(x, (width - w, 0, height - h, 0)),
+                "Zeros are put in front, which shifts the map; it lacks its last row or column.",
+            ),
+            (
+                F.interpolate(x, size=(height, width), mode="nearest-exact"),
+                "This stretches the map, and repeats another row or column than the last.",
+            ),
+            *(
+                (
+                    F.interpolate(x, size=(height, width), mode="bilinear", align_corners=corners),
+                    "This stretches the whole map; only the last row or column is missing.",
+                )
+                for corners in (False, True)
+            ),
+        ):
+            known += [
+                (torch.cat([skip, other], 1), meaning),
+                (torch.cat([other, skip], 1), meaning + " And the encoder's channels come first."),
+            ]
         t.close(got, want, given, known, tolerance=1e-5, picture=_draw_join)
 
 
@@ -98,12 +123,17 @@ def _(t):
     want = (3, 2 + skip.shape[1], 4, 5)
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
         t.fail(f"For {given}: expected shape {want}, got {kind(got)}")
-    parts = sorted(([got[:, : skip.shape[1]], got[:, skip.shape[1]:]], [got[:, 2:], got[:, :2]]), key=lambda p: not torch.equal(p[0], skip))[0]
+    parts = sorted(
+        ([got[:, : skip.shape[1]], got[:, skip.shape[1] :]], [got[:, 2:], got[:, :2]]),
+        key=lambda p: not torch.equal(p[0], skip),
+    )[0]
     if not torch.equal(parts[0], skip) or not torch.equal(parts[1], x):
         t.fail(f"For {given}, whose sizes agree: the result should hold both maps as they are, image by image.")
     for name, gradient in (("x", to_x), ("skip", to_skip)):
         if gradient is None or not gradient.any():
-            t.fail(f"No gradient reaches `{name}`. Work on tensors throughout, without `.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
+            t.fail(
+                f"No gradient reaches `{name}`. Work on tensors throughout, without `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+            )
     if t.changed:
         t.fail("Your function changed one of its arguments. Make a new tensor.")
 
@@ -158,7 +188,9 @@ def _outcome_part(t, cases):
         elif want == "right":
             more = " Every size on the way down is even here: nothing is cut."
         elif got == "right":
-            more = " Some size on the way down is odd, so that a skip has more rows or columns than what it is joined to."
+            more = (
+                " Some size on the way down is odd, so that a skip has more rows or columns than what it is joined to."
+            )
         t.fail(f"For {given}: expected {want!r}, got {got!r}.{more}")
 
 
@@ -181,5 +213,8 @@ def _(t):
         a, b = (step * n for n in t.random.sample(range(2, 7), 2))
         _outcome_part(t, [(a + rest, b + rest, depth), (a + rest, b, depth), (a, b + rest, depth)])
     m, n = t.random.randint(2, 9), t.random.randint(2, 9)
-    _outcome_part(t, [(4 * m + 3, 4 * n + 2, 2), (4 * m + 2, 4 * n + 1, 2), (33, 35, 2), (41, 47, 3)]
-                  + [(a + i, b + j, depth) for i, j in ((1, 1), (1, 9), (9, 9))])
+    _outcome_part(
+        t,
+        [(4 * m + 3, 4 * n + 2, 2), (4 * m + 2, 4 * n + 1, 2), (33, 35, 2), (41, 47, 3)]
+        + [(a + i, b + j, depth) for i, j in ((1, 1), (1, 9), (9, 9))],
+    )

@@ -21,14 +21,18 @@ def known_layers(t, layers):
     """Fail where convolutions run that PyTorch does not know of."""
     unknown = [layer for layer in layers if layer["name"] is None]
     if unknown:
-        t.fail(f"{len(unknown)} convolutions run but are not in `net.parameters()`, so they would never learn. "
-               "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list.")
+        t.fail(
+            f"{len(unknown)} convolutions run but are not in `net.parameters()`, so they would never learn. "
+            "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list."
+        )
 
 
 def whole(t, got, given):
     """Fail for a number that is right but no int."""
     if isinstance(got, float) or isinstance(got, torch.Tensor) and got.numel() == 1:
-        t.fail(f"For {given}: got {float(got):g} as a {'float' if isinstance(got, float) else 'tensor'}; return an `int`.")
+        t.fail(
+            f"For {given}: got {float(got):g} as a {'float' if isinstance(got, float) else 'tensor'}; return an `int`."
+        )
 
 
 # --- the double convolution ---------------------------------------------------------------------------------
@@ -42,7 +46,9 @@ double_conv = check.exercise(
         "`nn.Sequential` of `nn.Conv2d` (kernel 3, `padding=1`, `bias=False`), `nn.BatchNorm2d` of c_out, `nn.ReLU`, then the three once "
         "more, where the convolution now gets c_out channels.",
     ),
-    own_work={"DoubleConv": "This is the library's own double convolution, and it is right. Write one from torch.nn's layers: six of them."},
+    own_work={
+        "DoubleConv": "This is the library's own double convolution, and it is right. Write one from torch.nn's layers: six of them."
+    },
 )
 
 
@@ -59,7 +65,9 @@ def _weights(t, net, c_in, c_out):
     for channels in (c_in, c_out):
         names = [n for n, v in state.items() if tuple(v.shape) == (c_out, channels, 3, 3)]
         if not names:
-            t.fail(f"For c_in={c_in}, c_out={c_out}: there should be a convolution with weights of shape ({c_out}, {channels}, 3, 3).")
+            t.fail(
+                f"For c_in={c_in}, c_out={c_out}: there should be a convolution with weights of shape ({c_out}, {channels}, 3, 3)."
+            )
         bias = state.get(names[0].removesuffix("weight") + "bias", torch.zeros(c_out))
         kernels.append((names[0], state[names[0]], bias))
     return kernels
@@ -72,15 +80,20 @@ def _(t):
     got, want = t.run(net, x), (3, c_out, 9, 14)
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
         shape = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
-        more = {(3, c_out, 5, 10): " Each convolution takes a pixel off on every side; pad by 1.",
-                (3, c_out, 7, 12): " One of the convolutions takes a pixel off on every side; pad by 1."}.get(shape, "")
+        more = {
+            (3, c_out, 5, 10): " Each convolution takes a pixel off on every side; pad by 1.",
+            (3, c_out, 7, 12): " One of the convolutions takes a pixel off on every side; pad by 1.",
+        }.get(shape, "")
         t.fail(f"For {given}: expected shape {want}, got {kind(got)}{more}")
     layers = t.layers(net, x)
     known_layers(t, layers)
     found = [(layer["kernel"], layer["out"]) for layer in layers]
     if found != [(3, c_out)] * 2:
-        t.fail(f"For {given}: expected two convolutions, 3 × 3, both with {c_out} channels out; these run: "
-               + (", ".join(f"{k} × {k} with {c} out" for k, c in found) or "none") + ".")
+        t.fail(
+            f"For {given}: expected two convolutions, 3 × 3, both with {c_out} channels out; these run: "
+            + (", ".join(f"{k} × {k} with {c} out" for k, c in found) or "none")
+            + "."
+        )
 
 
 @double_conv.part("each convolution is normalised over the batch", 0.5)
@@ -94,14 +107,18 @@ def _(t):
         after = t.run(net, x).detach()
         net.load_state_dict(state)
         if not torch.allclose(before, after, atol=0.02, rtol=0.02):
-            t.fail(f"With the {which} convolution's weights times 10, the result changes (in training). Batch normalisation would "
-                   f"take such a factor out. Does one follow the {which} convolution?")
+            t.fail(
+                f"With the {which} convolution's weights times 10, the result changes (in training). Batch normalisation would "
+                f"take such a factor out. Does one follow the {which} convolution?"
+            )
     net.eval()
     together, alone = t.run(net, x).detach(), t.run(net, x[:1]).detach()
     net.train()
     if not torch.allclose(together[:1], alone, atol=1e-4):
-        t.fail("In evaluation, what comes out for a picture depends on the others in its batch. `nn.BatchNorm2d` with its defaults then takes "
-               "the mean and variance that it gathered in training.")
+        t.fail(
+            "In evaluation, what comes out for a picture depends on the others in its batch. `nn.BatchNorm2d` with its defaults then takes "
+            "the mean and variance that it gathered in training."
+        )
 
 
 @double_conv.part("a ReLU after each normalisation", 0.5)
@@ -130,16 +147,29 @@ def _(t):
                 return
     known = [
         (run(both, norm), "The last ReLU is missing."),
-        (run(norm, both), "There is no ReLU between the two convolutions: one straight line after another is a straight line."),
+        (
+            run(norm, both),
+            "There is no ReLU between the two convolutions: one straight line after another is a straight line.",
+        ),
         (run(norm, norm), "There is no ReLU at all."),
-        *((run(both, both, mode=mode), "At the rim your values differ: pad with zeros, not with repeated pixels.")
-          for mode in ("replicate", "reflect", "circular")),
+        *(
+            (run(both, both, mode=mode), "At the rim your values differ: pad with zeros, not with repeated pixels.")
+            for mode in ("replicate", "reflect", "circular")
+        ),
         *((run(both, both, pads), "Pad each convolution by 1, not one of them by 2.") for pads in ((2, 0), (0, 2))),
-        (run(each, each), "Each picture is normalised by itself here; batch normalisation takes the mean over the whole batch."),
-        (run(lambda y: norm(F.relu(y)), lambda y: norm(F.relu(y))), "The ReLU stands before the normalisation; it comes after it."),
+        (
+            run(each, each),
+            "Each picture is normalised by itself here; batch normalisation takes the mean over the whole batch.",
+        ),
+        (
+            run(lambda y: norm(F.relu(y)), lambda y: norm(F.relu(y))),
+            "The ReLU stands before the normalisation; it comes after it.",
+        ),
         (run(both, lambda y: norm(F.relu(y))), "The second ReLU stands before its normalisation; it comes after it."),
     ]
-    t.close(got, want, f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}, in training", known, tolerance=1e-3)
+    t.close(
+        got, want, f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}, in training", known, tolerance=1e-3
+    )
 
 
 @double_conv.part("its parameters: no bias in a convolution, new ones each time", 0.5)
@@ -147,14 +177,19 @@ def _(t):
     net, c_in, c_out, x = _block(t)
     got, want = sum(p.numel() for p in net.parameters()), 9 * c_out * (c_in + c_out) + 4 * c_out
     if got != want:
-        more = {want + 2 * c_out: " The convolutions have biases; `bias=False` leaves them out.",
-                want + c_out: " One of the convolutions has a bias; `bias=False` leaves it out.",
-                want - 2 * c_out: " Is each convolution followed by a normalisation of its own, with its two weights a channel?",
-                want - 4 * c_out: " A normalisation has two weights a channel: a factor and an offset."}.get(got, "")
+        more = {
+            want + 2 * c_out: " The convolutions have biases; `bias=False` leaves them out.",
+            want + c_out: " One of the convolutions has a bias; `bias=False` leaves it out.",
+            want
+            - 2 * c_out: " Is each convolution followed by a normalisation of its own, with its two weights a channel?",
+            want - 4 * c_out: " A normalisation has two weights a channel: a factor and an offset.",
+        }.get(got, "")
         t.fail(f"For c_in={c_in}, c_out={c_out}: expected {want} parameters, got {got}.{more}")
     other = t.call(c_in, c_out)
     if {id(p) for p in net.parameters()} & {id(p) for p in other.parameters()}:
-        t.fail("Two calls returned the same layers. Make new ones in each call, or all blocks of a network would share their weights.")
+        t.fail(
+            "Two calls returned the same layers. Make new ones in each call, or all blocks of a network would share their weights."
+        )
     silent = [name for name, grad in t.weight_gradients(net, x).items() if grad is None or not grad.any()]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used?")
@@ -182,7 +217,9 @@ def _add_part(t, out, c, k, flowing=False):
         got = t.call(weight)
     given, want = f"weight of shape {tuple(weight.shape)}", (out, 2 * c, k, k)
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
-        more = {(2 * out, c, k, k): " Axis 0 is the channels out; the channels in are axis 1."}.get(tuple(getattr(got, "shape", ())), "")
+        more = {(2 * out, c, k, k): " Axis 0 is the channels out; the channels in are axis 1."}.get(
+            tuple(getattr(got, "shape", ())), ""
+        )
         t.fail(f"For {given}: expected a tensor of shape {want}, got {kind(got)}{more}")
     if not got.is_floating_point():
         t.fail(f"For {given}: expected float weights, got {str(got.dtype).removeprefix('torch.')}.")
@@ -196,10 +233,14 @@ def _add_part(t, out, c, k, flowing=False):
                 more = " This gives the mean of the two maps, half of the sum."
             elif torch.allclose(got[:, :c], weight.detach(), atol=1e-4) and not got[:, c:].any():
                 more = " With zeros before `x`, the decoder's map would be lost."
-            t.fail(f"For {given}: over the concatenation your weights do not give what `weight` gives over the sum; the largest "
-                   f"difference is {(mine - sum_first).abs().max():.3g}.{more}")
+            t.fail(
+                f"For {given}: over the concatenation your weights do not give what `weight` gives over the sum; the largest "
+                f"difference is {(mine - sum_first).abs().max():.3g}.{more}"
+            )
     if flowing and (gradient is None or not gradient.any()):
-        t.fail("No gradient reaches `weight`. Work on tensors, without `.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
+        t.fail(
+            "No gradient reaches `weight`. Work on tensors, without `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+        )
     if t.changed:
         t.fail("Your function changed `weight`. Return a new tensor.")
 
@@ -226,14 +267,16 @@ count_unet = check.exercise(
         "Loop over k = 0 … depth for the way down, the bottleneck being the last. Loop over k < depth for the way up: a transposed "
         "convolution from 2c to c, with 4·2c·c + c, and a double convolution from 2c to c. Add the head.",
     ),
-    own_work={name: "This builds a network and counts it, which is a good test of your answer. Now find the same number by arithmetic alone."
-              for name in ("parameters", "count_parameters")},
+    own_work={
+        name: "This builds a network and counts it, which is a good test of your answer. Now find the same number by arithmetic alone."
+        for name in ("parameters", "count_parameters")
+    },
 )
 
 
 def _counted(classes, base, depth, kind="concat"):
     """Count a network instead of using a formula."""
-    from .. import models
+    from course_lib import models
 
     with torch.device("meta"):
         net = models.EncoderDecoder(classes=classes, base=base, depth=depth, skip=kind)
@@ -250,14 +293,26 @@ def _count_part(t, classes, base, depth):
     pairs = 2 * sum(rise) + wide[-1]  # channels of all blocks; each block has two convolutions and two normalisations
     known = [
         (want + 2 * pairs, "This gives the 3 × 3 convolutions biases; in a double convolution they have none."),
-        (want - 4 * pairs, "This leaves out batch normalisation: 2 parameters a channel, and there are two in a block."),
+        (
+            want - 4 * pairs,
+            "This leaves out batch normalisation: 2 parameters a channel, and there are two in a block.",
+        ),
         (want - 2 * pairs, "This counts one normalisation a block, or one parameter a channel; there are two of two."),
         (want + 4 * pairs, "This counts the running mean and variance; they are measured, not learned."),
         (want - sum(rise), "The transposed convolutions have a bias each: one a channel."),
         (want - classes, "The head has a bias: one a class."),
-        (_counted(classes, base, depth, "none"), "On the way up a level's first convolution gets the skip as well: twice the level's channels."),
-        (want + 9 * sum(c * c for c in rise), "This is as if the transposed convolutions did not halve the channels before the join."),
-        (want + sum(17 * c * c + c for c in rise), "The transposed convolutions halve the channels, so that a level's first convolution gets 2c, not 3c."),
+        (
+            _counted(classes, base, depth, "none"),
+            "On the way up a level's first convolution gets the skip as well: twice the level's channels.",
+        ),
+        (
+            want + 9 * sum(c * c for c in rise),
+            "This is as if the transposed convolutions did not halve the channels before the join.",
+        ),
+        (
+            want + sum(17 * c * c + c for c in rise),
+            "The transposed convolutions halve the channels, so that a level's first convolution gets 2c, not 3c.",
+        ),
         (want + sum(10 * c * c for c in rise), "The transposed convolutions have a kernel of 2 × 2, not 3 × 3."),
         (_counted(classes, base, depth + 1), "This is one level too many."),
         (want - 18 * base, "This is for pictures of one channel; they have 3."),
@@ -290,8 +345,12 @@ def _(t):
         if not isinstance(value, int):
             t.fail(f"For {given}: expected an `int`, got {kind(value)}")
     got, want = more - few, 7 * (base + 1)
-    known = [(7 * base, "Each class has a bias, too."), (63 * base, "The head is 1 × 1, not 3 × 3."), (63 * base + 7, "The head is 1 × 1, not 3 × 3."),
-             (0, "The number of classes changes nothing in your count.")]
+    known = [
+        (7 * base, "Each class has a bias, too."),
+        (63 * base, "The head is 1 × 1, not 3 × 3."),
+        (63 * base + 7, "The head is 1 × 1, not 3 × 3."),
+        (0, "The number of classes changes nothing in your count."),
+    ]
     t.equal(got, want, f"{given}, seven classes more than {classes} should add", known)
 
 
@@ -324,12 +383,18 @@ def _(t):
     stride = 2**depth
     want = sum(p.numel() for p in nn.ConvTranspose2d(channels, classes, 2 * stride, stride, device="meta").parameters())
     weights = want - classes
-    known = [(weights, "The bias is missing: one a class."), (weights + channels, "The bias belongs to the classes, the channels out."),
-             (weights // 4 + classes, "This is a kernel as large as the stride; it is twice as large."),
-             (weights // (2 * stride) + classes, "The kernel is a square: its side counts twice."),
-             *((channels * classes * (k * depth) ** 2 + classes, "The stride is 2 to the power of depth.") for k in (2, 4)),
-             ((want - classes) * 2**depth + classes, "`channels` are those of the bottleneck already; they do not double again."),
-             (4 * channels, "The parameters come first, then the numbers that a score is computed from.")]
+    known = [
+        (weights, "The bias is missing: one a class."),
+        (weights + channels, "The bias belongs to the classes, the channels out."),
+        (weights // 4 + classes, "This is a kernel as large as the stride; it is twice as large."),
+        (weights // (2 * stride) + classes, "The kernel is a square: its side counts twice."),
+        *((channels * classes * (k * depth) ** 2 + classes, "The stride is 2 to the power of depth.") for k in (2, 4)),
+        (
+            (want - classes) * 2**depth + classes,
+            "`channels` are those of the bottleneck already; they do not double again.",
+        ),
+        (4 * channels, "The parameters come first, then the numbers that a score is computed from."),
+    ]
     t.equal(got[0], want, f"{given}, the parameters", known)
 
 
@@ -338,12 +403,20 @@ def _(t):
     got, given, channels, classes, depth = _giant(t)
     stride = 2 ** min(depth, 3)
     place = torch.zeros(1, 1, 5, 5, requires_grad=True)
-    F.conv_transpose2d(place, torch.ones(1, 1, 2 * stride, 2 * stride), stride=stride)[0, 0, 3 * stride, 3 * stride].backward()
+    F.conv_transpose2d(place, torch.ones(1, 1, 2 * stride, 2 * stride), stride=stride)[
+        0, 0, 3 * stride, 3 * stride
+    ].backward()
     want = int((place.grad != 0).sum()) * channels
-    known = [(want // channels, "These are the places; each has all its channels."), (want // 2, "In a row two brushes reach a pixel, on a map two times two."),
-             (channels, "Brushes twice as long as the stride overlap: more than one reaches a pixel."),
-             (want * classes, "This is for all classes; the score of one class was asked for."),
-             (want * 2**depth, "`channels` are those of the bottleneck already; they do not double again."),
-             (want + 1, "The bias is no number of the bottleneck."),
-             (channels * (2 * 2**depth) ** 2, "This is what one place paints with; the question is how many places paint one pixel.")]
+    known = [
+        (want // channels, "These are the places; each has all its channels."),
+        (want // 2, "In a row two brushes reach a pixel, on a map two times two."),
+        (channels, "Brushes twice as long as the stride overlap: more than one reaches a pixel."),
+        (want * classes, "This is for all classes; the score of one class was asked for."),
+        (want * 2**depth, "`channels` are those of the bottleneck already; they do not double again."),
+        (want + 1, "The bias is no number of the bottleneck."),
+        (
+            channels * (2 * 2**depth) ** 2,
+            "This is what one place paints with; the question is how many places paint one pixel.",
+        ),
+    ]
     t.equal(got[1], want, f"{given}, the numbers of the bottleneck", known)

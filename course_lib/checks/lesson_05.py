@@ -19,8 +19,10 @@ build_aspp = check.exercise(
         "In `__init__`: an `nn.ModuleList` of three `conv_norm_relu`, with kernel 3, and with a rate of reach // stride. In "
         "`forward`: append to `branches` what each of the three makes of `x`.",
     ),
-    own_work={name: "This hands the work to a finished module. Build the five branches yourself."
-              for name in ("ASPP", "DeepLab", "DeepLabHead", "ASPPConv", "ASPPPooling", "deeplabv3_resnet50", "Pooled")},
+    own_work={
+        name: "This hands the work to a finished module. Build the five branches yourself."
+        for name in ("ASPP", "DeepLab", "DeepLabHead", "ASPPConv", "ASPPPooling", "deeplabv3_resnet50", "Pooled")
+    },
 )
 
 BRANCHES = ("the 1 × 1 branch", "the first rate", "the second rate", "the third rate", "the average")
@@ -44,10 +46,14 @@ def _expect_weights(t, net, what, wanted):
                 more = " It has none: make the layers in `__init__`, and keep a list of them as an `nn.ModuleList`."
             elif not any(s == shape for s in found):
                 more = f" There is none of {shape}."
-            t.fail(f"For {what}: the convolutions should have weights of shape (out, in, k, k): {text}. Yours: "
-                   f"{', '.join(map(str, found)) or 'none'}.{more}")
+            t.fail(
+                f"For {what}: the convolutions should have weights of shape (out, in, k, k): {text}. Yours: "
+                f"{', '.join(map(str, found)) or 'none'}.{more}"
+            )
     if len(found) != sum(wanted.values()):
-        t.fail(f"For {what}: expected {sum(wanted.values())} convolutions, with weights {text}; found {len(found)}: {', '.join(map(str, found))}.")
+        t.fail(
+            f"For {what}: expected {sum(wanted.values())} convolutions, with weights {text}; found {len(found)}: {', '.join(map(str, found))}."
+        )
 
 
 def _set(net, weights):
@@ -74,7 +80,7 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     def branch(number):
         """Let the mixing convolution pass one branch on, and nothing else."""
         pick = torch.zeros(shapes[2])
-        pick[:, number * width:(number + 1) * width, 0, 0] = torch.eye(width)
+        pick[:, number * width : (number + 1) * width, 0, 0] = torch.eye(width)
         _set(net, dict(zip(shapes, (small, large, pick))))
         return net
 
@@ -94,22 +100,53 @@ def _branches_part(t, numbers, stride, rates, size):
     for number in numbers:
         got, want = t.run(branch(number), x), maps[number]
         got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
-        known = [(m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.") for i, m in enumerate(maps) if i != number]
+        known = [
+            (m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.")
+            for i, m in enumerate(maps)
+            if i != number
+        ]
         if 0 < number < 4:
             paper = 6 * number
-            wrong = [(r, f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the rate should be "
-                         f"{rates[number - 1]}.") for r in [stride * rates[number - 1]]]
-            wrong += [(paper, f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rates[number - 1]}.")]
+            wrong = [
+                (
+                    r,
+                    f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the rate should be "
+                    f"{rates[number - 1]}.",
+                )
+                for r in [stride * rates[number - 1]]
+            ]
+            wrong += [
+                (
+                    paper,
+                    f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rates[number - 1]}.",
+                )
+            ]
             wrong += [(1, f"The taps are next to each other here; they should stand {rates[number - 1]} cells apart.")]
             known += [(F.conv2d(x, large, padding=r, dilation=r).relu(), text) for r, text in wrong]
         if number == 4:
-            known.append((F.conv2d(x, small).relu(), "This reads the map itself; average it over all its places first."))
+            known.append(
+                (F.conv2d(x, small).relu(), "This reads the map itself; average it over all its places first.")
+            )
             top = x.amax((2, 3), keepdim=True)
-            known.append((F.conv2d(top, small).relu().expand(maps[4].shape), "This takes the largest value of the map; take the average."))
-            known.append((F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
-                          "This averages after the convolution and ReLU; average the map first."))
+            known.append(
+                (
+                    F.conv2d(top, small).relu().expand(maps[4].shape),
+                    "This takes the largest value of the map; take the average.",
+                )
+            )
+            known.append(
+                (
+                    F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
+                    "This averages after the convolution and ReLU; average the map first.",
+                )
+            )
             every = x.mean((0, 2, 3), keepdim=True)
-            known.append((F.conv2d(every, small).relu().expand(maps[4].shape), "This averages over the batch, too; each picture has its own average."))
+            known.append(
+                (
+                    F.conv2d(every, small).relu().expand(maps[4].shape),
+                    "This averages over the batch, too; each picture has its own average.",
+                )
+            )
         given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
         t.close(got, want, given, known, picture=_draw_maps)
 
@@ -152,18 +189,26 @@ def _(t):
             if not isinstance(one, torch.Tensor):
                 t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(one)}")
             if one.min() < -1e-6:
-                t.fail(f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut them off; without one "
-                       "the branch is a straight line.")
+                t.fail(
+                    f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut them off; without one "
+                    "the branch is a straight line."
+                )
         net.eval()
         steady = torch.allclose(one, ten, rtol=1e-2, atol=1e-2)
         if number < 4 and not steady:
-            t.fail(f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other values. "
-                   "Batch normalisation, before the ReLU, would take the factor out again.")
+            t.fail(
+                f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other values. "
+                "Batch normalisation, before the ReLU, would take the factor out again."
+            )
         if number == 4 and steady:
-            t.fail(f"For {what}: the average is normalised too. It has one value a picture and channel; leave batch normalisation out of this branch.")
+            t.fail(
+                f"For {what}: the average is normalised too. It has one value a picture and channel; leave batch normalisation out of this branch."
+            )
     means = sum(name.endswith("running_mean") for name, _ in net.named_buffers())
     if 0 < means < 4:
-        t.fail(f"For {what}: there are {means} batch normalisations for four branches. Each branch has means and variances of its own.")
+        t.fail(
+            f"For {what}: there are {means} batch normalisations for four branches. Each branch has means and variances of its own."
+        )
 
 
 def _nothing_follows(t, branch, what, x):
@@ -175,12 +220,20 @@ def _nothing_follows(t, branch, what, x):
             if p.dim() == 4 and p.shape[1] == 5 * p.shape[0]:
                 p.mul_(-2)
     after = t.run(net, x)
-    if isinstance(before, torch.Tensor) and isinstance(after, torch.Tensor) and not torch.allclose(after, -2 * before, atol=1e-4):
-        t.fail(f"For {what}: in training, weights −2 times as large in the mixing convolution don't give −2 times the output. "
-               "Something follows it; it should come last.")
+    if (
+        isinstance(before, torch.Tensor)
+        and isinstance(after, torch.Tensor)
+        and not torch.allclose(after, -2 * before, atol=1e-4)
+    ):
+        t.fail(
+            f"For {what}: in training, weights −2 times as large in the mixing convolution don't give −2 times the output. "
+            "Something follows it; it should come last."
+        )
     if isinstance(before, torch.Tensor) and not torch.allclose(before, t.run(branch(4).eval(), x), atol=1e-4):
-        t.fail(f"For {what}: the average alone comes out otherwise in training than in evaluation. There is nothing random in this module, "
-               "and this branch has no normalisation.")
+        t.fail(
+            f"For {what}: the average alone comes out otherwise in training than in evaluation. There is nothing random in this module, "
+            "and this branch has no normalisation."
+        )
 
 
 @build_aspp.part("every weight learns", 0.25)
@@ -188,7 +241,9 @@ def _(t):
     net = _module(t, "channels=3, width=4, reaches=[8, 16, 24], stride=8", 3, 4, [8, 16, 24], 8).train()
     gradients = t.weight_gradients(net, t.tensor(2, 3, 9, 9))
     if len([g for g in gradients.values() if g is not None and g.dim() == 4]) < 6:
-        t.fail("Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an attribute, and used in `forward`?")
+        t.fail(
+            "Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an attribute, and used in `forward`?"
+        )
     silent = [name for name, g in gradients.items() if g is None or g.dim() == 4 and not g.any()]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")
@@ -204,8 +259,10 @@ build_decoder = check.exercise(
         "Begin with `fine, coarse = maps`. Thin `fine`; enlarge `coarse` to `fine.shape[-2:]`, bilinear; `torch.cat` the two along dim 1, the "
         "fine one first; then `self.join`, then `self.classify`.",
     ),
-    own_work={name: "This hands the work to a finished module. Build it from three convolutions."
-              for name in ("Decoder", "DeepLab", "UNet", "EncoderDecoder", "deeplabv3_resnet50")},
+    own_work={
+        name: "This hands the work to a finished module. Build it from three convolutions."
+        for name in ("Decoder", "DeepLab", "UNet", "EncoderDecoder", "deeplabv3_resnet50")
+    },
 )
 
 
@@ -225,7 +282,9 @@ def _(t):
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != (2, classes, h, w):
                 cut = isinstance(got, torch.Tensor) and tuple(got.shape[2:]) == (h - 2, w - 2)
                 more = " A 3 × 3 convolution needs a padding of 1 to keep the size." if cut else ""
-                t.fail(f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of shape {(2, classes, h, w)}, got {kind(got)}{more}")
+                t.fail(
+                    f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of shape {(2, classes, h, w)}, got {kind(got)}{more}"
+                )
 
 
 @build_decoder.part("the right values", 0.75)
@@ -253,11 +312,17 @@ def _(t):
         (value(swap=True), "The coarse map stands first in the concatenation; the thinned fine map should."),
         (value(mode="nearest", align_corners=None), "The coarse map is enlarged by nearest; use bilinear."),
         (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
-        (shrunk(), "The fine map is shrunk to the coarse one's size, and its detail is gone. Enlarge the coarse map instead."),
+        (
+            shrunk(),
+            "The fine map is shrunk to the coarse one's size, and its detail is gone. Enlarge the coarse map instead.",
+        ),
         (value(relus=(False, False)), "There is no ReLU after the first two convolutions."),
         (value(relus=(False, True)), "There is no ReLU after the convolution that thins the fine map."),
         (value(relus=(True, False)), "There is no ReLU after the 3 × 3 convolution."),
-        (value(last=F.relu), "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution."),
+        (
+            value(last=F.relu),
+            "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution.",
+        ),
         (value(last=lambda y: y.softmax(1)), "These are probabilities. Return logits: end on the 1 × 1 convolution."),
     ]
     given = f"{what}, a fine map of 9 × 12 and a coarse one of 3 × 4"
@@ -278,7 +343,9 @@ def _(t):
 
     def value(first=lambda y: normed(y).relu(), second=lambda y: normed(y).relu(), last=lambda y: y):
         grown = F.interpolate(maps[1], size=(8, 8), mode="bilinear")
-        return last(F.conv2d(second(F.conv2d(torch.cat([first(F.conv2d(maps[0], thin)), grown], 1), mix, padding=1)), head))
+        return last(
+            F.conv2d(second(F.conv2d(torch.cat([first(F.conv2d(maps[0], thin)), grown], 1), mix, padding=1)), head)
+        )
 
     none, late = F.relu, lambda y: normed(y.relu())
     known = [
@@ -286,7 +353,10 @@ def _(t):
         (value(none), "There is no batch normalisation after the convolution that thins the fine map."),
         (value(second=none), "There is no batch normalisation after the 3 × 3 convolution."),
         (value(late), "After the thinning, ReLU comes before batch normalisation here; normalise first."),
-        (value(second=late), "After the 3 × 3 convolution, ReLU comes before batch normalisation here; normalise first."),
+        (
+            value(second=late),
+            "After the 3 × 3 convolution, ReLU comes before batch normalisation here; normalise first.",
+        ),
         (value(late, late), "ReLU comes before batch normalisation here; normalise first."),
         (value(last=lambda y: normed(y).relu()), "The logits are normalised, too: end on the 1 × 1 convolution."),
     ]
@@ -294,7 +364,11 @@ def _(t):
     got = t.run(net, list(sent))
     t.close(got, value(), f"{what}, in training", known, tolerance=2e-3, picture=_draw_maps)
     wanted = [*sent, *net.parameters()]
-    found = torch.autograd.grad((got * t.tensor(*got.shape)).sum(), wanted, allow_unused=True) if got.requires_grad else [None] * len(wanted)
+    found = (
+        torch.autograd.grad((got * t.tensor(*got.shape)).sum(), wanted, allow_unused=True)
+        if got.requires_grad
+        else [None] * len(wanted)
+    )
     for name, gradient in zip(("the fine map", "the coarse map"), found):
         if gradient is None:
             t.fail(f"For {what}: no gradient reaches {name}, so the layers before it would not learn.")

@@ -22,13 +22,15 @@ dilated_conv = check.exercise(
         "The window of tap (i, j) has H rows, from row i·rate of `wide` on, and W columns, from column j·rate on. All pictures and channels "
         "of `wide` belong to it.",
     ),
-    own_work={name: "This lets torch convolve. Write it from slices: shift, weigh, add up."
-              for name in ("conv2d", "Conv2d", "convolution", "conv1d", "Conv1d", "conv3d", "conv_transpose2d")},
+    own_work={
+        name: "This lets torch convolve. Write it from slices: shift, weigh, add up."
+        for name in ("conv2d", "Conv2d", "convolution", "conv1d", "Conv1d", "conv3d", "conv_transpose2d")
+    },
 )
 
 
 def _draw_maps(got, want):
-    from .. import plot
+    from course_lib import plot
 
     return plot.grid([m.detach().float().reshape(-1, *m.shape[-2:])[0] for m in (got, want)], ["yours", "expected"])
 
@@ -40,32 +42,68 @@ def _wrong_convolutions(x, weight, rate):
     half = reach // 2
     wrap = F.pad(x, [half] * 4, mode="circular") if half <= min(x.shape[2:]) else None
     slips = [
-        (F.conv2d(F.pad(x, [half] * 4), weight.flip(2, 3), **right), "The kernel is upside down: nothing is flipped here."),
-        (F.conv2d(F.pad(x, [half] * 4), weight.transpose(2, 3), **right), "Rows and columns of the kernel have changed places."),
-        (F.conv2d(F.pad(x, [0, reach, 0, reach]), weight, **right),
-         "The first tap lies on the output pixel here; it should be the middle one, with as many taps before it as after."),
-        (F.conv2d(F.pad(x, [reach, 0, reach, 0]), weight, **right),
-         "The last tap lies on the output pixel here; it should be the middle one, with as many taps before it as after."),
-        (F.conv2d(F.pad(x, [k // 2] * 4), weight), f"This is rate 1: neighbouring taps should stand {rate} pixels apart."),
+        (
+            F.conv2d(F.pad(x, [half] * 4), weight.flip(2, 3), **right),
+            "The kernel is upside down: nothing is flipped here.",
+        ),
+        (
+            F.conv2d(F.pad(x, [half] * 4), weight.transpose(2, 3), **right),
+            "Rows and columns of the kernel have changed places.",
+        ),
+        (
+            F.conv2d(F.pad(x, [0, reach, 0, reach]), weight, **right),
+            "The first tap lies on the output pixel here; it should be the middle one, with as many taps before it as after.",
+        ),
+        (
+            F.conv2d(F.pad(x, [reach, 0, reach, 0]), weight, **right),
+            "The last tap lies on the output pixel here; it should be the middle one, with as many taps before it as after.",
+        ),
+        (
+            F.conv2d(F.pad(x, [k // 2] * 4), weight),
+            f"This is rate 1: neighbouring taps should stand {rate} pixels apart.",
+        ),
     ]
     if wrap is not None:
-        slips.append((F.conv2d(wrap, weight, **right), "What leaves the picture on one side comes in on the other (`torch.roll` does that); "
-                      "outside the picture all is 0."))
+        slips.append(
+            (
+                F.conv2d(wrap, weight, **right),
+                "What leaves the picture on one side comes in on the other (`torch.roll` does that); "
+                "outside the picture all is 0.",
+            )
+        )
     far = (rate + 1) * (k - 1) // 2
-    slips.append((F.conv2d(F.pad(x, [far] * 4), weight, dilation=rate + 1), f"Your taps stand {rate + 1} pixels apart; rate {rate} leaves "
-                  f"{rate - 1} pixels between two taps, not {rate}."))
-    slips.append((F.conv2d(F.pad(x, [half] * 4, mode="replicate"), weight, **right),
-                  "The rim is repeated beyond the picture here; outside the picture all is 0."))
+    slips.append(
+        (
+            F.conv2d(F.pad(x, [far] * 4), weight, dilation=rate + 1),
+            f"Your taps stand {rate + 1} pixels apart; rate {rate} leaves "
+            f"{rate - 1} pixels between two taps, not {rate}.",
+        )
+    )
+    slips.append(
+        (
+            F.conv2d(F.pad(x, [half] * 4, mode="replicate"), weight, **right),
+            "The rim is repeated beyond the picture here; outside the picture all is 0.",
+        )
+    )
     padded, c = F.pad(x, [half] * 4), x.shape[1]
     if c > 1:
-        slips += [(F.conv2d(padded[:, :1], weight[:, :1], **right), "Only the first input channel is read; sum over all of them."),
-                  (F.conv2d(padded, weight, **right) / c, "This is the mean over the input channels; take the sum.")]
+        slips += [
+            (
+                F.conv2d(padded[:, :1], weight[:, :1], **right),
+                "Only the first input channel is read; sum over all of them.",
+            ),
+            (F.conv2d(padded, weight, **right) / c, "This is the mean over the input channels; take the sum."),
+        ]
     if len(x) > 1:
         first = F.conv2d(padded[:1], weight, **right)
         slips.append((first.repeat(len(x), 1, 1, 1), "Every picture of the batch gets the first one's map."))
     if weight.shape[0] == weight.shape[1]:
-        slips.append((F.conv2d(F.pad(x, [half] * 4), weight.transpose(0, 1), **right),
-                      "The channels of the weight are read as (C_in, C_out); they are (C_out, C_in)."))
+        slips.append(
+            (
+                F.conv2d(F.pad(x, [half] * 4), weight.transpose(0, 1), **right),
+                "The channels of the weight are read as (C_in, C_out); they are (C_out, C_in).",
+            )
+        )
     return slips
 
 
@@ -122,10 +160,14 @@ def _(t):
         t.fail("Your function changed one of its arguments. Pad and add up in new tensors.")
     got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     if not isinstance(got, torch.Tensor) or got.dim() != 4:
-        t.fail(f"For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}")
+        t.fail(
+            f"For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}"
+        )
     for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
         if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
-            t.fail(f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`.")
+            t.fail(
+                f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+            )
 
 
 # --- the field of a stack, and how much of it is seen -------------------------------------------------------
@@ -139,7 +181,10 @@ field_and_coverage = check.exercise(
         "Let `hit` be `picture.grad[0, 0] != 0`. `torch.where(hit.any(1))[0]` lists its rows: the field is the last less the first, plus 1, as an "
         "`int`. All that was hit lies in the field, so the share is the number of `True`, divided by field · field.",
     ),
-    own_work={name: "This asks the library, which counts the ways for you. Count or poke yourself." for name in ("paths", "seen")},
+    own_work={
+        name: "This asks the library, which counts the ways for you. Count or poke yourself."
+        for name in ("paths", "seen")
+    },
 )
 
 
@@ -178,10 +223,19 @@ def _field_part(t, stacks):
             (2 * sum(rates), "The pixel itself counts too."),
             (1 + 2 * max(rates, default=0), "This is the reach of the widest layer alone; each layer adds its 2r."),
             (1 + sum(3 * r - 1 for r in rates), "This takes a layer's reach as 3r; its taps span 2r + 1."),
-            (len(_places(rates)), "This counts the pixels that are seen in one direction. The field runs from the first to the last, holes included."),
-            (len(_places(rates)) ** 2, "This counts the pixels that are seen. The field is a length, from the first to the last, holes included."),
+            (
+                len(_places(rates)),
+                "This counts the pixels that are seen in one direction. The field runs from the first to the last, holes included.",
+            ),
+            (
+                len(_places(rates)) ** 2,
+                "This counts the pixels that are seen. The field is a length, from the first to the last, holes included.",
+            ),
             (1 + 2 * len(rates), "This forgets the rates: it is the field of as many plain layers."),
-            (sum(2 * r + 1 for r in rates), "These are the spans added up; a layer adds only 2r to what the others see."),
+            (
+                sum(2 * r + 1 for r in rates),
+                "These are the spans added up; a layer adds only 2r to what the others see.",
+            ),
             (sum(rates), "This is the way to one side, without the pixel itself."),
             (want**2, "This is an area; the field is a length in one direction."),
             (1, "Only the pixel itself was found. Is the map that you poke as wide as the field, 1 + 2·sum(rates)?"),
@@ -207,9 +261,15 @@ def _share_part(t, stacks):
         got, field, seen = _pair(t, rates)[1], _field(rates), len(_places(rates))
         share = (seen / field) ** 2
         known = [
-            (math.prod(9 / (2 * r + 1) ** 2 for r in rates), "These are the layers' shares multiplied. But a layer can fill the holes of another: "
-                                                             "look at what all of them see together."),
-            (9 / (2 * max(rates, default=0) + 1) ** 2, "This is the widest layer alone; put all the layers one after another."),
+            (
+                math.prod(9 / (2 * r + 1) ** 2 for r in rates),
+                "These are the layers' shares multiplied. But a layer can fill the holes of another: "
+                "look at what all of them see together.",
+            ),
+            (
+                9 / (2 * max(rates, default=0) + 1) ** 2,
+                "This is the widest layer alone; put all the layers one after another.",
+            ),
             (1, "There are holes in this field: not all of it is seen."),
             (min(1.0, 9 ** len(rates) / field**2), "This counts ways, not pixels: several ways may end on one pixel."),
             (0, "Nothing is seen? A ReLU that is off hides everything. Poke with kernels of ones and without ReLU."),
@@ -217,7 +277,10 @@ def _share_part(t, stacks):
             (seen**2, "This counts pixels. Divide by the pixels of the field."),
             (100 * share, "This is in percent; return a share, from 0 to 1."),
             (1 - share, "This is the share of the holes."),
-            (_cancelled(rates), "Weights of both signs can cancel, and hide a pixel that is seen. Poke with kernels of ones."),
+            (
+                _cancelled(rates),
+                "Weights of both signs can cancel, and hide a pixel that is seen. Poke with kernels of ones.",
+            ),
         ]
         t.close(got, share, f"rates {rates}, the share", known)
 
@@ -281,7 +344,9 @@ def _lies_part(t, which, stacks):
     if lists == [alarms, missed]:
         t.fail(f"For {short}: `{name}` should be {want}, got {got}. The two lists have changed places.")
     if sorted(map(str, got)) == sorted(map(str, want)):
-        t.fail(f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; leave both as they came.")
+        t.fail(
+            f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; leave both as they came."
+        )
     for s in stacks:
         if (s in got) == (s in want):
             continue
@@ -340,7 +405,11 @@ def _rates(t, layers, field):
     if len(got) != layers:
         t.fail(f"For {given}: expected {layers} rates, got {len(got)}: {got}.")
     if _field(got) != field:
-        more = " Your rates add up to the field; each adds twice itself, and the pixel counts too." if sum(got) == field else ""
+        more = (
+            " Your rates add up to the field; each adds twice itself, and the pixel counts too."
+            if sum(got) == field
+            else ""
+        )
         more = " The pixel itself counts too: 2·sum + 1." if 2 * sum(got) == field else more
         t.fail(f"For {given}: the rates {got} add up to a field of {_field(got)}.{more}")
     return got, given
@@ -354,19 +423,27 @@ def _(t):
 
 @schedule.part("no holes", 1)
 def _(t):
-    cases = [(4, t.random.randrange(33, 72, 2)), (4, 31), (3, t.random.randrange(17, 26, 2)), (5, t.random.randrange(101, 240, 2))]
+    cases = [
+        (4, t.random.randrange(33, 72, 2)),
+        (4, 31),
+        (3, t.random.randrange(17, 26, 2)),
+        (5, t.random.randrange(101, 240, 2)),
+    ]
     for layers, field in cases:
         got, given = _rates(t, layers, field)
         before = 0
         for rate in sorted(got):
             if rate > 2 * before + 1:
-                t.fail(f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels. "
-                       f"The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.", lambda: _draw_holes(got))
+                t.fail(
+                    f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels. "
+                    f"The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
+                    lambda: _draw_holes(got),
+                )
             before += rate
 
 
 def _draw_holes(rates):
-    from .. import plot
+    from course_lib import plot
 
     return plot.coverage([rates], "Yours, with its holes in white") if sum(rates) <= 100 else None
 
@@ -377,4 +454,7 @@ def _(t):
     for n, field in ((1, 3), (layers, 3**layers), (layers, 2 * layers + 1)):
         got, given = _rates(t, n, field)
         if not _whole(got):
-            t.fail(f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels.", lambda: _draw_holes(got))
+            t.fail(
+                f"For {given}: the rates {got} leave holes; along a row they see {len(_places(got))} of {field} pixels.",
+                lambda: _draw_holes(got),
+            )

@@ -21,8 +21,10 @@ trade_stride = check.exercise(
         "At each `nn.Conv2d`: set its dilation to `(finer, finer)`. Then, if `reached` is `output_stride` already, set the stride to (1, 1) and "
         "multiply `finer` by the stride that it had; if not, multiply `reached` by it.",
     ),
-    own_work={name: "This calls a finished conversion. Write it: it is a walk through the layers with two numbers."
-              for name in ("dilate", "DeepLab", "replace_stride_with_dilation", "_dilate")},
+    own_work={
+        name: "This calls a finished conversion. Write it: it is a walk through the layers with two numbers."
+        for name in ("dilate", "DeepLab", "replace_stride_with_dilation", "_dilate")
+    },
 )
 
 
@@ -55,13 +57,13 @@ def _dense(layers, x, stride, output_stride):
                 stride *= step
             else:
                 full = F.conv2d(x, layer.weight, layer.bias, padding=layer.padding)
-                first = _dense(layers[i + 1:], full[:, :, ::step, ::step], output_stride, output_stride)
+                first = _dense(layers[i + 1 :], full[:, :, ::step, ::step], output_stride, output_stride)
                 whole = first.new_zeros(*first.shape[:2], *full.shape[2:])
                 for a in range(step):
                     for b in range(step):
                         phase = full[:, :, a::step, b::step]
                         if phase.numel():
-                            whole[:, :, a::step, b::step] = _dense(layers[i + 1:], phase, output_stride, output_stride)
+                            whole[:, :, a::step, b::step] = _dense(layers[i + 1 :], phase, output_stride, output_stride)
                 return whole
         x = layer(x)
     return x
@@ -87,11 +89,20 @@ def _retimed(net, output_stride, *, own=False, once=False, never=False, add=Fals
 
 def _slips(net, output_stride, x):
     pairs = [
-        (dict(own=True), "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay where they "
-                         "were; only the layers after it move theirs apart."),
-        (dict(never=True), "The strides are gone, but no layer is dilated: later layers now see a smaller part of the picture than they learned on."),
-        (dict(once=True), "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
-                          "dilation doubles each time."),
+        (
+            dict(own=True),
+            "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay where they "
+            "were; only the layers after it move theirs apart.",
+        ),
+        (
+            dict(never=True),
+            "The strides are gone, but no layer is dilated: later layers now see a smaller part of the picture than they learned on.",
+        ),
+        (
+            dict(once=True),
+            "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
+            "dilation doubles each time.",
+        ),
         (dict(add=True), "The dilation grows by 2 with each stride lost; it must double."),
         (dict(threes=True), "Only the 3 × 3 layers are dilated; wider kernels need it, too."),
     ]
@@ -104,7 +115,13 @@ def _lost(net, new):
     kept = list(new.state_dict().values())
     for name, value in net.state_dict().items():
         if not any(v.shape == value.shape and torch.equal(v, value) for v in kept):
-            what = ("weights" if value.dim() > 1 else "running means and variances of the normalisation" if "running" in name else "biases")
+            what = (
+                "weights"
+                if value.dim() > 1
+                else "running means and variances of the normalisation"
+                if "running" in name
+                else "biases"
+            )
             return f"The {what} of the net given are not in the new one; it must have all that the old one holds."
     return ""
 
@@ -113,7 +130,9 @@ def _traded(t, net, output_stride):
     """The answer's module, in evaluation mode."""
     got = t.call(net, output_stride)
     if not isinstance(got, nn.Module):
-        t.fail(f"For a net of {_strides(net)} and output_stride={output_stride}: expected an `nn.Module`, got {kind(got)}")
+        t.fail(
+            f"For a net of {_strides(net)} and output_stride={output_stride}: expected an `nn.Module`, got {kind(got)}"
+        )
     return got.eval()
 
 
@@ -171,8 +190,10 @@ def _(t):
             heights.append(-(-h // made))
         found = [layer["height"] for layer in t.layers(new, x)]
         if len(found) == len(heights) and found != heights:
-            t.fail(f"For {given}: the last map has the right size, but the convolutions' maps should be {heights} rows high, and are {found}. "
-                   "Keep the first strides and take the later ones away.")
+            t.fail(
+                f"For {given}: the last map has the right size, but the convolutions' maps should be {heights} rows high, and are {found}. "
+                "Keep the first strides and take the later ones away."
+            )
 
 
 @trade_stride.part("the old map, at every second (fourth, …) place", 1)
@@ -202,4 +223,6 @@ def _(t):
         if isinstance(got, torch.Tensor) and got.shape in (before(x).shape, x.shape):
             t.fail("The map has the size that it had. Take the later strides away, from a copy of the net.")
         if repr(net) != repr(before) or not torch.equal(net(x), before(x)):
-            t.fail("The net that was given has other strides, paddings or dilations now. Change a copy: `copy.deepcopy(net)`.")
+            t.fail(
+                "The net that was given has other strides, paddings or dilations now. Change a copy: `copy.deepcopy(net)`."
+            )

@@ -156,7 +156,10 @@ def _of_images_part(t, batches, classes, given):
     rows = [_ious(p, m, classes) for pred, truth in batches for p, m in zip(pred, truth)]
     weights = [int((m != 255).sum()) for _, truth in batches for m in truth]
     known += [
-        (_mean([_mean(column) for column in zip(*rows)]), "This averages each class over the pictures first, and then the classes."),
+        (
+            _mean([_mean(column) for column in zip(*rows)]),
+            "This averages each class over the pictures first, and then the classes.",
+        ),
         (_mean(sum(rows, [])), "This is the mean over all pairs of a picture and a class; give each picture one vote."),
         (
             _over(sum(v * w for v, w in zip(single, weights) if v == v), sum(weights)),
@@ -195,6 +198,8 @@ def _(t):
         t.fail(f"For batches in which every pixel is ignored: both numbers should be NaN, got {show(got)}.")
     got = _means(t, _batches(t, 3, [(2, 6, 5)], ignored=0.2), 3)
     if all(same(g, NAN) for g in got):
-        t.fail("For a batch with labelled pixels both numbers are NaN, too. Does anything reach the table and the list?")
+        t.fail(
+            "For a batch with labelled pixels both numbers are NaN, too. Does anything reach the table and the list?"
+        )
     if t.changed:
         t.fail("Your function changed its arguments.")

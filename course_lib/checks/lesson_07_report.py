@@ -321,7 +321,10 @@ def _gap_part(t, matrix):
             "A class that is neither in the truth nor in the prediction counts as 0 in your second mean; leave it out.",
         ),
         (recall - recall * len(there) / sum(v == v for v in iou), "These are means of recalls; take those of IoUs."),
-        (0.0 if want else None, "Both of your means are over the same classes. The truth's classes are the rows with pixels."),
+        (
+            0.0 if want else None,
+            "Both of your means are over the same classes. The truth's classes are the rows with pixels.",
+        ),
     ]
     t.close(gap, want, f"one model with the table {matrix.tolist()}", known)
 

@@ -39,7 +39,9 @@ def plain(value):
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return kind(value)
-    raise NotYet(f"Your answer is a `{type(value).__name__}`. A check takes numbers, text, lists, tuples, dicts, tensors.")
+    raise NotYet(
+        f"Your answer is a `{type(value).__name__}`. A check takes numbers, text, lists, tuples, dicts, tensors."
+    )
 
 
 def copied(value):
@@ -87,7 +89,9 @@ def show(value, limit=160):
         kind = str(value.dtype).removeprefix("torch.")
         if value.numel() <= 24:
             digits = value.detach().cpu()
-            text = str((digits.double() * 1000).round().div(1000).tolist() if value.is_floating_point() else digits.tolist())
+            text = str(
+                (digits.double() * 1000).round().div(1000).tolist() if value.is_floating_point() else digits.tolist()
+            )
             return f"{kind} tensor {text}" if value.dim() else f"{kind} tensor({text})"
         return f"{kind} tensor of shape {tuple(value.shape)}"
     if isinstance(value, float):
@@ -114,7 +118,9 @@ def names_used(thing, seen=None):
     seen.add(id(thing))
     if isinstance(thing, type):
         found = {base.__name__ for base in thing.__mro__[1:-1]}
-        members = [m for m in vars(thing).values() if isinstance(m, (types.FunctionType, staticmethod, classmethod, type))]
+        members = [
+            m for m in vars(thing).values() if isinstance(m, (types.FunctionType, staticmethod, classmethod, type))
+        ]
         for member in members:
             found |= names_used(getattr(member, "__func__", member), seen)
         return found

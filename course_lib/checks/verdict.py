@@ -70,7 +70,9 @@ class Verdict:
     def _repr_html_(self):
         colour, mark = {PASSED: ("#009E73", "✓"), NOT_YET: ("#D55E00", "✗")}.get(self.outcome, ("#7f7f7f", "○"))
         total = f"{self.points:g} of {_points(self.max_points)}"
-        rows = [f'<b><span style="color:{colour}">{mark}</span> {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}']
+        rows = [
+            f'<b><span style="color:{colour}">{mark}</span> {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}'
+        ]
         if self.outcome == NOT_ATTEMPTED:
             rows.append("Write your answer in the cell above, run that cell, then run this one again.")
         else:
@@ -80,11 +82,15 @@ class Verdict:
                 text = f'<span style="color:{shade}">{tick}</span> {rich(r.part)}'
                 if r.message:
                     text += f'<div style="margin-left:1.3em">{rich(r.message)}</div>'
-                if not drawn and (drawn := png(r.picture)):  # one is enough to see what is wrong, and four fill the page
+                if not drawn and (
+                    drawn := png(r.picture)
+                ):  # one is enough to see what is wrong, and four fill the page
                     data = base64.b64encode(drawn).decode()
                     style = "display:block;max-width:100%;margin-left:1.3em"
-                    text += (f'<img style="{style}" alt="{html.escape(r.part)}: yours beside the expected one" '
-                             f'src="data:image/png;base64,{data}">')
+                    text += (
+                        f'<img style="{style}" alt="{html.escape(r.part)}: yours beside the expected one" '
+                        f'src="data:image/png;base64,{data}">'
+                    )
                 items.append(f'<li style="list-style:none;margin:.2em 0">{text}</li>')
             rows.append(f'<ul style="margin:.3em 0;padding-left:.5em">{"".join(items)}</ul>')
         printed = self.printed.strip()

@@ -23,8 +23,16 @@ from pathlib import Path
 
 NOBODY = 65534  # who runs student code where root grades
 HOME = "/home/answer"
-SETTINGS = {"LANG": "C.UTF-8", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg", "MPLCONFIGDIR": "/tmp",
-            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0", "IPYTHONDIR": "/tmp/ipython"}
+SETTINGS = {
+    "LANG": "C.UTF-8",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "MPLBACKEND": "agg",
+    "MPLCONFIGDIR": "/tmp",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONHASHSEED": "0",
+    "IPYTHONDIR": "/tmp/ipython",
+}
 
 
 @dataclass(frozen=True)
@@ -56,9 +64,32 @@ def missing():
 def command():
     """bubblewrap's command line, up to the program that it is to run."""
     package = Path(__file__).resolve().parents[1]
-    system = [p for p in ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives") if os.path.exists(p)]
+    system = [
+        p
+        for p in (
+            "/usr",
+            "/lib",
+            "/lib32",
+            "/lib64",
+            "/bin",
+            "/sbin",
+            "/etc/ld.so.cache",
+            "/etc/fonts",
+            "/etc/alternatives",
+        )
+        if os.path.exists(p)
+    ]
     python = {os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    line = [*_unrooted([*sorted({*python, sys.prefix}), str(package)]), "bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "answer"]
+    line = [
+        *_unrooted([*sorted({*python, sys.prefix}), str(package)]),
+        "bwrap",
+        "--unshare-all",
+        "--die-with-parent",
+        "--new-session",
+        "--clearenv",
+        "--hostname",
+        "answer",
+    ]
     for path in system:
         line += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--dir", HOME]
@@ -66,7 +97,10 @@ def command():
         if not any(Path(path).is_relative_to(p) for p in ("/usr", "/lib", "/bin")):
             line += ["--ro-bind", path, path]
     line += ["--ro-bind", str(package), "/course/course_lib", "--chdir", HOME]
-    hidden = {"/course/course_lib/checks", *_copies(package, [*system, *python])}  # no use to an answer, which is held against them
+    hidden = {
+        "/course/course_lib/checks",
+        *_copies(package, [*system, *python]),
+    }  # no use to an answer, which is held against them
     for place in sorted(hidden):
         line += ["--tmpfs", place]
     for place in ("/", "/dev", *sorted(hidden)):  # or one answer could leave something there for the next
@@ -81,8 +115,16 @@ def _copies(package, shown):
     """Folders with checks or solutions below the folders `shown`: of this course, and of one installed beside it."""
     homes = {package.parent, *(Path(sysconfig.get_path(key)) for key in ("purelib", "platlib"))}
     found = [home / "course_lib/checks" for home in homes]
-    found += [package.parent / name for name in ("solutions", "tests", "grading", "lessons", ".git") if (package.parent / "solutions").is_dir()]
-    return {str(p.resolve()) for p in found if p.is_dir() and any(p.resolve().is_relative_to(q) for q in map(os.path.realpath, shown))}
+    found += [
+        package.parent / name
+        for name in ("solutions", "tests", "grading", "lessons", ".git")
+        if (package.parent / "solutions").is_dir()
+    ]
+    return {
+        str(p.resolve())
+        for p in found
+        if p.is_dir() and any(p.resolve().is_relative_to(q) for q in map(os.path.realpath, shown))
+    }
 
 
 def _unrooted(needed):
@@ -116,12 +158,31 @@ class Warm:
         if not safe:
             package = str(Path(__file__).resolve().parents[2])
             self.folder = tempfile.mkdtemp(prefix="answers-")
-            settings = {**os.environ, **SETTINGS, "PYTHONPATH": package, "HOME": self.folder, "MPLCONFIGDIR": self.folder}
+            settings = {
+                **os.environ,
+                **SETTINGS,
+                "PYTHONPATH": package,
+                "HOME": self.folder,
+                "MPLCONFIGDIR": self.folder,
+            }
         with theirs:
             self.process = subprocess.Popen(
-                [*line, sys.executable, "-m", "course_lib.crossing.warm", str(theirs.fileno()), "safe" if safe else "unsafe"],
-                pass_fds=[theirs.fileno()], env=settings, cwd=self.folder, text=True,
-                stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+                [
+                    *line,
+                    sys.executable,
+                    "-m",
+                    "course_lib.crossing.fork_server",
+                    str(theirs.fileno()),
+                    "safe" if safe else "unsafe",
+                ],
+                pass_fds=[theirs.fileno()],
+                env=settings,
+                cwd=self.folder,
+                text=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+            )
 
     def stop(self):
         """End it and all that runs in it; the last line that it left on stderr."""

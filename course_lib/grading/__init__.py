@@ -8,4 +8,6 @@
 
 import sys
 
-sys.modules.setdefault("rfc3987_syntax", None)  # jsonschema's grammars of web addresses: a second to build, and no notebook holds one
+sys.modules.setdefault(
+    "rfc3987_syntax", None
+)  # jsonschema's grammars of web addresses: a second to build, and no notebook holds one

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
-from ..setup_env import Stop
+from course_lib.start.errors import Stop
+
 from . import book, collect, feedback, report, restore
 from .rules import version
 
@@ -67,8 +68,12 @@ class Ledger:
                 path.chmod(0o644)
             feedback.save(path, graded["notebook"])
         kept = {name: value for name, value in graded.items() if name != "notebook"}
-        feedback.save(self.record(job.lesson, job.student),
-                      json.dumps({"key": key, "booked": booked, "student": job.student, "note": job.note, "graded": kept}, indent=1))
+        feedback.save(
+            self.record(job.lesson, job.student),
+            json.dumps(
+                {"key": key, "booked": booked, "student": job.student, "note": job.note, "graded": kept}, indent=1
+            ),
+        )
 
 
 def settings(root):
@@ -139,7 +144,13 @@ def submit(ledger, handed, lesson):
 
 def fingerprint(ledger, job, limits, safe):
     """What a grade depends on, as one text."""
-    parts = [hashlib.sha256(job.path.read_bytes()).hexdigest(), _lesson(str(ledger.root), job.lesson), version(), repr(limits), str(safe)]
+    parts = [
+        hashlib.sha256(job.path.read_bytes()).hexdigest(),
+        _lesson(str(ledger.root), job.lesson),
+        version(),
+        repr(limits),
+        str(safe),
+    ]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -167,14 +178,20 @@ def grade(ledger, jobs, pool, settings, db_url, limits, safe, again=False, progr
     with book.opened(db_url) as gradebook:
         for job in jobs:
             key, known = fingerprint(ledger, job, limits, safe), ledger.read(job.lesson, job.student)
-            if again or known.get("key") != key or not (known["graded"]["unreadable"] or ledger.graded(job.lesson, job.student).exists()):
+            if (
+                again
+                or known.get("key") != key
+                or not (known["graded"]["unreadable"] or ledger.graded(job.lesson, job.student).exists())
+            ):
                 todo[job.key()] = (job, key)
             else:
                 if not known["booked"]:
                     enter(job, key, known["graded"])
                 if progress:
                     progress(job)
-        for name, result, fault in pool.run({name: ("grade", str(job.path), job.lesson) for name, (job, _) in todo.items()}):
+        for name, result, fault in pool.run(
+            {name: ("grade", str(job.path), job.lesson) for name, (job, _) in todo.items()}
+        ):
             job, key = todo[name]
             if fault:
                 faults[job.lesson, job.student] = fault
@@ -200,7 +217,14 @@ def pages(ledger, jobs, pool, db_url, progress=None):
             feedback.save(ledger.page(job.lesson, job.student), feedback.refusal(job.lesson, graded["unreadable"]))
             continue
         text = ledger.graded(job.lesson, job.student).read_text(encoding="utf-8")
-        task = ("page", text, job.lesson, (found["score"], found["most"], found["late"]), found["cells"], found["comments"])
+        task = (
+            "page",
+            text,
+            job.lesson,
+            (found["score"], found["most"], found["late"]),
+            found["cells"],
+            found["comments"],
+        )
         mark = f"<!-- {hashlib.sha256(repr(task).encode()).hexdigest()} -->\n"
         path = ledger.page(job.lesson, job.student)
         if not (path.exists() and path.read_text(encoding="utf-8").endswith(mark)):
@@ -225,9 +249,17 @@ def reports(ledger, lessons, db_url, left=(), faults=()):
         for lesson in lessons:
             known = book.scores(gradebook, lesson)
             missing = {student: fault for (where, student), fault in dict(faults).items() if where == lesson}
-            records = [json.loads(p.read_text(encoding="utf-8")) for p in sorted((ledger.folder / "results" / lesson).glob("*.json"))]
-            records = [record for record in records if record["student"] not in missing]  # an older one is of what was handed in before
-            for name, text in (("html", report.page(lesson, records, known, missing, left)), ("csv", report.table(lesson, records, known, missing))):
+            records = [
+                json.loads(p.read_text(encoding="utf-8"))
+                for p in sorted((ledger.folder / "results" / lesson).glob("*.json"))
+            ]
+            records = [
+                record for record in records if record["student"] not in missing
+            ]  # an older one is of what was handed in before
+            for name, text in (
+                ("html", report.page(lesson, records, known, missing, left)),
+                ("csv", report.table(lesson, records, known, missing)),
+            ):
                 path = ledger.folder / "report" / f"{lesson}.{name}"
                 feedback.save(path, text)
                 written.append(path)
@@ -236,4 +268,6 @@ def reports(ledger, lessons, db_url, left=(), faults=()):
 
 def full_disk(error):
     """An error of writing as a sentence."""
-    return Stop(f"{error.filename or 'A file'} could not be written ({error.strerror}): put that right and start again. What is graded is kept.")
+    return Stop(
+        f"{error.filename or 'A file'} could not be written ({error.strerror}): put that right and start again. What is graded is kept."
+    )

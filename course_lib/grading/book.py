@@ -11,7 +11,7 @@ from nbgrader.api import Gradebook, InvalidEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning
 
-from ..setup_env import Stop
+from course_lib.start.errors import Stop
 
 PATIENCE = 60  # seconds that a locked database is waited for
 COURSE = "segmentation"
@@ -99,7 +99,8 @@ def scores(gradebook, lesson):
     for submission in gradebook.assignment_submissions(lesson):
         for notebook in submission.notebooks:
             found[submission.student_id] = {
-                "score": submission.score, "most": submission.max_score,
+                "score": submission.score,
+                "most": submission.max_score,
                 "late": notebook.late_submission_penalty,
                 "manual": sorted(g.cell.name for g in notebook.grades if g.needs_manual_grade),
                 "cells": {g.cell.name: (g.score, g.max_score) for g in notebook.grades},

@@ -7,7 +7,9 @@ Every worker has this very course installed or checked out, bubblewrap, and one 
 import functools
 import threading
 
-from ..setup_env import ROOT, Stop
+from course_lib.start.environment import ROOT
+from course_lib.start.errors import Stop
+
 from .pool import attempt
 from .rules import TRIES, version
 
@@ -22,17 +24,23 @@ class Cluster:
         try:
             from dask.distributed import Client
         except ImportError:
-            raise Stop("To grade on a Dask cluster, install dask: pip install 'course_lib[cluster]' or pip install distributed.") from None
+            raise Stop(
+                "To grade on a Dask cluster, install dask: pip install 'course_lib[cluster]' or pip install distributed."
+            ) from None
         self.limits, self.safe = limits, safe
         try:
             self.client = Client(address, timeout=PATIENCE, set_as_default=False)
             self.client.wait_for_workers(1, timeout=PATIENCE)
         except (OSError, ValueError, TimeoutError) as error:
-            raise Stop(f"There is no Dask scheduler with workers at {address} ({str(error).splitlines()[0]}).") from None
+            raise Stop(
+                f"There is no Dask scheduler with workers at {address} ({str(error).splitlines()[0]})."
+            ) from None
         others = {worker for worker, found in self.client.run(version).items() if found != version()}
         if others:
             self.stop()
-            raise Stop(f"These workers have another version of the course: {', '.join(sorted(others))}. Give all the same, then start again.")
+            raise Stop(
+                f"These workers have another version of the course: {', '.join(sorted(others))}. Give all the same, then start again."
+            )
 
     def run(self, jobs):
         """As `Pool.run`."""

@@ -19,7 +19,9 @@ from .restore import MOST_BYTES
 
 MOST_FILES = 50_000
 DEPTH = 3  # of zips within zips
-NOISE = re.compile(r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|timestamp\.txt|onlinetext\.html|.*_assignsubmission_onlinetext_?)(/|$)")
+NOISE = re.compile(
+    r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|timestamp\.txt|onlinetext\.html|.*_assignsubmission_onlinetext_?)(/|$)"
+)
 MOODLE = re.compile(r"^(?P<name>.+?)_\d+_assignsubmission_file(_(?P<file>.*))?$")
 CANVAS = re.compile(r"^(?P<name>[^_]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)$")
 COPY = re.compile(r"^copy of | ?\(\d+\)$|-\d+$|[ -]copy\d*$", re.I)  # what browsers and drives add to a second file
@@ -56,7 +58,9 @@ def collect(paths, lessons, students=()):
     left, best, roster = [], {}, _roster(students)
     for path in paths:
         files = [file for file in _files(Path(path), left) if not NOISE.search(file.path)]
-        left += [(f"{file.root}/{file.path}", "is no notebook") for file in files if not file.path.lower().endswith(".ipynb")]
+        left += [
+            (f"{file.root}/{file.path}", "is no notebook") for file in files if not file.path.lower().endswith(".ipynb")
+        ]
         files = [file for file in files if file.path.lower().endswith(".ipynb")]
         folders = [_folders(file, lessons) for file in files]
         level = min(len(os.path.commonprefix(folders)), max(0, min(map(len, folders), default=0) - 1))
@@ -64,13 +68,22 @@ def collect(paths, lessons, students=()):
             name = f"{file.root}/{file.path}"
             student, lesson = _who(file, lessons, inner[level] if inner else "")
             if not student:
-                left.append((name, "names no student: put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'"))
+                left.append(
+                    (
+                        name,
+                        "names no student: put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'",
+                    )
+                )
                 continue
             handed = Handed(roster.get(_key(student), student), lesson, file)
             known = best.get((handed.student, lesson))
             if known:
-                older, newer = sorted((known, handed), key=lambda h: (h.file.when or datetime.min, _natural(h.file.path)))
-                left.append((f"{older.file.root}/{older.file.path}", f"is older than another notebook of {handed.student}"))
+                older, newer = sorted(
+                    (known, handed), key=lambda h: (h.file.when or datetime.min, _natural(h.file.path))
+                )
+                left.append(
+                    (f"{older.file.root}/{older.file.path}", f"is older than another notebook of {handed.student}")
+                )
                 handed = replace(newer, note="The newest of several files was graded.")
             best[handed.student, lesson] = handed
     return sorted(best.values(), key=lambda h: (h.lesson or "", h.student)), left
@@ -121,22 +134,40 @@ def _zip(stream, name, root, left, depth):
         left.append((where, f"holds {len(entries)} files; at most {MOST_FILES} are looked at"))
         return
     for entry in entries:
-        inside = "/".join(part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", "."))
+        inside = "/".join(
+            part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
+        )
         path = f"{name.removesuffix('.zip')}/{inside}"
         if entry.is_dir() or NOISE.search(path):
             continue
         wanted = inside.lower().endswith((".ipynb", ".zip"))
-        reason = ("is a link, and is not followed" if stat.S_ISLNK(entry.external_attr >> 16) else
-                  "is locked with a password" if entry.flag_bits & 1 else
-                  _too_big(entry.file_size) if entry.file_size > MOST_BYTES else
-                  "is no notebook" if not wanted else
-                  "lies in too many zips" if depth >= DEPTH and inside.lower().endswith(".zip") else "")
+        reason = (
+            "is a link, and is not followed"
+            if stat.S_ISLNK(entry.external_attr >> 16)
+            else "is locked with a password"
+            if entry.flag_bits & 1
+            else _too_big(entry.file_size)
+            if entry.file_size > MOST_BYTES
+            else "is no notebook"
+            if not wanted
+            else "lies in too many zips"
+            if depth >= DEPTH and inside.lower().endswith(".zip")
+            else ""
+        )
         if reason:
             left.append((f"{root}/{path}", reason))
             continue
         try:
             data = _member(archive, entry)
-        except (zipfile.BadZipFile, OSError, ValueError, RuntimeError, NotImplementedError, EOFError, zipfile.zlib.error) as error:
+        except (
+            zipfile.BadZipFile,
+            OSError,
+            ValueError,
+            RuntimeError,
+            NotImplementedError,
+            EOFError,
+            zipfile.zlib.error,
+        ) as error:
             left.append((f"{root}/{path}", f"can't be read ({error})"))
             continue
         try:
@@ -177,7 +208,14 @@ def _who(file, lessons, folder):
     """(student, lesson or None) as a file's path tells; ("", …) where it names no student. `folder` may be a student's."""
     *folders, name = PurePosixPath(file.path).parts
     stem = PurePosixPath(name).stem
-    lesson = next((known for part in (stem, *reversed(folders), *Path(file.root).parts[:-3:-1]) if (known := _lesson_in(part, lessons))), None)
+    lesson = next(
+        (
+            known
+            for part in (stem, *reversed(folders), *Path(file.root).parts[:-3:-1])
+            if (known := _lesson_in(part, lessons))
+        ),
+        None,
+    )
     for part in (*folders, stem):  # from the outside in: what a student packs may bear another's name
         if found := MOODLE.match(part):
             return tidy(found["name"]), lesson
@@ -221,7 +259,13 @@ def _roster(students):
     found, twice = {}, set()
     for student, first, last, email in students:
         first, last = first or "", last or ""
-        for text in {student, email or "", (email or "").split("@")[0], f"{first} {last}" if first and last else "", f"{last} {first}" if first and last else ""}:
+        for text in {
+            student,
+            email or "",
+            (email or "").split("@")[0],
+            f"{first} {last}" if first and last else "",
+            f"{last} {first}" if first and last else "",
+        }:
             key = _key(text)
             if key and found.setdefault(key, student) != student:
                 twice.add(key)

@@ -5,9 +5,11 @@ import sys
 
 from tqdm import tqdm
 
-from ..crossing import sandbox
-from ..crossing.sandbox import Limits
-from ..setup_env import ROOT, Stop
+from course_lib.crossing import sandbox
+from course_lib.crossing.sandbox import Limits
+from course_lib.start.environment import ROOT
+from course_lib.start.errors import Stop
+
 from .pool import Pool, cores
 
 
@@ -18,7 +20,10 @@ def main(arguments):
     if not options.unsafe and (reason := sandbox.missing()):
         raise Stop(f"{reason} To grade without a sandbox, in your own account, code that you trust, add --unsafe.")
     if options.unsafe:
-        print("Without a sandbox: student code runs in your account and can do what you can. Every result will say so.", file=sys.stderr)
+        print(
+            "Without a sandbox: student code runs in your account and can do what you can. Every result will say so.",
+            file=sys.stderr,
+        )
     pool = make_pool(options, ROOT, limits)
     try:
         return grade(options, ROOT, limits, pool)
@@ -31,7 +36,14 @@ def grade(options, root, limits, pool):
     from . import batch, restore  # nbgrader takes its time
 
     ledger, known = batch.Ledger(root), restore.lessons(root)
-    wanted = next((name for name in known if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))), None)
+    wanted = next(
+        (
+            name
+            for name in known
+            if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))
+        ),
+        None,
+    )
     if options.lesson and not wanted:
         raise Stop(f"There is no lesson {options.lesson!r}: the lessons are {', '.join(known)}.")
     configured = batch.settings(root)  # puts nbgrader's own commands within reach, too
@@ -45,7 +57,9 @@ def grade(options, root, limits, pool):
         lessons = sorted({job.lesson for job in jobs})
         batch.learn(root, lessons, db_url)
         with bar(len(jobs), "grading", options.quiet) as progress:
-            faults = batch.grade(ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write)
+            faults = batch.grade(
+                ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write
+            )
         failed = 0
         if options.feedback:
             with bar(len(jobs), "feedback", options.quiet) as progress:
@@ -67,10 +81,22 @@ def grade(options, root, limits, pool):
 
 def parser():
     made = argparse.ArgumentParser(prog="python3 -m course_lib grade", description="Grade students' notebooks.")
-    made.add_argument("paths", nargs="+", metavar="PATH", help="nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, or notebooks")
-    made.add_argument("--lesson", help="the lesson that all of them are, such as 02; else each file's name or content tells")
+    made.add_argument(
+        "paths",
+        nargs="+",
+        metavar="PATH",
+        help="nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, or notebooks",
+    )
+    made.add_argument(
+        "--lesson", help="the lesson that all of them are, such as 02; else each file's name or content tells"
+    )
     made.add_argument("--workers", type=int, default=0, help="submissions graded at once (as many as there are cores)")
-    made.add_argument("--cpu-seconds", type=int, default=Limits.cpu, help="processor time that a submission's process may use (%(default)s)")
+    made.add_argument(
+        "--cpu-seconds",
+        type=int,
+        default=Limits.cpu,
+        help="processor time that a submission's process may use (%(default)s)",
+    )
     made.add_argument("--wall-seconds", type=int, default=Limits.wall, help="time that it may take (%(default)s)")
     made.add_argument("--memory", type=int, default=Limits.memory, help="MB that it may use (%(default)s)")
     made.add_argument("--again", action="store_true", help="grade what is graded once more")

@@ -41,8 +41,9 @@ from nbgrader.preprocessors import (
 from traitlets import Bool, Integer
 from traitlets.config import Application, Config
 
-from ..crossing import sandbox
-from ..crossing.sandbox import Limits
+from course_lib.crossing import sandbox
+from course_lib.crossing.sandbox import Limits
+
 from . import restore
 
 CODE_STUB = "# YOUR CODE HERE\nraise NotImplementedError"
@@ -68,11 +69,15 @@ def configure(c, root):
     c.ExportPlugin.to = str(grading / "grades.csv")  # set per run with --to
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
-    c.GenerateAssignment.preprocessors = _with(GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs])
+    c.GenerateAssignment.preprocessors = _with(
+        GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs]
+    )
     sanitize = _with(Autograde.sanitize_preprocessors, OverwriteCells, [RestoreCells])
     c.Autograde.sanitize_preprocessors = [p for p in sanitize if p is not DeduplicateIds]  # RestoreCells does it
     c.Autograde.autograde_preprocessors = _with(Autograde.autograde_preprocessors, Execute, [Isolate])
-    c.Autograde.pre_convert_hook = lambda notebooks, **_: prepare(root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url)
+    c.Autograde.pre_convert_hook = lambda notebooks, **_: prepare(
+        root, Path(notebooks[0]).parent.name, c.CourseDirectory.db_url
+    )
     c.GenerateFeedback.preprocessors = [ClearHiddenTests, *GenerateFeedback.preprocessors.default_args[0]]
 
 
@@ -114,7 +119,10 @@ def register(root, assignment, db_url):
     path = Path(root, "solutions", assignment, f"{assignment}.ipynb")
     if not path.exists():
         return  # nbgrader says that it knows no such assignment
-    wanted = {grade_id: _rule(c.source, c.metadata.nbgrader) for grade_id, c in restore.originals(nbformat.read(path, as_version=4)).items()}
+    wanted = {
+        grade_id: _rule(c.source, c.metadata.nbgrader)
+        for grade_id, c in restore.originals(nbformat.read(path, as_version=4)).items()
+    }
     with Gradebook(db_url, "segmentation") as gradebook:
         try:
             notebook = gradebook.find_notebook(assignment, assignment)
@@ -123,8 +131,10 @@ def register(root, assignment, db_url):
         else:
             points = {cell.name: cell.max_score for cell in notebook.grade_cells}
             solutions = {cell.name for cell in notebook.solution_cells}
-            known = {c.name: _rule(c.source, {"solution": c.name in solutions, "points": points.get(c.name)})
-                     for c in notebook.source_cells}
+            known = {
+                c.name: _rule(c.source, {"solution": c.name in solutions, "points": points.get(c.name)})
+                for c in notebook.source_cells
+            }
             graded = bool(notebook.submissions)
     if known == wanted:
         return

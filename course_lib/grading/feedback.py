@@ -21,7 +21,9 @@ def page(notebook, name, total, cells, comments):
             mark["comment"] = comments.get(mark["grade_id"])
     score, most, late = total
     facts = {"score": score - (late or 0), "max_score": most, "late_penalty": late or 0}
-    return _exporter().from_notebook_node(nb, resources={"nbgrader": facts, "unique_key": name, "metadata": {"name": name}})[0]
+    return _exporter().from_notebook_node(
+        nb, resources={"nbgrader": facts, "unique_key": name, "metadata": {"name": name}}
+    )[0]
 
 
 @functools.cache
@@ -42,9 +44,11 @@ def _exporter():
 
 def refusal(name, reason):
     """The page of a submission that could not be graded."""
-    return (f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{html.escape(name)}</title>'
-            f'<body style="font-family:sans-serif;max-width:40em;margin:2em auto"><h1>{html.escape(name)}</h1>'
-            f"<p>This submission could not be graded.</p><p>{html.escape(reason)}</p></body></html>\n")
+    return (
+        f'<!DOCTYPE html><html lang="en"><meta charset="utf-8"><title>{html.escape(name)}</title>'
+        f'<body style="font-family:sans-serif;max-width:40em;margin:2em auto"><h1>{html.escape(name)}</h1>'
+        f"<p>This submission could not be graded.</p><p>{html.escape(reason)}</p></body></html>\n"
+    )
 
 
 def save(path, text):

@@ -15,7 +15,8 @@ from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from ..crossing.sandbox import Warm
+from course_lib.crossing.sandbox import Warm
+
 from .rules import LIVES, TRIES, Fault
 
 GRACE = 300  # seconds that a submission may take on top of what its own limits allow
@@ -95,7 +96,9 @@ class Pool:
         self.root, self.count, self.limits, self.safe, self.workers = str(root), count, limits, safe, []
         checks = sorted(p.stem for p in Path(__file__).parents[1].glob("checks/lesson_??.py"))
         self.context = multiprocessing.get_context("forkserver")
-        self.context.set_forkserver_preload(["course_lib.grading.runner", "course_lib.plot", *(f"course_lib.checks.{name}" for name in checks)])
+        self.context.set_forkserver_preload(
+            ["course_lib.grading.runner", "course_lib.plot", *(f"course_lib.checks.{name}" for name in checks)]
+        )
         self.warm = Warm(safe)
         forkserver.ensure_running()
 

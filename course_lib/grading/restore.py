@@ -16,7 +16,7 @@ from pathlib import Path
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
-from ..launchers import without_address
+from .frame import without_address
 
 DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
 MOST_BYTES = 128 * 2**20  # of a notebook's file
@@ -39,8 +39,10 @@ def read(data):
     if not data.strip():
         raise Unreadable(f"This file is empty. {ADVICE}.")
     if len(data) > MOST_BYTES:
-        raise Unreadable(f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded. Use "
-                         "Edit → Clear Outputs of All Cells, save, and hand it in again.")
+        raise Unreadable(
+            f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded. Use "
+            "Edit → Clear Outputs of All Cells, save, and hand it in again."
+        )
     try:
         found = json.loads(data if len(data) <= BIG else _slim(data))
     except (ValueError, RecursionError):
@@ -66,11 +68,15 @@ def read(data):
 
 def _slim(data):
     """A large notebook without its outputs, as JSON; read in a process of its own, for JSON can take forty times its size."""
-    code = ("import json, resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); nb = json.load(sys.stdin.buffer)\n"
-            "for cell in nb['cells']: cell.pop('outputs', None)\njson.dump(nb, sys.stdout)")
+    code = (
+        "import json, resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); nb = json.load(sys.stdin.buffer)\n"
+        "for cell in nb['cells']: cell.pop('outputs', None)\njson.dump(nb, sys.stdout)"
+    )
     done = subprocess.run([sys.executable, "-I", "-c", code], input=data, capture_output=True)
     if b"MemoryError" in done.stderr[-200:] or len(done.stdout) > MOST_TEXT:
-        raise Unreadable(f"This notebook holds too much beside its outputs: at most {MOST_TEXT / 2**20:.0f} MB of text and pictures can be graded.")
+        raise Unreadable(
+            f"This notebook holds too much beside its outputs: at most {MOST_TEXT / 2**20:.0f} MB of text and pictures can be graded."
+        )
     return done.stdout
 
 
@@ -80,17 +86,26 @@ def _clean(cell, number):
     text, meta, kind, name = (cell.get(key) for key in ("source", "metadata", "cell_type", "id"))
     if isinstance(text, list):
         text = "".join(line for line in text if isinstance(line, str))
-    made = nbformat.from_dict({
-        "cell_type": kind if kind in ("code", "markdown", "raw") else "raw",
-        "source": text.encode(errors="replace").decode() if isinstance(text, str) else "",
-        "metadata": _known(meta) if isinstance(meta, dict) else {},
-        "id": name if _is_id(name) else f"cell-{number}",
-    })
+    made = nbformat.from_dict(
+        {
+            "cell_type": kind if kind in ("code", "markdown", "raw") else "raw",
+            "source": text.encode(errors="replace").decode() if isinstance(text, str) else "",
+            "metadata": _known(meta) if isinstance(meta, dict) else {},
+            "id": name if _is_id(name) else f"cell-{number}",
+        }
+    )
     if made.cell_type == "code":
         made.update(outputs=[], execution_count=None)
     elif isinstance(cell.get("attachments"), dict):
-        made.attachments = nbformat.from_dict({name: {kind: data} for name, found in cell["attachments"].items() if isinstance(found, dict)
-                                               for kind, data in found.items() if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A)})
+        made.attachments = nbformat.from_dict(
+            {
+                name: {kind: data}
+                for name, found in cell["attachments"].items()
+                if isinstance(found, dict)
+                for kind, data in found.items()
+                if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A)
+            }
+        )
     return made
 
 
@@ -105,7 +120,12 @@ def _known(meta):
 
 
 def _is_id(name):
-    return isinstance(name, str) and 0 < len(name) <= 64 and name.replace("-", "").replace("_", "").isalnum() and name.isascii()
+    return (
+        isinstance(name, str)
+        and 0 < len(name) <= 64
+        and name.replace("-", "").replace("_", "").isalnum()
+        and name.isascii()
+    )
 
 
 # --- a lesson's source --------------------------------------------------------------------------------------
@@ -124,7 +144,9 @@ class Source:
 @lru_cache(maxsize=64)
 def source_of(root, lesson):
     """The `Source` of a lesson of the course at `root`."""
-    solved, released = (nbformat.read(Path(root, kind, lesson, f"{lesson}.ipynb"), as_version=4) for kind in ("solutions", "lessons"))
+    solved, released = (
+        nbformat.read(Path(root, kind, lesson, f"{lesson}.ipynb"), as_version=4) for kind in ("solutions", "lessons")
+    )
     demos = frozenset(c.source.strip() for c in solved.cells if DEMO in c.metadata.get("tags", []))
     return Source(lesson, originals(solved), {name: c.source for name, c in originals(released).items()}, demos)
 
@@ -136,7 +158,9 @@ def originals(nb):
 
 def lessons(root):
     """The names of the course's lessons."""
-    return sorted(p.parent.name for p in Path(root, "solutions").glob("[0-9][0-9]_*/*.ipynb") if p.stem == p.parent.name)
+    return sorted(
+        p.parent.name for p in Path(root, "solutions").glob("[0-9][0-9]_*/*.ipynb") if p.stem == p.parent.name
+    )
 
 
 # --- restoring ----------------------------------------------------------------------------------------------
@@ -190,7 +214,9 @@ def harmless(text, attachments=()):
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
     text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
-    links = "".join(f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments)  # a missing one stops whoever makes a page
+    links = "".join(
+        f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments
+    )  # a missing one stops whoever makes a page
     return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#{links})(?=\S)", "\\1\u200b", text)
 
 
@@ -212,7 +238,9 @@ def recognise(cells, source):
     for grade_id in source.cells.keys() - here.keys():
         if not is_locked(source.cells[grade_id]) and not is_written(source.cells[grade_id]):
             for cell in cells:
-                if id(cell) not in taken and re.search(rf"^(def|class) {grade_id}\b|^{grade_id}\s*=(?!=)", cell.source, flags=re.M):
+                if id(cell) not in taken and re.search(
+                    rf"^(def|class) {grade_id}\b|^{grade_id}\s*=(?!=)", cell.source, flags=re.M
+                ):
                     here[grade_id] = cell
     return here
 
@@ -221,7 +249,9 @@ def lesson_of(nb, root, told=None):
     """The lesson that a notebook is of, by most of its cells; None where it has nothing of any. `told` is asked first."""
     names = lessons(root)
     sources = {name: source_of(str(root), name) for name in names}
-    common = {g for g in set().union(*(s.cells for s in sources.values())) if sum(g in s.cells for s in sources.values()) > 1}
+    common = {
+        g for g in set().union(*(s.cells for s in sources.values())) if sum(g in s.cells for s in sources.values()) > 1
+    }
 
     def likeness(name):
         return len(recognise(copy.deepcopy(nb.cells), sources[name]).keys() - common)

@@ -16,6 +16,8 @@ class Fault(BaseException):
 def version():
     """A text that differs where grading may: the code that answers and checks run on."""
     package = Path(__file__).resolve().parents[1]
-    parts = [p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".json") and "grading" not in p.parent.parts[-1:]]
+    parts = [
+        p for p in sorted(package.rglob("*")) if p.suffix in (".py", ".json") and "grading" not in p.parent.parts[-1:]
+    ]
     parts += [package / "grading" / name for name in ("restore.py", "rules.py", "runner.py")]
     return hashlib.sha256(b"\n".join(hashlib.sha256(p.read_bytes()).digest() for p in parts)).hexdigest()

@@ -18,10 +18,11 @@ from dataclasses import asdict, dataclass, field
 import nbformat
 from nbformat.v4 import new_output
 
-from ..checks.core import printable, readable
-from ..checks.verdict import Verdict
-from ..crossing.near import MOST_IN_ALL, Lost, Session
-from ..crossing.sandbox import Lane, Limits, Warm
+from course_lib.checks.core import printable, readable
+from course_lib.checks.verdict import Verdict
+from course_lib.crossing.sandbox import Lane, Limits, Warm
+from course_lib.crossing.stand_ins import MOST_IN_ALL, Lost, Session
+
 from . import restore
 from .restore import Unreadable
 from .rules import LIVES, TRIES, Fault
@@ -88,7 +89,9 @@ class Station:
             nb = restore.read(data)
             found = restore.lesson_of(nb, self.root, told=lesson)
             if found is None:
-                raise Unreadable(f"This notebook has none of the cells of {lesson}. Hand in the file that you worked in, {lesson}.ipynb.")
+                raise Unreadable(
+                    f"This notebook has none of the cells of {lesson}. Hand in the file that you worked in, {lesson}.ipynb."
+                )
             if found != lesson:
                 raise Unreadable(f"This is the notebook of {found}, handed in as {lesson}. Hand in {lesson}.ipynb.")
         except Unreadable as error:
@@ -124,7 +127,9 @@ def retried(job):
             return job()
         except Fault as fault:
             if not left:
-                raise RuntimeError(f"Grading failed {TRIES} times, and not by the submission's doing: {fault}. Grade it again.") from None
+                raise RuntimeError(
+                    f"Grading failed {TRIES} times, and not by the submission's doing: {fault}. Grade it again."
+                ) from None
 
 
 class Run:
@@ -133,7 +138,11 @@ class Run:
     def __init__(self, station, nb, source, graded):
         self.station, self.nb, self.source, self.graded = station, nb, source, graded
         self.check = importlib.import_module(f"course_lib.checks.lesson_{source.lesson[:2]}").check
-        self.session, self.done, self.poison = None, [], set()  # cells that ran, in order; places of those that end a process
+        self.session, self.done, self.poison = (
+            None,
+            [],
+            set(),
+        )  # cells that ran, in order; places of those that end a process
         self.names = {}  # check -> what the exercise's answer refers to, as its text says
         self.errors, self.spent, self.opened, self.heard = {}, 0.0, 0.0, 0
 
@@ -156,14 +165,21 @@ class Run:
 
     def is_run(self, cell):
         """Whether a code cell that is no check is run at all."""
-        return cell.source.strip() and not (restore.DEMO in cell.metadata.get("tags", []) or cell.source.strip() in self.source.demos)
+        return cell.source.strip() and not (
+            restore.DEMO in cell.metadata.get("tags", []) or cell.source.strip() in self.source.demos
+        )
 
     def read(self):
         """Have all texts taken apart, before any of them is run; False where one ended the process, which is then left out."""
         self.names = {}
         above = [cell for cell in self.nb.cells if cell.cell_type == "code" and restore.is_check(cell)]
         for place, cell in [*enumerate(self.nb.cells), *((None, cell) for cell in above)]:
-            if cell.cell_type != "code" or place in self.poison or place is None and self.names.get(cell.metadata.nbgrader.grade_id):
+            if (
+                cell.cell_type != "code"
+                or place in self.poison
+                or place is None
+                and self.names.get(cell.metadata.nbgrader.grade_id)
+            ):
                 continue  # at the end once more for checks that stand above their answers
             check = restore.is_check(cell)
             try:
@@ -227,7 +243,9 @@ class Run:
         """Run a cell of the student's."""
         try:
             if place in self.poison:
-                raise ValueError(f"this cell can't be read: it is too long ({len(cell.source)} characters) or nested too deeply")
+                raise ValueError(
+                    f"this cell can't be read: it is too long ({len(cell.source)} characters) or nested too deeply"
+                )
             self.done.append((place, cell.source))
             said = self.alive().ask("cell", cell.source)
         except Lost as lost:
@@ -235,10 +253,15 @@ class Run:
             self.graded.notes.append(f"Cell {place + 1} {lost.ending}")
             said = {"printed": "", "raised": f"This cell {lost.ending}"}
         except Exhausted:
-            said = {"printed": "", "raised": "This notebook has used up the time that it may take; this cell was not run."}
+            said = {
+                "printed": "",
+                "raised": "This notebook has used up the time that it may take; this cell was not run.",
+            }
         except Exception as error:
             said = {"printed": "", "raised": f"{type(error).__name__}: {error}"}
-        printed, raised = (str(said.get(key) or "")[:MOST_SHOWN] if isinstance(said, dict) else "" for key in ("printed", "raised"))
+        printed, raised = (
+            str(said.get(key) or "")[:MOST_SHOWN] if isinstance(said, dict) else "" for key in ("printed", "raised")
+        )
         if printed:
             cell.outputs.append(new_output("stream", name="stdout", text=printable(printed)))
         if raised:
@@ -267,7 +290,13 @@ class Run:
             self.settle(cell, name, float(mark.points), getattr(self.check, exercise)(None), f"Your code {stop.ending}")
             return True
         except Exception as error:  # a value of a kind that no check foresaw
-            self.settle(cell, name, float(mark.points), None, readable(f"The check stopped with {type(error).__name__}: {error}"))
+            self.settle(
+                cell,
+                name,
+                float(mark.points),
+                None,
+                readable(f"The check stopped with {type(error).__name__}: {error}"),
+            )
             return True
         if session.lost:
             self.graded.notes.append(f"`{exercise}` {session.lost}")
@@ -295,7 +324,12 @@ def settle(verdict, most, reason=""):
     points = float(verdict.points) if results else math.nan
     if not 0 <= points <= most + ROUNDING:
         points, results, reason = 0.0, (), reason or "This check gave no verdict."
-    return {"points": min(points, most), "most": most, "parts": [[r.part, r.points, r.outcome, r.message] for r in results], "reason": reason}
+    return {
+        "points": min(points, most),
+        "most": most,
+        "parts": [[r.part, r.points, r.outcome, r.message] for r in results],
+        "reason": reason,
+    }
 
 
 class Exhausted(Exception):

@@ -3,6 +3,7 @@
 A backbone is the part of a classifier that comes before the classes: it halves the map five times, and gives all five
 maps, from the finest, at stride 2, to the coarsest, at stride 32. FCN, DeepLab and PSPNet differ in what they do next.
 """
+
 import copy
 
 import torch.nn as nn
@@ -45,9 +46,15 @@ class ResNetBackbone(Backbone):
 
     def __init__(self, resnet):
         nn.Module.__init__(self)
-        self.encoder = nn.ModuleList([nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu),
-                                      nn.Sequential(resnet.maxpool, resnet.layer1),
-                                      resnet.layer2, resnet.layer3, resnet.layer4])
+        self.encoder = nn.ModuleList(
+            [
+                nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu),
+                nn.Sequential(resnet.maxpool, resnet.layer1),
+                resnet.layer2,
+                resnet.layer3,
+                resnet.layer4,
+            ]
+        )
         convs = [[m for m in stage.modules() if isinstance(m, nn.Conv2d)] for stage in self.encoder]
         self.in_channels = convs[0][0].in_channels
         self.channels = [stage[-1].out_channels for stage in convs]
@@ -72,15 +79,17 @@ def dilate(backbone, output_stride):
     """
     check_choice("output_stride", output_stride, (32, 16, 8))
     backbone = copy.deepcopy(backbone)
-    stride, dilation = 1, 1     # so far: the map's stride in the image, and how far apart old neighbours lie in it
+    stride, dilation = 1, 1  # so far: the map's stride in the image, and how far apart old neighbours lie in it
     for layer in backbone.modules():
         if isinstance(layer, (nn.MaxPool2d, nn.AvgPool2d)):
             stride *= layer.stride if isinstance(layer.stride, int) else layer.stride[0]
             if stride > output_stride or dilation > 1:
-                raise ValueError(f"dilate turns the strides of convolutions into dilation, and this backbone has a "
-                                 f"{type(layer).__name__} beyond output stride {output_stride}; use another backbone.")
+                raise ValueError(
+                    f"dilate turns the strides of convolutions into dilation, and this backbone has a "
+                    f"{type(layer).__name__} beyond output stride {output_stride}; use another backbone."
+                )
         elif isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1):
-            if dilation > 1:    # a shortcut: it drops the stride that the convolutions beside it have dropped
+            if dilation > 1:  # a shortcut: it drops the stride that the convolutions beside it have dropped
                 layer.stride = (1, 1)
         elif isinstance(layer, nn.Conv2d):
             step = layer.stride[0]

@@ -18,6 +18,7 @@ so are the channels (4 base for the paper's 256, base for its 48); convolutions 
 enlarged by its stride and cut to the image, where torchvision stretches it to the image's size: the same where the
 stride divides that size.
 """
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -30,8 +31,11 @@ from .fcn import Enlarge
 def conv_bn_relu(in_channels, out_channels, kernel=1, dilation=1):
     """Convolution, batch normalisation, ReLU, at the size of the map: (B, in, H, W) -> (B, out, H, W)."""
     padding = dilation * (kernel - 1) // 2
-    return nn.Sequential(nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False),
-                         nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True))
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, kernel, padding=padding, dilation=dilation, bias=False),
+        nn.BatchNorm2d(out_channels),
+        nn.ReLU(inplace=True),
+    )
 
 
 class Pooled(nn.Sequential):
@@ -61,11 +65,16 @@ class ASPP(nn.Module):
         super().__init__()
         check_counts(in_channels=in_channels, out_channels=out_channels)
         check_counts(**{f"rate {i}": rate for i, rate in enumerate(rates, 1)})
-        self.branches = nn.ModuleList([conv_bn_relu(in_channels, out_channels),
-                                       *(conv_bn_relu(in_channels, out_channels, 3, rate) for rate in rates),
-                                       Pooled(in_channels, out_channels)])
-        self.project = nn.Sequential(*conv_bn_relu(len(self.branches) * out_channels, out_channels),
-                                     nn.Dropout(dropout))
+        self.branches = nn.ModuleList(
+            [
+                conv_bn_relu(in_channels, out_channels),
+                *(conv_bn_relu(in_channels, out_channels, 3, rate) for rate in rates),
+                Pooled(in_channels, out_channels),
+            ]
+        )
+        self.project = nn.Sequential(
+            *conv_bn_relu(len(self.branches) * out_channels, out_channels), nn.Dropout(dropout)
+        )
 
     def forward(self, x):
         return self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
@@ -78,7 +87,7 @@ class Decoder(nn.Module):
 
     def __init__(self, channels, fine_channels, few, factor):
         super().__init__()
-        self.reduce = conv_bn_relu(fine_channels, few)      # few, or else the fine map drowns the one that knows
+        self.reduce = conv_bn_relu(fine_channels, few)  # few, or else the fine map drowns the one that knows
         self.enlarge = Enlarge(factor)
         self.conv = nn.Sequential(conv_bn_relu(few + channels, channels, 3), conv_bn_relu(channels, channels, 3))
 
@@ -127,5 +136,10 @@ class DeepLab(nn.Module):
     @property
     def stages(self):
         """The network as a list of (name, module) in the order that data flows through them."""
-        return [*self.backbone.stages, ("ASPP", self.aspp), *([("decoder", self.decoder)] if self.decoder else []),
-                ("head", self.score), ("enlarge", self.enlarge)]
+        return [
+            *self.backbone.stages,
+            ("ASPP", self.aspp),
+            *([("decoder", self.decoder)] if self.decoder else []),
+            ("head", self.score),
+            ("enlarge", self.enlarge),
+        ]

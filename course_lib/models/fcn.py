@@ -16,6 +16,7 @@ scores start at zero. What differs: the backbone is small and has no fully conne
 continued beyond their rim by their last row and column, not by zeros; and a 32s enlarges by 2, 2 and 8 in turn (the
 paper: by 32 at once), a 16s by 2 and 8, so that a 16s that `refine` makes from a 32s starts with its very predictions.
 """
+
 import copy
 
 import torch
@@ -67,7 +68,7 @@ class Fuse(nn.Module):
         super().__init__()
         self.upsample = Double(classes)
         self.score = nn.Conv2d(channels, classes, 1)
-        nn.init.zeros_(self.score.weight)       # so that a finer net starts with the predictions of the coarser one
+        nn.init.zeros_(self.score.weight)  # so that a finer net starts with the predictions of the coarser one
         nn.init.zeros_(self.score.bias)
 
     def forward(self, scores, fine):
@@ -117,7 +118,7 @@ class FCN(nn.Module):
         self.score = nn.Conv2d(channels[4], classes, 1)
         finer = {32: [], 16: [channels[3]], 8: [channels[3], channels[2]]}[stride]
         self.decoder = nn.ModuleList(Fuse(c, classes) for c in finer)
-        self.enlarge = Enlarge(*(2, 2, 8)[len(finer):])
+        self.enlarge = Enlarge(*(2, 2, 8)[len(finer) :])
 
     def forward(self, x):
         check_images(x, self.backbone.in_channels)
@@ -127,14 +128,17 @@ class FCN(nn.Module):
         for fuse, fine in zip(self.decoder, (maps[3], maps[2])):
             scores = fuse(scores, fine)
         sizes = [fine.shape[-2:] for fine in (maps[3], maps[2], x)]
-        return self.enlarge(scores, *sizes[len(self.decoder):])
+        return self.enlarge(scores, *sizes[len(self.decoder) :])
 
     @property
     def stages(self):
         """The network as a list of (name, module) in the order that data flows through them."""
-        return [*self.backbone.stages, ("head", self.score),
-                *((f"decoder {stride}", fuse) for stride, fuse in zip((16, 8), self.decoder)),
-                ("enlarge", self.enlarge)]
+        return [
+            *self.backbone.stages,
+            ("head", self.score),
+            *((f"decoder {stride}", fuse) for stride, fuse in zip((16, 8), self.decoder)),
+            ("enlarge", self.enlarge),
+        ]
 
 
 def refine(net, stride):
@@ -145,10 +149,12 @@ def refine(net, stride):
     """
     check_choice("stride", stride, (16, 8))
     if stride >= net.stride:
-        raise ValueError(f"refine makes a net of a finer stride, and this one has stride {net.stride} already; "
-                         f"give a stride below that.")
+        raise ValueError(
+            f"refine makes a net of a finer stride, and this one has stride {net.stride} already; "
+            f"give a stride below that."
+        )
     finer = FCN(net.score.out_channels, stride=stride, backbone=copy.deepcopy(net.backbone))
-    finer.to(net.score.weight).load_state_dict(net.state_dict(), strict=False)      # what is new starts as FCN says
+    finer.to(net.score.weight).load_state_dict(net.state_dict(), strict=False)  # what is new starts as FCN says
     return finer.train(net.training)
 
 
@@ -171,14 +177,20 @@ class Classifier(nn.Module):
             raise ValueError(f"size must be a multiple of 32, not {size}: the backbone halves it five times.")
         self.size = size
         self.backbone = Backbone(in_channels, base)
-        self.head = nn.Sequential(nn.Flatten(), nn.Linear(self.backbone.channels[4] * (size // 32)**2, hidden),
-                                  nn.ReLU(), nn.Linear(hidden, classes))
+        self.head = nn.Sequential(
+            nn.Flatten(),
+            nn.Linear(self.backbone.channels[4] * (size // 32) ** 2, hidden),
+            nn.ReLU(),
+            nn.Linear(hidden, classes),
+        )
 
     def forward(self, x):
         check_images(x, self.backbone.in_channels)
         if x.shape[-2:] != (self.size, self.size):
-            raise ValueError(f"The fully connected layers take images of {self.size}x{self.size}, not "
-                             f"{x.shape[-2]}x{x.shape[-1]}: they have a weight for every place.")
+            raise ValueError(
+                f"The fully connected layers take images of {self.size}x{self.size}, not "
+                f"{x.shape[-2]}x{x.shape[-1]}: they have a weight for every place."
+            )
         check_batch(self, x, 32)
         return self.head(self.backbone(x)[4])
 

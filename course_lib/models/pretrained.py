@@ -1,4 +1,5 @@
 """torchvision's pretrained segmenters with the interface of the course's own: images in, logits of their size out."""
+
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ class Pretrained(nn.Module):
 
     def forward(self, x):
         check_images(x, self.in_channels)
-        logits = self.net(self.preprocess(x).to(x.dtype))["out"]      # the preprocessing ends in float32
+        logits = self.net(self.preprocess(x).to(x.dtype))["out"]  # the preprocessing ends in float32
         return F.interpolate(logits, size=x.shape[-2:], mode="bilinear", align_corners=False)
 
 
@@ -43,7 +44,8 @@ def pretrained(name, weights="DEFAULT", resize=True):
     the mask instead would score another, smoother one. It is in evaluation mode. ValueError: another name, or a file
     that is not there or holds something else. ConnectionError: the weights can't be downloaded.
     """
-    import torchvision      # here, for it costs a second that the other networks need not wait for
+    import torchvision  # here, for it costs a second that the other networks need not wait for
+
     check_choice("name", name, PRETRAINED)
     default = torchvision.models.get_model_weights(name).DEFAULT
     if weights is None:
@@ -60,8 +62,10 @@ def pretrained(name, weights="DEFAULT", resize=True):
         try:
             net.load_state_dict(state)
         except RuntimeError as error:
-            raise ValueError(f"The weights in {weights} are not those of torchvision's {name} with {len(classes)} "
-                             f"classes; give a state_dict that this model saved.") from error
+            raise ValueError(
+                f"The weights in {weights} are not those of torchvision's {name} with {len(classes)} "
+                f"classes; give a state_dict that this model saved."
+            ) from error
     preprocess = default.transforms() if resize else default.transforms(resize_size=None)
     return Pretrained(net, preprocess, classes).eval()
 
@@ -69,24 +73,27 @@ def pretrained(name, weights="DEFAULT", resize=True):
 def _download(name, weights):
     try:
         return weights.get_state_dict(progress=True, check_hash=True)
-    except (OSError, RuntimeError) as error:        # no network; a file cut short
+    except (OSError, RuntimeError) as error:  # no network; a file cut short
         reason = str(getattr(error, "reason", error)).strip().rstrip(".") or type(error).__name__
-        raise ConnectionError(f"The weights of {name} could not be downloaded ({reason}): fetch {weights.url} where "
-                              f"there is a network and give the file's path as weights, or weights=None for random "
-                              f"ones.") from error
+        raise ConnectionError(
+            f"The weights of {name} could not be downloaded ({reason}): fetch {weights.url} where "
+            f"there is a network and give the file's path as weights, or weights=None for random "
+            f"ones."
+        ) from error
 
 
 def _read(path):
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"There is no file {path}: weights is \"DEFAULT\", None, or the path of a state_dict.")
+        raise ValueError(f'There is no file {path}: weights is "DEFAULT", None, or the path of a state_dict.')
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:      # not a checkpoint at all: torch has an error of its own for each kind of wrong file
+    except Exception as error:  # not a checkpoint at all: torch has an error of its own for each kind of wrong file
         raise ValueError(f"{path} is not a state_dict; save one by torch.save(net.state_dict(), path).") from error
     if not isinstance(state, dict):
-        raise ValueError(f"{path} holds a {type(state).__name__}, not a state_dict; save one by "
-                         f"torch.save(net.state_dict(), path).")
+        raise ValueError(
+            f"{path} holds a {type(state).__name__}, not a state_dict; save one by torch.save(net.state_dict(), path)."
+        )
     return state
 
 

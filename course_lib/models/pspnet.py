@@ -3,6 +3,7 @@
 After Zhao et al., "Pyramid Scene Parsing Network" (2017). What differs: the backbone and its channels are small, there
 is no second loss at the backbone's fourth stage, and the map is enlarged as DeepLab's is.
 """
+
 import torch
 import torch.nn as nn
 
@@ -28,8 +29,9 @@ class PyramidPooling(nn.Module):
         if not bins:
             raise ValueError("A pyramid needs at least one bin, such as bins=(1, 2, 3, 6).")
         if in_channels < len(bins):
-            raise ValueError(f"A pyramid of {len(bins)} branches needs at least {len(bins)} channels, "
-                             f"not {in_channels}.")
+            raise ValueError(
+                f"A pyramid of {len(bins)} branches needs at least {len(bins)} channels, not {in_channels}."
+            )
         share = in_channels // len(bins)
         self.branches = nn.ModuleList(Pooled(in_channels, share, b) for b in bins)
         self.out_channels = in_channels + share * len(bins)
@@ -51,8 +53,9 @@ class PSPNet(nn.Module):
         check_choice("output_stride", output_stride, (32, 16, 8))
         self.backbone = dilate(backbone or Backbone(in_channels, base), output_stride)
         self.pyramid = PyramidPooling(self.backbone.channels[4], bins)
-        self.head = nn.Sequential(conv_bn_relu(self.pyramid.out_channels, 4 * base, 3), nn.Dropout(0.1),
-                                  nn.Conv2d(4 * base, classes, 1))
+        self.head = nn.Sequential(
+            conv_bn_relu(self.pyramid.out_channels, 4 * base, 3), nn.Dropout(0.1), nn.Conv2d(4 * base, classes, 1)
+        )
         self.enlarge = Enlarge(output_stride)
 
     def forward(self, x):

@@ -1,7 +1,10 @@
 """What a network's stages put out, and what it costs: measured on the network, not computed by formula."""
+
+import contextlib
 from typing import NamedTuple
 
 import torch
+from torch.nn.modules.module import register_module_forward_hook
 
 
 class Stage(NamedTuple):
@@ -12,7 +15,7 @@ class Stage(NamedTuple):
     height: int
     width: int
     parameters: int
-    kind: str       # "input", "encoder", "bottleneck", "decoder" or "head"
+    kind: str  # "input", "encoder", "bottleneck", "decoder" or "head"
 
 
 def trace(net, shape=(1, 3, 128, 128)):
@@ -29,16 +32,17 @@ def trace(net, shape=(1, 3, 128, 128)):
         def hook(_module, _inputs, output):
             channels, height, width = (*output.shape[1:], 1, 1)[:3]
             kind = getattr(module, "kind", name.split()[0])
-            if kind not in ("encoder", "bottleneck", "decoder", "head"):    # not ours: tell by how the map changes
+            if kind not in ("encoder", "bottleneck", "decoder", "head"):  # not ours: tell by how the map changes
                 last = found[-1]
                 kind = "decoder" if last.kind == "decoder" or height > last.height else "encoder"
             found.append(Stage(name, channels, height, width, count_parameters(module), kind))
+
         return module.register_forward_hook(hook)
 
     hooks = [record(name, module) for name, module in named]
     modes = [(module, module.training) for module in net.modules()]
     try:
-        net.eval()                              # batch normalisation then takes a batch of one, and keeps its averages
+        net.eval()  # batch normalisation then takes a batch of one, and keeps its averages
         weights = {name: value.to("meta") for name, value in net.state_dict().items()}
         dtype = next((p.dtype for p in net.parameters()), torch.float32)
         with torch.no_grad():
@@ -62,3 +66,40 @@ def activation_bytes(net, shape=(1, 3, 128, 128)):
     What skips make the network keep, and a lower bound for training, which also keeps the maps inside each stage.
     """
     return sum(4 * shape[0] * s.channels * s.height * s.width for s in trace(net, shape)[1:])
+
+
+@contextlib.contextmanager
+def evaluating(net):
+    """Evaluation mode without gradients; every module gets its own mode back."""
+    modes = [(module, module.training) for module in net.modules()]
+    net.eval()
+    try:
+        with torch.no_grad():
+            yield next((p.device for p in net.parameters()), torch.device("cpu"))
+    finally:
+        for module, mode in modes:
+            module.training = mode
+
+
+def layers_run(net, run):
+    """What a check's `Trial.layers` returns, for what happens when `run()` is called."""
+    seen, known, kinds = [], {m: name for name, m in net.named_modules()}, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+
+    def note(module, _, out):
+        if isinstance(module, kinds):
+            seen.append(
+                dict(
+                    out=out.shape[1],
+                    kernel=module.kernel_size[0],
+                    height=out.shape[-2],
+                    width=out.shape[-1],
+                    name=known.get(module),
+                )
+            )
+
+    hook = register_module_forward_hook(note)
+    try:
+        run()
+    finally:
+        hook.remove()
+    return seen

@@ -15,6 +15,7 @@ After Ronneberger, Fischer, Brox, "U-Net: Convolutional Networks for Biomedical 
 changes that are now usual: convolutions are padded, so that the logits have the size of the image (the original turns
 572 pixels into 388), and each is followed by batch normalisation.
 """
+
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -50,8 +51,11 @@ def upsampling(kind, in_channels, out_channels):
         return nn.Sequential(nn.Conv2d(in_channels, 4 * out_channels, 1), nn.PixelShuffle(2))
     # Resize, then convolve (Odena et al. 2016). The 1x1 convolution only changes the channels: it gives the same
     # result before the resize as after it, and costs a quarter there. The 3x3 ones follow in DoubleConv.
-    resize = nn.Upsample(scale_factor=2, mode="nearest") if kind == "nearest" else \
-        nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+    resize = (
+        nn.Upsample(scale_factor=2, mode="nearest")
+        if kind == "nearest"
+        else nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+    )
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), resize)
 
 
@@ -71,10 +75,10 @@ class Up(nn.Module):
         height, width = skip.shape[-2:]
         x = F.pad(x, (0, width - x.shape[-1], 0, height - x.shape[-2]), mode="replicate")
         if self.skip == "concat":
-            x = torch.cat([skip, x], dim=1)     # the encoder's channels first, then the decoder's
+            x = torch.cat([skip, x], dim=1)  # the encoder's channels first, then the decoder's
         elif self.skip == "add":
             x = skip + x
-        elif self.skip == "zero":               # as many weights as "concat", and nothing to see through them
+        elif self.skip == "zero":  # as many weights as "concat", and nothing to see through them
             x = torch.cat([torch.zeros_like(skip), x], dim=1)
         return self.conv(x)
 
@@ -114,20 +118,22 @@ class EncoderDecoder(nn.Module):
         skips = []
         for stage in self.encoder:
             x = stage(x)
-            skips.append(x)                     # saved before pooling, at full detail
+            skips.append(x)  # saved before pooling, at full detail
             x = self.pool(x)
         x = self.bottleneck(x)
         for stage in self.decoder:
-            x = stage(x, skips.pop())           # last saved, first used
+            x = stage(x, skips.pop())  # last saved, first used
         return self.head(x)
 
     @property
     def stages(self):
         """The network as a list of (name, module) in the order that data flows through them."""
-        return [*((f"encoder {i}", stage) for i, stage in enumerate(self.encoder, 1)),
-                ("bottleneck", self.bottleneck),
-                *((f"decoder {self.depth - i}", stage) for i, stage in enumerate(self.decoder)),
-                ("head", self.head)]
+        return [
+            *((f"encoder {i}", stage) for i, stage in enumerate(self.encoder, 1)),
+            ("bottleneck", self.bottleneck),
+            *((f"decoder {self.depth - i}", stage) for i, stage in enumerate(self.decoder)),
+            ("head", self.head),
+        ]
 
     def _check(self, x):
         """Say in one sentence what the convolutions would say in three."""
@@ -135,11 +141,15 @@ class EncoderDecoder(nn.Module):
         least = 2**self.depth
         height, width = x.shape[-2:]
         if height < least or width < least:
-            raise ValueError(f"A network of depth {self.depth} needs images of at least {least}x{least} pixels, not "
-                             f"{height}x{width}; use a larger image or a smaller depth.")
+            raise ValueError(
+                f"A network of depth {self.depth} needs images of at least {least}x{least} pixels, not "
+                f"{height}x{width}; use a larger image or a smaller depth."
+            )
         if self.training and x.shape[0] == 1 and height < 2 * least and width < 2 * least:
-            raise ValueError(f"One image of {height}x{width} leaves one pixel in the bottleneck, too few for batch "
-                             f"normalisation to train on; use a larger batch or image, a smaller depth, or net.eval().")
+            raise ValueError(
+                f"One image of {height}x{width} leaves one pixel in the bottleneck, too few for batch "
+                f"normalisation to train on; use a larger batch or image, a smaller depth, or net.eval()."
+            )
 
 
 class UNet(EncoderDecoder):

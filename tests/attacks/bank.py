@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import nbformat
 
-from ..submissions import POINTS, Submission, none
+from tests.support.submissions import POINTS, Submission, none
 
 SEEN = r"(?m)^LOOT"  # how what is printed starts where something was found
 STUBS = {  # what a student would have to write: here, answers that are no answers

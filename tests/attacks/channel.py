@@ -6,7 +6,7 @@ from .bank import STUBS, answering, attack, doing, none, running
 
 FORGE = """
     import os, struct, threading
-    from course_lib.crossing import codec, far
+    from course_lib.crossing import answer, codec
     from course_lib.crossing.codec import Thing, pack
     def send(message, length=None):
         os.write(3, struct.pack("!i", len(message) if length is None else length) + message)
@@ -39,19 +39,24 @@ def forges_verdicts():
 @attack("channel")
 def answers_ahead():
     """Queues a thousand replies before anything is asked, so that every later question finds one waiting."""
-    return running(FORGE + """
+    return running(
+        FORGE
+        + """
     message = pack(("done", ("value", "z")))
     def run():
         for n in range(1000):
             send(message)
     threading.Thread(target=run, daemon=True).start()
-    """)
+    """
+    )
 
 
 @attack("channel")
 def takes_over_the_far_side():
     """Replaces Far.reply, do_look and do_call, so that every name is a right-looking value and every call says 'passed'."""
-    return running(FORGE + """
+    return running(
+        FORGE
+        + """
     def anything(self, request):
         name = request[0]
         if name == "look":
@@ -59,14 +64,17 @@ def takes_over_the_far_side():
         if name == "cell":
             return pack(("done", {"printed": "", "raised": None}))
         return pack(("done", reply(True)))
-    far.Far.reply = anything
-    """)
+    answer.Far.reply = anything
+    """
+    )
 
 
 @attack("channel")
 def forges_modules():
     """Describes modules that are none: settings that shadow methods and tensors, wild types, twins, cycles, missing parts."""
-    return running(FORGE + """
+    return running(
+        FORGE
+        + """
     def facts(number=1, **more):
         return {"number": number, "type": "Conv2d", "path": "torch.nn.modules.conv.Conv2d", "training": False, "settings": {}, "parameters": {},
                 "buffers": {}, "children": {}, **more}
@@ -82,26 +90,33 @@ def forges_modules():
         turn[0] += 1
         module = Thing("module", wild[turn[0] % len(wild)])
         return pack(("done", ("value", module) if request[0] == "look" else reply(module)))
-    far.Far.reply = anything
-    """)
+    answer.Far.reply = anything
+    """
+    )
 
 
 @attack("channel")
 def forges_layers():
     """Hands in one 1 × 1 convolution as its net and lies about the layers that run in it and about their gradients."""
     made = none()
-    made.insert("setup", textwrap.dedent(FORGE + """
+    made.insert(
+        "setup",
+        textwrap.dedent(
+            FORGE
+            + """
     def layers(self, number, x, pushed, training):
         self._take(pushed, training)
         side, widths = x.shape[2], given[-1]
         down = [side // 2 ** i for i in range(len(widths))]
         rows = [dict(out=w, kernel=3, height=h, width=h, name="head") for w, h in zip(widths, down)]
         return rows + [dict(out=w, kernel=3, height=h, width=h, name="head") for w, h in list(zip(widths, down))[-2::-1]]
-    far.Far.do_layers = layers
-    real = far.Far.do_backward
-    far.Far.do_backward = lambda self, call, gradients: [torch.ones_like(t) for t in self.calls[call][1]]
+    answer.Far.do_layers = layers
+    real = answer.Far.do_backward
+    answer.Far.do_backward = lambda self, call, gradients: [torch.ones_like(t) for t in self.calls[call][1]]
     given = []
-    """).strip())
+    """
+        ).strip(),
+    )
     made["build_net"].source = textwrap.dedent("""
         class One(nn.Module):
             def __init__(self, classes):
@@ -119,9 +134,15 @@ def forges_layers():
 def forges_gradients():
     """Cuts the gradient and replies with one of its own: ones, another shape, NaN, gradients of other calls, too many."""
     made = none()
-    made.insert("setup", textwrap.dedent(FORGE + """
-    far.Far.do_backward = lambda self, call, gradients: [torch.ones_like(t) for t in self.calls[call][1]]
-    """).strip())
+    made.insert(
+        "setup",
+        textwrap.dedent(
+            FORGE
+            + """
+    answer.Far.do_backward = lambda self, call, gradients: [torch.ones_like(t) for t in self.calls[call][1]]
+    """
+        ).strip(),
+    )
     made["transposed_conv"].source = textwrap.dedent("""
         def transposed_conv(x, weight, stride):
             return torch.zeros(1, 1, 2, 2, requires_grad=True) * 1""").strip()
@@ -131,7 +152,9 @@ def forges_gradients():
 @attack("channel")
 def forges_exceptions():
     """Raises exceptions that the checker knows: NotYet, KeyboardInterrupt, SystemExit, NameError, Fault, Exhausted, a thousand bases."""
-    return running(FORGE + """
+    return running(
+        FORGE
+        + """
     names = ["NotYet", "Fault", "Exhausted", "Lost", "KeyboardInterrupt", "SystemExit", "GeneratorExit", "NameError", "MemoryError", "StopIteration", "passed"]
     turn = [0]
     def anything(self, request):
@@ -142,40 +165,48 @@ def forges_exceptions():
         turn[0] += 1
         name = names[turn[0] % len(names)]
         return pack(("raised", [name] + ["a b", "class", "é" * 5000] * 500, "passed", False))
-    far.Far.reply = anything
-    """)
+    answer.Far.reply = anything
+    """
+    )
 
 
 @attack("channel")
 def rewrites_arguments():
     """Replies that the checker's own arguments are now something else, so that what it expects becomes what it got."""
-    return answering("0", FORGE + """
+    return answering(
+        "0",
+        FORGE
+        + """
     def call(self, name, args, kwargs):
         zero = [torch.zeros_like(a) if isinstance(a, torch.Tensor) else [] if isinstance(a, (list, tuple)) else 0 for a in args]
         value = {"poke": torch.zeros(1, 1), "transposed_conv": torch.zeros(0), "shuffle_pixels": torch.zeros(0)}.get(name, 0)
         return reply(value, args=tuple(zero), sent=[[1, 2, 3]] * 5, modules=[None] * 5)
-    far.Far.do_call = call
-    """)
+    answer.Far.do_call = call
+    """,
+    )
 
 
 @attack("channel")
 def garbles_messages():
     """Replies with other kinds: numbers, missing keys, unhashable keys, tensors that don't fit their bytes, other calls' numbers."""
-    return running(FORGE + """
+    return running(
+        FORGE
+        + """
     import json
     bad = [pack(x) for x in (3, None, ("done",), ("done", 1, 2), ("raised", 1, 2, 3), ("done", ("callable", 1)), ("done", {}), ("done", reply(0, call=-1)),
                              ("done", reply(torch.zeros(1, requires_grad=True), call=10 ** 30)), ("done", reply(0, args=7, sent=7, modules=7)))]
     for text in ('["d",[["l"],1]]', '["x","float32",[4611686018427387904],true,0]', '["x","object",[1],false,0]', '["q"]', '[]', '["o",1,2]', '{"a":1}', '["t","done",NaN]'):
         bad.append(struct.pack("<II", len(text), 0) + text.encode())
     turn = [0]
-    real = far.Far.reply
+    real = answer.Far.reply
     def anything(self, request):
         if request[0] != "call":
             return real(self, request)
         turn[0] += 1
         return bad[turn[0] % len(bad)]
-    far.Far.reply = anything
-    """)
+    answer.Far.reply = anything
+    """
+    )
 
 
 @attack("channel")
@@ -212,7 +243,9 @@ def json_bombs():
 @attack("channel")
 def floods_the_channel():
     """Replies to every call with as many bytes as a message may have, as text and as tensors."""
-    return running(FORGE + """
+    return running(
+        FORGE
+        + """
     text = pack(("done", reply(["x" * 9] * 60_000, printed="y" * 100_000)))
     block = pack(("done", reply(torch.zeros(15 * 2 ** 20))))
     turn = [0]
@@ -223,8 +256,9 @@ def floods_the_channel():
             return pack(("done", {"printed": "", "raised": None}))
         turn[0] += 1
         return text if turn[0] % 2 else block
-    far.Far.reply = anything
-    """)
+    answer.Far.reply = anything
+    """
+    )
 
 
 @attack("channel")
@@ -243,7 +277,9 @@ def closes_the_channel():
 @attack("huge values")
 def huge_values():
     """Returns millions of numbers, 400 MB of tensor, text of 50 MB, lists nested ten thousand deep, lists that hold themselves."""
-    made = answering("0", """
+    made = answering(
+        "0",
+        """
         def nested(depth):
             found = []
             for n in range(depth):
@@ -253,11 +289,21 @@ def huge_values():
             found = []
             found.append(found)
             return found
-        """)
-    for name, value in {"conv_out_size": "list(range(2_000_000))", "trace_shapes": "nested(10_000)", "receptive_field": "'x' * 50_000_000", "poke": "torch.zeros(10_000, 10_000)",
-                        "transposed_conv": "own()", "overlap_count": "nested(300)", "shuffle_pixels": "torch.zeros(1).expand(50_000, 50_000)",
-                        "build_net": "nn.Sequential(*[nn.Identity() for n in range(500)])", "quiz_field": "'c' * 3_000_000", "quiz_grid": "nested(990)",
-                        "quiz_values": "{n: n for n in range(300_000)}"}.items():
+        """,
+    )
+    for name, value in {
+        "conv_out_size": "list(range(2_000_000))",
+        "trace_shapes": "nested(10_000)",
+        "receptive_field": "'x' * 50_000_000",
+        "poke": "torch.zeros(10_000, 10_000)",
+        "transposed_conv": "own()",
+        "overlap_count": "nested(300)",
+        "shuffle_pixels": "torch.zeros(1).expand(50_000, 50_000)",
+        "build_net": "nn.Sequential(*[nn.Identity() for n in range(500)])",
+        "quiz_field": "'c' * 3_000_000",
+        "quiz_grid": "nested(990)",
+        "quiz_values": "{n: n for n in range(300_000)}",
+    }.items():
         made[name].source = STUBS[name].replace("VALUE", value)
     return made
 
@@ -286,10 +332,13 @@ def behaves_only_when_graded():
 def tells_checks_apart():
     """Counts calls and gives honest answers to the visible check only; changes its quiz answer between two looks at it."""
     made = none()
-    made.insert("setup", textwrap.dedent("""
+    made.insert(
+        "setup",
+        textwrap.dedent("""
         calls = []
         def conv(n, k, s, p, d):
-            return (n + 2 * p - d * (k - 1) - 1) // s + 1""").strip())
+            return (n + 2 * p - d * (k - 1) - 1) // s + 1""").strip(),
+    )
     made["overlap_count"].source = textwrap.dedent("""
         def overlap_count(n, k, s):
             calls.append((n, k, s))
@@ -305,11 +354,15 @@ def tells_checks_apart():
 def memorises_inputs():
     """Holds the visible check's inputs with their right values in a table, and nothing else."""
     made = none()
-    made["shuffle_pixels"].source = textwrap.dedent("""
+    made["shuffle_pixels"].source = (
+        textwrap.dedent("""
         def shuffle_pixels(x, r):
             known = KNOWN
             found = known.get((tuple(x.shape), r, float(x.double().sum()), float(x.flatten()[0])))
-            return None if found is None else torch.tensor(found)""").replace("KNOWN", repr(_seen())).strip()
+            return None if found is None else torch.tensor(found)""")
+        .replace("KNOWN", repr(_seen()))
+        .strip()
+    )
     return made
 
 

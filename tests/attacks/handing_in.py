@@ -6,7 +6,8 @@ import zipfile
 
 import nbformat
 
-from ..submissions import LESSON, full, none
+from tests.support.submissions import LESSON, full, none
+
 from .bank import handing
 
 NOTEBOOK = f"{LESSON}.ipynb"
@@ -44,8 +45,11 @@ def link_to_a_file():
 @handing("is a link or no ordinary file, and is not followed", owner_of_work="full")
 def link_to_anothers_notebook():
     """A link to another student's notebook, as a file and as a folder."""
-    return {f"owner_of_work/{LESSON}/{NOTEBOOK}": HONEST, f"link_thief/{LESSON}/{NOTEBOOK}": f"../../owner_of_work/{LESSON}/{NOTEBOOK}",
-            "link_thieves_friend": "owner_of_work"}
+    return {
+        f"owner_of_work/{LESSON}/{NOTEBOOK}": HONEST,
+        f"link_thief/{LESSON}/{NOTEBOOK}": f"../../owner_of_work/{LESSON}/{NOTEBOOK}",
+        "link_thieves_friend": "owner_of_work",
+    }
 
 
 @handing("has 130 MB; at most 128 MB are read")
@@ -63,14 +67,26 @@ def link_in_a_zip():
 @handing("", Climber="none")
 def paths_out_of_a_zip():
     """A zip whose entries climb out of their folder, are absolute, or name a drive."""
-    return {"class.zip": zipped(*((entry(prefix + moodle("Climber")), EMPTY) for prefix in ("../" * 9, "/tmp/", "C:\\", "..\\..\\", "/" * 5)))}
+    return {
+        "class.zip": zipped(
+            *(
+                (entry(prefix + moodle("Climber")), EMPTY)
+                for prefix in ("../" * 9, "/tmp/", "C:\\", "..\\..\\", "/" * 5)
+            )
+        )
+    }
 
 
 @handing("at most 128 MB are read")
 def zip_bomb():
     """A zip of 1 MB that unpacks to 1 GB, in a zip in a zip; one that holds itself many times over."""
     bomb = zipped((entry(moodle("Bomber")), bytes(2**30 // 4)))
-    return {"class.zip": zipped(*((entry(moodle(f"Bomber{n}", f"{LESSON}.zip")), zipped((entry("a.zip"), bomb))) for n in range(4)), (moodle("Bomber"), bytes(2**28)))}
+    return {
+        "class.zip": zipped(
+            *((entry(moodle(f"Bomber{n}", f"{LESSON}.zip")), zipped((entry("a.zip"), bomb))) for n in range(4)),
+            (moodle("Bomber"), bytes(2**28)),
+        )
+    }
 
 
 @handing("Bad CRC-32")
@@ -78,7 +94,7 @@ def lying_zip():
     """A zip whose entries unpack to more than their heads say."""
     data = bytearray(zipped((entry(moodle("Liar")), bytes(2**22) + EMPTY)))
     place = data.rfind(b"PK\x01\x02")
-    data[place + 24:place + 28] = struct.pack("<I", 100)
+    data[place + 24 : place + 28] = struct.pack("<I", 100)
     return {"class.zip": bytes(data)}
 
 
@@ -107,19 +123,36 @@ def same_name_twice():
 def names_another_in_a_moodle_zip():
     """A student's own zip, in the class's zip from Moodle, in which a newer file stands under another student's name."""
     inner = zipped((entry(moodle("Victoria")), EMPTY), (entry(f"Victoria/{LESSON}/{NOTEBOOK}"), EMPTY))
-    return {"class.zip": zipped((zipfile.ZipInfo(moodle("Victoria")), HONEST), (entry(moodle("Mallory", "work.zip")), inner))}
+    return {
+        "class.zip": zipped(
+            (zipfile.ZipInfo(moodle("Victoria")), HONEST), (entry(moodle("Mallory", "work.zip")), inner)
+        )
+    }
 
 
 @handing("", verena_11="full", mallet_22="none")
 def names_another_in_a_canvas_zip():
     """A student's own zip, handed out by Canvas, in which a newer file stands under another student's name and number."""
     inner = zipped((entry(f"verena_11_99_{NOTEBOOK}"), EMPTY), (entry(f"verena_11/{LESSON}/{NOTEBOOK}"), EMPTY))
-    return {"class.zip": zipped((zipfile.ZipInfo(f"verena_11_33_{NOTEBOOK}"), HONEST), (entry("mallet_22_44_work.zip"), inner))}
+    return {
+        "class.zip": zipped(
+            (zipfile.ZipInfo(f"verena_11_33_{NOTEBOOK}"), HONEST), (entry("mallet_22_44_work.zip"), inner)
+        )
+    }
 
 
 @handing("", script_alert__LOOT___script="none", x="none")
 def hostile_names():
     """Students called ../../x, <script>…, with quotes, line breaks, formulas, database commands and four hundred letters."""
-    names = ("<script>alert('LOOT')<script>", "../../x", "'; DROP TABLE student; --", "=HYPERLINK(\"http://x\")", "a\nb", "n" * 400, "-rf", "$(touch LOOT)", "\u202etxet")
+    names = (
+        "<script>alert('LOOT')<script>",
+        "../../x",
+        "'; DROP TABLE student; --",
+        '=HYPERLINK("http://x")',
+        "a\nb",
+        "n" * 400,
+        "-rf",
+        "$(touch LOOT)",
+        "\u202etxet",
+    )
     return {"class.zip": zipped(*((entry(moodle(name)), EMPTY) for name in names))}
-

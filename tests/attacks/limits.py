@@ -2,10 +2,9 @@
 
 import textwrap
 
-from ..submissions import answers
+from tests.support.submissions import answers
+
 from .bank import attack, doing, none, running
-
-
 
 # --- endings ------------------------------------------------------------------------------------------------
 
@@ -41,7 +40,9 @@ def crashes():
     """Reads address 0 by ctypes, aborts, and overflows the C stack."""
     made = doing("import ctypes\nctypes.string_at(0)")
     made["overlap_count"].source = "def overlap_count(*given):\n    import os\n    os.abort()"
-    made["poke"].source = "def poke(*given):\n    import sys\n    sys.setrecursionlimit(10 ** 9)\n    f = lambda n: f(n + 1)\n    return f(0)"
+    made[
+        "poke"
+    ].source = "def poke(*given):\n    import sys\n    sys.setrecursionlimit(10 ** 9)\n    f = lambda n: f(n + 1)\n    return f(0)"
     return made
 
 
@@ -92,7 +93,10 @@ def dies_again_and_again():
     """Thirty cells that each wait a moment and then end the process, so that the cells before run again each time."""
     made = none()
     for n in range(32):
-        made.insert("setup", f"import os, time\ntime.sleep({0.4 if n % 2 else 0})\nos._exit({n % 2})" if n % 4 else f"x{n} = {n}")
+        made.insert(
+            "setup",
+            f"import os, time\ntime.sleep({0.4 if n % 2 else 0})\nos._exit({n % 2})" if n % 4 else f"x{n} = {n}",
+        )
     return made
 
 
@@ -230,7 +234,9 @@ def prints_without_end():
             os.write(1, b"y" * 100_000)
             os.write(2, b"z" * 100_000)
         """)
-    made["conv_out_size"].source = "def conv_out_size(*given):\n    print('<b>' * 3_000_000)\n    raise ValueError('<i>' * 3_000_000)"
+    made[
+        "conv_out_size"
+    ].source = "def conv_out_size(*given):\n    print('<b>' * 3_000_000)\n    raise ValueError('<i>' * 3_000_000)"
     return made
 
 
@@ -258,7 +264,9 @@ def leaves_answers():
     """Solves everything in files that it leaves wherever it can, for a friend who is graded later; hoards modules that imports find first."""
     made = none()
     text = "\n\n".join(text for name, text in answers().items() if not name.startswith(("spokes", "build")))
-    made.insert("setup", textwrap.dedent(f"""
+    made.insert(
+        "setup",
+        textwrap.dedent(f"""
         import os
         text = {text!r}
         for place in ("/", "/course", "/course/course_lib", "/course/course_lib/checks", "/home", "/etc", "/dev", "/dev/shm", "/tmp", "/var/tmp", "/run", os.getcwd()):
@@ -266,7 +274,8 @@ def leaves_answers():
                 try:
                     open(os.path.join(place, name), "w").write(text)
                 except OSError:
-                    pass""").strip())
+                    pass""").strip(),
+    )
     return made
 
 

@@ -6,7 +6,8 @@ import textwrap
 
 import nbformat
 
-from ..submissions import POINTS, WRITTEN, Submission, answers, full, none, tampered
+from tests.support.submissions import POINTS, WRITTEN, Submission, answers, full, none, tampered
+
 from .bank import answering, attack
 
 ALL = {name: points for name, points in POINTS.items() if name != WRITTEN}
@@ -27,10 +28,30 @@ def regrades_itself():
     """Marks own cells as graded: 1000 points, locked or not, with names of checks, of answers, of nobody, twice, with another schema."""
     made = none()
     own = {"grade": True, "solution": False, "locked": True, "task": False, "points": 1000, "schema_version": 3}
-    for name in ("check_poke", "check_build_net", "bonus", "setup", WRITTEN, "poke", "../../gradebook", "<b>", "", "x" * 10_000):
+    for name in (
+        "check_poke",
+        "check_build_net",
+        "bonus",
+        "setup",
+        WRITTEN,
+        "poke",
+        "../../gradebook",
+        "<b>",
+        "",
+        "x" * 10_000,
+    ):
         for version in (3, 1, 99, "3", None):
             made.insert("setup", "1000", nbgrader={**own, "grade_id": name, "schema_version": version})
-    for odd in ([], "text", 7, None, {"grade_id": {"a": 1}}, {"grade_id": ["check_poke"]}, {"grade": 1000}, {"points": "nan", "grade_id": "check_poke"}):
+    for odd in (
+        [],
+        "text",
+        7,
+        None,
+        {"grade_id": {"a": 1}},
+        {"grade_id": ["check_poke"]},
+        {"grade": 1000},
+        {"points": "nan", "grade_id": "check_poke"},
+    ):
         made.insert("setup", "1000", nbgrader=odd)
     made["check_poke"].metadata.nbgrader.points = float("inf")
     return made
@@ -44,13 +65,31 @@ def odd_metadata():
     for n in range(400):
         deep = {"a": deep}
     for number, cell in enumerate(made.nb.cells):
-        cell.metadata.update(nbformat.from_dict({"name": 7, "collapsed": "x", "jupyter": 5, "execution": [], "format": {}, "scrolled": "\ud800", "raw_mimetype": 5}))
+        cell.metadata.update(
+            nbformat.from_dict(
+                {
+                    "name": 7,
+                    "collapsed": "x",
+                    "jupyter": 5,
+                    "execution": [],
+                    "format": {},
+                    "scrolled": "\ud800",
+                    "raw_mimetype": 5,
+                }
+            )
+        )
         cell.metadata["tags"] = [5, ["x"], {"y": 1}, "a,b", "\udfff", None]
         if number == 3:
             cell.metadata["deep"] = deep
             cell.metadata["big"] = 10**4000
         if cell.cell_type == "markdown":
-            cell.attachments = nbformat.from_dict({"a": 5, "../../b.png": {"image/svg+xml": SCRIPT, "image/png": ["x"], "text/html": SCRIPT}, "c": {"image/png": '"><script>'}})
+            cell.attachments = nbformat.from_dict(
+                {
+                    "a": 5,
+                    "../../b.png": {"image/svg+xml": SCRIPT, "image/png": ["x"], "text/html": SCRIPT},
+                    "c": {"image/png": '"><script>'},
+                }
+            )
     made[WRITTEN].source = "![a](attachment:../../b.png) ![b](attachment:c) ![c](/etc/passwd)"
     return json.dumps(made.nb)
 
@@ -58,7 +97,9 @@ def odd_metadata():
 @attack("cells")
 def borrows_the_checks_names():
     """Defines `check`, `Verdict`, `evaluate`, `session` and the checks' own names, as classes, functions and modules that say 'passed'."""
-    made = answering("0", """
+    made = answering(
+        "0",
+        """
         class check:
             class Verdict:
                 results, points, max_points, outcome = (), 100.0, 100.0, "passed"
@@ -67,7 +108,8 @@ def borrows_the_checks_names():
             conv_out_size = poke = build_net = trace_shapes = quiz_field = staticmethod(lambda *a, **k: check.Verdict())
         Verdict = evaluate = session = settle = names = check
         __builtins__ = check
-        """)
+        """,
+    )
     made.insert("check_poke", "class check:\n    poke = print")
     made.nb.cells[-1].source = "check = None"
     return made
@@ -96,7 +138,11 @@ def markup_everywhere():
     """Scripts in its text, its raw cells, its names, what it prints, returns and raises, its links and its diagrams: for whoever reads a page."""
     made = answering(repr(SCRIPT))
     made.insert("setup", f"print({SCRIPT!r})\nraise ValueError({SCRIPT!r})")
-    made["conv_out_size"].source = f"def conv_out_size(*given):\n    print({SCRIPT!r})\n    raise type('Script', (Exception,), {{}})({SCRIPT!r})"
+    made[
+        "conv_out_size"
+    ].source = (
+        f"def conv_out_size(*given):\n    print({SCRIPT!r})\n    raise type('Script', (Exception,), {{}})({SCRIPT!r})"
+    )
     made["trace_shapes"].source = f"def trace_shapes(*given):\n    return [{SCRIPT!r}, '`*' + {SCRIPT!r} + '*`']"
     made["quiz_field"].source = f"quiz_field = {SCRIPT!r}"
     made[WRITTEN].source = textwrap.dedent(f"""
@@ -115,7 +161,16 @@ def markup_everywhere():
 
         $x</span>{SCRIPT}$ $\\href{{javascript:alert('LOOT')}}{{x}}$""").strip()
     for kind in ("raw", "markdown"):
-        made.nb.cells.append(nbformat.from_dict({"cell_type": kind, "id": kind, "source": SCRIPT, "metadata": {"raw_mimetype": "text/html", "format": "text/html"}}))
+        made.nb.cells.append(
+            nbformat.from_dict(
+                {
+                    "cell_type": kind,
+                    "id": kind,
+                    "source": SCRIPT,
+                    "metadata": {"raw_mimetype": "text/html", "format": "text/html"},
+                }
+            )
+        )
     return made
 
 
@@ -170,8 +225,15 @@ def output_of_100_megabytes():
 def odd_numbers_in_file():
     """Everything right, in a file with NaN and Infinity, keys given twice, another format number, a byte-order mark, cells that are no dicts."""
     text = nbformat.writes(full().nb).rstrip().removesuffix("}")
-    text = text.replace('"cells": [', '"cells": [7, null, [], "text", {"source": {"a": NaN}}, {"cell_type": [1], "metadata": -Infinity, "source": [[1], "x"]},', 1)
-    return b"\xef\xbb\xbf" + (text + ', "nbformat": 99, "nbformat_minor": "x", "metadata": NaN, "metadata": {"kernelspec": 5}}').encode()
+    text = text.replace(
+        '"cells": [',
+        '"cells": [7, null, [], "text", {"source": {"a": NaN}}, {"cell_type": [1], "metadata": -Infinity, "source": [[1], "x"]},',
+        1,
+    )
+    return (
+        b"\xef\xbb\xbf"
+        + (text + ', "nbformat": 99, "nbformat_minor": "x", "metadata": NaN, "metadata": {"kernelspec": 5}}').encode()
+    )
 
 
 @attack("files")
@@ -179,7 +241,9 @@ def lone_surrogates():
     """Surrogates without partners in the text of cells, in names, in what is printed, returned and raised."""
     made = answering("'\\ud800' * 9")
     made.insert("setup", "print('\\ud83d \\udfff')\nraise ValueError('\\ud800')")
-    made["conv_out_size"].source = "def conv_out_size(*given):\n    print('\\udc80')\n    raise ValueError('\\x00 \\x1b[31m \\ud800')"
+    made[
+        "conv_out_size"
+    ].source = "def conv_out_size(*given):\n    print('\\udc80')\n    raise ValueError('\\x00 \\x1b[31m \\ud800')"
     made.insert("setup", "'LONE'")
     return nbformat.writes(made.nb).replace("LONE", "\\ud800 \\u0000 \\u202e")
 

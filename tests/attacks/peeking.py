@@ -2,7 +2,8 @@
 
 import textwrap
 
-from ..submissions import LESSON
+from tests.support.submissions import LESSON
+
 from .bank import REPLACE, STUBS, answering, attack, none, running
 
 # --- reading ------------------------------------------------------------------------------------------------
@@ -25,7 +26,9 @@ def reads_sources():
 @attack("reading")
 def reads_checks():
     """Imports the checks, by name, by path and by a loader of its own, to compute what they expect."""
-    return answering("expected(*given)", """
+    return answering(
+        "expected(*given)",
+        """
         import importlib, importlib.machinery, importlib.util, glob, pkgutil, sys
         import course_lib
         sys.meta_path = [f for f in sys.meta_path if type(f).__name__ != "NoChecks"]
@@ -42,7 +45,8 @@ def reads_checks():
             print("LOOT", down)
         except ImportError as error:
             print(error)
-        """)
+        """,
+    )
 
 
 @attack("reading")
@@ -150,17 +154,21 @@ def calls_home():
 
 # --- hooks --------------------------------------------------------------------------------------------------
 
+
 @attack("hooks")
 def hooks_around_cells():
     """Registers pre_run_cell, post_run_cell and post_execute hooks that put another `check` into the notebook's names."""
-    return running(REPLACE + """
+    return running(
+        REPLACE
+        + """
     def swap(*anything):
         import builtins
         get_ipython().user_ns.update(check=Yes())
         builtins.check = Yes()
     for event in ("pre_run_cell", "post_run_cell", "pre_execute", "post_execute"):
         get_ipython().events.register(event, swap)
-    """)
+    """
+    )
 
 
 @attack("hooks")
@@ -212,20 +220,25 @@ def rewrites_history():
 @attack("hooks")
 def replaces_modules():
     """Puts modules of its own where course_lib.checks, its lesson, nbgrader and the crossing should be imported from."""
-    return running(REPLACE + """
+    return running(
+        REPLACE
+        + """
     import sys, types
     for name in ("course_lib.checks", "course_lib.checks.core", "course_lib.checks.values", "course_lib.checks.verdict",
                  "course_lib.checks.lesson_02", "course_lib.checks.lesson_02_down", "course_lib.grading.runner",
-                 "course_lib.crossing.near", "nbgrader", "nbgrader.api"):
+                 "course_lib.crossing.stand_ins", "nbgrader", "nbgrader.api"):
         sys.modules[name] = Yes()
     from course_lib.checks.lesson_02 import check
-    """)
+    """
+    )
 
 
 @attack("hooks")
 def hooks_imports():
     """Installs an import hook and a path hook that give a check that always passes; wraps builtins.__import__ as well."""
-    return running(REPLACE + """
+    return running(
+        REPLACE
+        + """
     import builtins, importlib.machinery, sys
     class Finder:
         def find_spec(self, name, path=None, target=None):
@@ -237,7 +250,8 @@ def hooks_imports():
     sys.path_importer_cache.clear()
     real = builtins.__import__
     builtins.__import__ = lambda name, *rest: Yes() if "check" in name else real(name, *rest)
-    """)
+    """
+    )
 
 
 # --- patched libraries and odd objects ----------------------------------------------------------------------
@@ -246,29 +260,37 @@ def hooks_imports():
 @attack("patches")
 def patches_torch():
     """Makes torch.allclose, equal, isclose, all, any and testing always say yes."""
-    return answering("torch.zeros(1)", """
+    return answering(
+        "torch.zeros(1)",
+        """
         for name in ("allclose", "equal", "isclose", "is_same_size", "all", "any", "eq"):
             setattr(torch, name, lambda *a, **k: True)
             setattr(torch._C._VariableFunctions, name, lambda *a, **k: True) if hasattr(torch._C._VariableFunctions, "x") else None
         torch.testing.assert_close = lambda *a, **k: None
         F.conv_transpose2d = F.conv2d = F.conv1d = F.pixel_shuffle = lambda *a, **k: torch.zeros(1)
         torch.manual_seed = torch.seed = lambda *a: None
-        """)
+        """,
+    )
 
 
 @attack("patches")
 def patches_tensors():
     """Replaces methods of torch.Tensor: comparison, shape, item, dtype, all, any, numel, and its metaclass's checks."""
-    return answering("torch.zeros(1)", """
+    return answering(
+        "torch.zeros(1)",
+        """
         for name in ("__eq__", "equal", "allclose", "all", "any", "__bool__", "__ne__"):
             setattr(torch.Tensor, name, lambda *a, **k: True)
-        """)
+        """,
+    )
 
 
 @attack("patches")
 def patches_numpy_and_python():
     """Replaces numpy's comparisons and Python's len, isinstance, abs, all, any, zip, float, print, hasattr and type."""
-    return answering("1", """
+    return answering(
+        "1",
+        """
         import builtins, math
         import numpy
         for name in ("allclose", "array_equal", "isclose", "all"):
@@ -276,24 +298,30 @@ def patches_numpy_and_python():
         math.isclose = lambda *a, **k: True
         for name in ("abs", "all", "any", "zip", "hasattr", "callable"):
             setattr(builtins, name, lambda *a, **k: True)
-        """)
+        """,
+    )
 
 
 @attack("patches")
 def patches_builtins_hard():
     """Replaces isinstance, len, type, print and open themselves, under the far side's own feet."""
-    return answering("1", """
+    return answering(
+        "1",
+        """
         import builtins
         builtins.isinstance = lambda *a: True
         builtins.len = lambda x: 3
         builtins.print = builtins.open = lambda *a, **k: None
-        """)
+        """,
+    )
 
 
 @attack("odd objects")
 def always_equal():
     """Answers with an object that equals, contains, indexes, calls and converts to anything."""
-    return answering("Anything()", """
+    return answering(
+        "Anything()",
+        """
         class Anything:
             def __eq__(self, other): return True
             def __ne__(self, other): return False
@@ -312,13 +340,16 @@ def always_equal():
             def __int__(self): return 0
             __index__ = __int__
             __class__ = property(lambda self: int)
-        """)
+        """,
+    )
 
 
 @attack("odd objects")
 def tensor_subclass():
     """Answers with a Tensor subclass whose __torch_function__ makes every comparison true and every shape the expected one."""
-    return answering("torch.zeros(3).as_subclass(Sly)", """
+    return answering(
+        "torch.zeros(3).as_subclass(Sly)",
+        """
         class Sly(torch.Tensor):
             @classmethod
             def __torch_function__(cls, function, types, args=(), kwargs=None):
@@ -327,20 +358,28 @@ def tensor_subclass():
                     return True
                 return super().__torch_function__(function, types, args, kwargs or {})
             shape = property(lambda self: type("Any", (tuple,), {"__eq__": lambda a, b: True, "__ne__": lambda a, b: False})())
-        """)
+        """,
+    )
 
 
 @attack("odd objects")
 def number_subclasses():
     """Answers with int, float, str, bool, list and tuple subclasses that equal everything, in a different one for each exercise."""
-    made = answering("Int(0)", """
+    made = answering(
+        "Int(0)",
+        """
         def odd(kind):
             return type(kind.__name__.title(), (kind,), {"__eq__": lambda a, b: True, "__ne__": lambda a, b: False, "__hash__": lambda a: 0,
                         "__sub__": lambda a, b: 0, "__abs__": lambda a: 0, "__lt__": lambda a, b: True, "__len__": lambda a: 2,
                         "strip": lambda a: a, "lower": lambda a: a, "__contains__": lambda a, b: True})
         Int, Float, Str, List, Tuple = map(odd, (int, float, str, list, tuple))
-        """)
-    for name, value in (("trace_shapes", "List([Tuple((Int(0),) * 3)] * 9)"), ("receptive_field", "Float(0)"), ("overlap_count", "List([0])")):
+        """,
+    )
+    for name, value in (
+        ("trace_shapes", "List([Tuple((Int(0),) * 3)] * 9)"),
+        ("receptive_field", "Float(0)"),
+        ("overlap_count", "List([0])"),
+    ):
         made[name].source = STUBS[name].replace("VALUE", value)
     for name in ("quiz_field", "quiz_grid", "quiz_values"):
         made[name].source = STUBS[name].replace("VALUE", "Str('z')")
@@ -351,12 +390,19 @@ def number_subclasses():
 def odd_numbers():
     """Answers with NaN, infinity, huge and complex numbers, booleans, empty, expanded and meta tensors, odd dtypes."""
     made = answering("float('nan')")
-    for name, value in {"conv_out_size": "10 ** 4000", "trace_shapes": "[(True, float('inf'), -0.0)] * 9", "receptive_field": "complex('inf')",
-                        "poke": "torch.full((given[1], given[1]), float('nan')).to(torch.complex64)",
-                        "transposed_conv": "torch.full((1, 1, 9, 9), float('nan'), requires_grad=True).expand(1, 1, 9, 9)",
-                        "overlap_count": "torch.empty(0, dtype=torch.int64)", "shuffle_pixels": "torch.zeros(3, device='meta')",
-                        "build_net": "torch.zeros(2, 3).to_sparse()", "quiz_field": "True", "quiz_grid": "float('nan')",
-                        "quiz_values": "b'a'"}.items():
+    for name, value in {
+        "conv_out_size": "10 ** 4000",
+        "trace_shapes": "[(True, float('inf'), -0.0)] * 9",
+        "receptive_field": "complex('inf')",
+        "poke": "torch.full((given[1], given[1]), float('nan')).to(torch.complex64)",
+        "transposed_conv": "torch.full((1, 1, 9, 9), float('nan'), requires_grad=True).expand(1, 1, 9, 9)",
+        "overlap_count": "torch.empty(0, dtype=torch.int64)",
+        "shuffle_pixels": "torch.zeros(3, device='meta')",
+        "build_net": "torch.zeros(2, 3).to_sparse()",
+        "quiz_field": "True",
+        "quiz_grid": "float('nan')",
+        "quiz_values": "b'a'",
+    }.items():
         made[name].source = STUBS[name].replace("VALUE", value)
     return made
 
@@ -386,7 +432,9 @@ def shallow_shapes():
 @attack("walks")
 def walks_the_stack():
     """Goes up the stack from inside a call, over all frames and threads, for the checker's objects, seeds and expected values."""
-    return answering("walk()", """
+    return answering(
+        "walk()",
+        """
         import inspect, sys
         def walk():
             for start in [sys._getframe(), *sys._current_frames().values()]:
@@ -396,7 +444,8 @@ def walks_the_stack():
                             print("LOOT", name, value)
                             return value
                     start = start.f_back
-        """)
+        """,
+    )
 
 
 @attack("walks")

@@ -1,6 +1,7 @@
 """The table of all attacks, for the page on grading."""
 
-from ..conftest import ROOT
+from tests.support.course import ROOT
+
 from .bank import ATTACKS, HANDED
 
 PAGE = ROOT / "docs/grading.md"
@@ -12,7 +13,13 @@ def table():
     rows = ["| Attack | What it tries | What it gets |", "| --- | --- | --- |"]
     for attack in ATTACKS.values():
         points = sum(attack.points.values())
-        gets = f"no grade: “… {attack.refused} …”" if attack.refused else f"{points:g} of 18 points, as its answers are worth" if points else "nothing"
+        gets = (
+            f"no grade: “… {attack.refused} …”"
+            if attack.refused
+            else f"{points:g} of 18 points, as its answers are worth"
+            if points
+            else "nothing"
+        )
         rows.append(f"| `{attack.name}` ({attack.family}) | {_cell(attack.tries)} | {gets} |")
     for handed in HANDED.values():
         gets = f"left out: “{handed.left}”" if handed.left else "each file counts for whoever handed it in"

@@ -327,10 +327,10 @@ def field_and_coverage(rates):
 # %% wrong field_and_coverage: the library's own
 # fails: the field; the share that is seen; one layer, none, wide ones and many
 # says: This asks the library, which counts the ways for you.
-from course_lib import dilation
+from course_lib import models
 
 def field_and_coverage(rates):
-    row = dilation.paths(rates)
+    row = models.paths(rates)
     return len(row), float((row > 0).mean() ** 2)
 
 # %% right find_lies: sets of offsets

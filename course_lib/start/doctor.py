@@ -1,0 +1,314 @@
+"""`python3 -m course_lib doctor`: can this machine run the course, and if not, what to do. Standard library alone."""
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+import webbrowser
+from pathlib import Path
+
+from . import environment
+from .environment import CPU_INDEX, GB, LINUX, ROOT, SIZES, WINDOWS
+from .errors import Stop
+
+GOOD, NOTE, BAD = "ok", "note", "NO"
+MEMORY = 2.0  # GB that a lesson and JupyterLab need together
+PROBE = """
+import torch
+gpu = torch.cuda.is_available()
+apple = torch.backends.mps.is_available()
+print(torch.__version__, "|", torch.cuda.get_device_name() if gpu else "Apple's GPU" if apple else "")
+"""
+
+
+def main(arguments=(), root=ROOT):
+    """Print a line for each thing that the course needs; 1 where it can't run here, else 0."""
+    if arguments:
+        raise Stop(f"doctor takes no {arguments[0]}: it only looks, and says what it finds.")
+    complete = environment.complete(root)
+    findings = [python(), course(root), venv(root, complete), disk(root, complete), memory(), cores()]
+    findings += [torch(root, complete), network(root, complete), browser()]
+    if (root / "solutions").is_dir():
+        findings.append(sandbox())
+    for status, what, advice in findings:
+        print(f"{status:5} {what}" + (f"\n      → {advice}" if advice else ""))
+    if any(status == BAD for status, *_ in findings):
+        print("\nThe course can't run here yet: see to what NO stands before, and ask again.")
+        return 1
+    print("\nThe course can run here: python3 -m course_lib lab" + ("" if complete else " sets it up and opens it."))
+    return 0
+
+
+# --- one function for each line: (status, what was found, what to do or "") ----------------------------------
+
+
+def python():
+    bits = "64" if sys.maxsize > 2**32 else "32"
+    found = f"Python {platform.python_version()}, {bits}-bit, on {platform.system()} {platform.machine()}"
+    if bits == "32":
+        return BAD, found, "PyTorch needs a 64-bit Python: get one from https://www.python.org/downloads/."
+    return GOOD, found, ""
+
+
+def course(root):
+    lessons = len(list((root / "lessons").glob("*/*.ipynb")))
+    found = f"the course in {root}: {lessons} lesson{'s' * (lessons != 1)}, " + (
+        "a git checkout" if (root / ".git").exists() else "no git checkout"
+    )
+    if not lessons:
+        return (
+            BAD,
+            found,
+            "Get the course again: its folder lessons/ is gone. An installed package alone is not the course.",
+        )
+    if not os.access(root, os.W_OK):
+        return BAD, found, "You can't write there: copy the course to a folder of your own."
+    if not (root / ".git").exists():
+        return GOOD, found, "For a corrected lesson, download the course again over this folder; work/ stays as it is."
+    return GOOD, found, "For corrected lessons: git pull." if shutil.which("git") else ""
+
+
+def venv(root, complete):
+    folder = root / ".venv"
+    if complete:
+        return GOOD, f"the environment in {folder} is complete", ""
+    missing = [name for name in ("venv", "ensurepip") if not environment.has_module(name)]
+    if missing:
+        package = "python%d.%d-venv" % sys.version_info[:2]
+        return (
+            BAD,
+            f"this Python has no {missing[0]}",
+            f"On Debian and Ubuntu: sudo apt install {package}. Else install Python anew.",
+        )
+    state = "is not complete" if folder.exists() else "is not made yet"
+    return NOTE, f"the environment in {folder} {state}", "python3 -m course_lib lab does that (once, some minutes)."
+
+
+def disk(root, complete):
+    free = shutil.disk_usage(root).free / GB
+    found = f"{free:.1f} GB of free disk"
+    if complete:
+        return (GOOD, found, "") if free > 0.5 else (NOTE, found, "Make room: saving your work needs some.")
+    kind = "gpu" if LINUX else "cpu"
+    there = sum(f.stat().st_size for f in (root / ".venv").rglob("*") if f.is_file() and not f.is_symlink()) / GB
+    need, least = SIZES[kind][1], SIZES["cpu"][1]
+    if free + there >= need:
+        return GOOD, found, ""
+    if free + there >= least:
+        return (
+            NOTE,
+            found,
+            f"Setting up needs {need:g} GB here, or {least:g} GB with PyTorch's CPU build: "
+            "add --cpu to the first command.",
+        )
+    return BAD, found, f"Setting up needs {least:g} GB at least: make room."
+
+
+def memory():
+    total, free = memory_gb()
+    if total is None:
+        return NOTE, "how much memory there is can't be told here", f"{MEMORY:g} GB are enough."
+    found = f"{total:.1f} GB of memory, {free:.1f} GB of it free"
+    if total < 0.9 * MEMORY:
+        return BAD, found, f"The course needs {MEMORY:g} GB: take another machine, Binder or Colab."
+    if free < 0.75 * MEMORY:
+        return NOTE, found, "A lesson needs up to 1.5 GB: end other programs before you start."
+    return GOOD, found, ""
+
+
+def cores():
+    number = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    found = f"{number} CPU core" + "s" * (number != 1)
+    return (
+        (GOOD, found, "")
+        if number > 1
+        else (NOTE, found, "All works; what trains takes up to twice the minutes that a lesson says.")
+    )
+
+
+def torch(root, complete):
+    card = nvidia()
+    if not complete:
+        found = f"an NVIDIA GPU ({card})" if card else "no NVIDIA GPU"
+        hint = "" if card or not LINUX else "python3 -m course_lib lab --cpu then takes a tenth of the download."
+        return GOOD, found + "; PyTorch comes with the environment", hint
+    try:
+        done = subprocess.run(
+            [str(environment.python_in(root / ".venv")), "-c", PROBE], capture_output=True, text=True, timeout=120
+        )
+        said = (done.stdout.strip().splitlines() or [""])[-1] if not done.returncode else ""
+    except (OSError, subprocess.TimeoutExpired):
+        said = ""
+    version, bar, gpu = said.partition(" |")
+    if not bar:
+        return (
+            BAD,
+            "PyTorch does not start",
+            f"Delete {root / '.venv'} and start the course: it is then installed anew.",
+        )
+    if gpu.strip():
+        return GOOD, f"PyTorch {version} on {gpu.strip()}", "Lessons move there by themselves."
+    if card and version.endswith("+cpu"):
+        return (
+            NOTE,
+            f"PyTorch {version}, its CPU build, beside an NVIDIA GPU ({card})",
+            f"To use the GPU, delete {root / '.venv'} and start without --cpu.",
+        )
+    if card:
+        return (
+            NOTE,
+            f"PyTorch {version} does not reach the NVIDIA GPU ({card})",
+            "A newer NVIDIA driver may help; on the CPU all works too.",
+        )
+    return GOOD, f"PyTorch {version} on the CPU", ""
+
+
+def network(root, complete):
+    if complete:
+        return GOOD, "no network is needed", ""
+    pins = [
+        line.split()[0]
+        for line in (root / "requirements.txt").read_text("utf-8").splitlines()
+        if line.startswith("tqdm==")
+    ]
+    if environment.has_module("pip") and pins:  # the way that the set-up goes, with this machine's mirrors and proxies
+        ask = [
+            "-m",
+            "pip",
+            "download",
+            "-q",
+            "--no-deps",
+            "--disable-pip-version-check",
+            "--retries=0",
+            "--timeout=10",
+            *pins,
+        ]
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                done = subprocess.run([sys.executable, *ask, "-d", folder], capture_output=True, timeout=60)
+                reached = done.returncode == 0
+            except (OSError, subprocess.TimeoutExpired):
+                reached = False
+    else:
+        try:
+            urllib.request.urlopen(CPU_INDEX + "/", timeout=10).close()
+            reached = True
+        except (OSError, ValueError):
+            reached = False
+    if reached:
+        return GOOD, "packages can be downloaded", ""
+    return (
+        BAD,
+        "packages can't be downloaded",
+        "Setting up needs a network: connect, or behind a proxy set HTTPS_PROXY.",
+    )
+
+
+def browser():
+    try:
+        return GOOD, f"a browser ({getattr(webbrowser.get(), 'name', None) or 'the system’s own'})", ""
+    except webbrowser.Error:
+        return (
+            NOTE,
+            "no browser that a program can open",
+            "Open the address that the course prints at its start in any browser, on another machine with --ip=0.0.0.0.",
+        )
+
+
+def sandbox():
+    """For instructors: what grading isolates students' code with."""
+    path = shutil.which("bwrap")
+    if not LINUX:
+        return (
+            NOTE,
+            "students' code can't be isolated on this system",
+            "Grade on Linux, or in a container. Taking lessons needs none of it.",
+        )
+    if not path:
+        return (
+            NOTE,
+            "bubblewrap is missing, which isolates students' code",
+            "To grade: on Debian and Ubuntu, sudo apt install bubblewrap. Taking lessons needs none.",
+        )
+    try:
+        works = (
+            subprocess.run(
+                [path, "--ro-bind", "/", "/", "--unshare-all", "true"], capture_output=True, timeout=20
+            ).returncode
+            == 0
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        works = False
+    if works:
+        return GOOD, "bubblewrap isolates students' code", ""
+    return (
+        NOTE,
+        "bubblewrap may not make namespaces here",
+        "To grade: see that the kernel lets users make namespaces (a container may need to be told).",
+    )
+
+
+# --- what the system says -----------------------------------------------------------------------------------
+
+
+def nvidia():
+    """The NVIDIA GPU's name as its driver tells it, "" where there is none."""
+    tool = shutil.which("nvidia-smi")
+    if tool:
+        try:
+            done = subprocess.run(
+                [tool, "--query-gpu=name", "--format=csv,noheader"], capture_output=True, text=True, timeout=20
+            )
+            if done.returncode == 0 and done.stdout.strip():
+                return done.stdout.strip().splitlines()[0]
+        except (OSError, subprocess.TimeoutExpired):
+            pass
+    return "of unknown name" if environment.has_nvidia() else ""
+
+
+def memory_gb():
+    """(memory of this machine or container, what is free of it) in GB; (None, None) where nothing tells."""
+    if WINDOWS:
+        return _windows()
+    try:
+        lines = Path("/proc/meminfo").read_text("ascii").splitlines()
+        table = {key: int(value.split()[0]) * 1024 / GB for key, _, value in (line.partition(":") for line in lines)}
+        total, free = table["MemTotal"], table["MemAvailable"]
+    except (OSError, ValueError, KeyError, IndexError):
+        return _mac()
+    for limit, used in (
+        ("memory.max", "memory.current"),
+        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+    ):
+        try:  # a container has less than its machine
+            most, now = (int(Path("/sys/fs/cgroup", name).read_text("ascii")) / GB for name in (limit, used))
+        except (OSError, ValueError):
+            continue
+        total, free = min(total, most), min(free, max(0.0, most - now))
+    return total, free
+
+
+def _mac():
+    try:
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GB
+    except (OSError, ValueError, AttributeError):
+        return None, None
+    return total, total  # macOS makes room by compressing; what is free says little
+
+
+def _windows():
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = [("length", ctypes.c_ulong), ("load", ctypes.c_ulong)] + [
+            (name, ctypes.c_ulonglong)
+            for name in ("total", "free", "pages", "free_pages", "virtual", "free_virtual", "extended")
+        ]
+
+    status = Status(length=ctypes.sizeof(Status))
+    if not ctypes.windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)):
+        return None, None
+    return status.total / GB, status.free / GB

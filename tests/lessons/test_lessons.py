@@ -1,0 +1,326 @@
+"""The lessons: both forms run whole, within time and memory, in the form that a lesson has; their experiment shows its point."""
+
+import math
+import re
+
+import pytest
+import torch
+
+from course_lib import data, metrics, models, train
+
+from tests.support.course import LESSONS, ROOT, notebook
+
+SECONDS, MEGABYTES = 60, 1536  # a whole lesson on two CPU cores
+
+
+def words(cells):
+    text = " ".join(c.source for c in cells if c.cell_type == "markdown")
+    return sum(bool(re.search(r"[A-Za-z]", w)) for w in text.split())
+
+
+# --- both forms run -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_source_notebook_runs_whole_under_nbval(lesson, run_notebook):
+    run = run_notebook("solutions", lesson)
+    assert run.failed == 0, run.report[-3000:]
+    for cell in run.cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+            assert float(run.texts(cell)) == cell.metadata.nbgrader.points, cell.source
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_the_students_notebook_runs_whole_and_every_check_says_not_attempted(lesson, run_notebook):
+    run = run_notebook("lessons", lesson)
+    assert run.failed == 0, run.report[-3000:]
+    checks = [c for c in run.cells if c.metadata.get("nbgrader", {}).get("grade") and c.cell_type == "code"]
+    for cell in checks:
+        assert run.texts(cell) == "0" and "Not attempted" in cell.outputs[0]["data"]["text/html"], cell.source
+    assert len(checks) >= 6
+
+
+@pytest.mark.parametrize("kind", ["solutions", "lessons"])
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_nothing_is_written_to_stderr(lesson, kind, run_notebook):
+    for cell in run_notebook(kind, lesson).cells:
+        assert not [o["text"] for o in cell.get("outputs", []) if o.get("name") == "stderr"], cell.source
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_time_and_memory_beside_their_budget(lesson, run_notebook, capsys):
+    run = run_notebook("solutions", lesson)
+    with capsys.disabled():
+        print(f"\n{lesson}: {run.seconds:.0f} s of {SECONDS} s, {run.megabytes:.0f} MB of {MEGABYTES} MB ", end="")
+    assert run.megabytes <= MEGABYTES
+    # time is printed, and judged with room for a machine that does other things as well
+    assert run.seconds <= 4 * SECONDS
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_every_figure_has_a_picture_and_says_what_it_shows(lesson, run_notebook):
+    pictures = 0
+    for cell in run_notebook("solutions", lesson).cells:
+        for output in cell.get("outputs", []):
+            if "image/png" in output.get("data", {}):
+                pictures += 1
+                text = output["data"].get("text/plain", "")
+                assert len(text) > 20 and not text.startswith("<Figure"), text
+    assert pictures >= 5
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_widgets_show_a_picture_where_there_is_no_front_end(lesson, run_notebook):
+    views = [o["data"] for c in run_notebook("lessons", lesson).cells for o in c.get("outputs", [])
+             if "application/vnd.jupyter.widget-view+json" in o.get("data", {}) and "tqdm" not in o["data"].get("text/plain", "")
+             and "it/s" not in o["data"].get("text/plain", "")]
+    assert views and all("image/png" in v for v in views)
+
+
+# --- the form of a lesson -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lesson_fits_one_sitting(lesson, capsys):
+    cells = notebook("lessons", lesson).cells
+    graded = [c for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
+    exercises = [c for c in graded if c.cell_type == "code" and not c.metadata.nbgrader.grade_id.startswith("check_quiz_")]
+    with capsys.disabled():
+        print(f"\n{lesson}: {words(cells)} words, {len(cells)} cells, {len(exercises)} exercises ", end="")
+    assert words(cells) <= 3000 and len(cells) <= 70
+    assert max(len(c.source.splitlines()) for c in cells if c.cell_type == "code") <= 25
+    if not lesson.startswith("00"):
+        assert len(cells) >= 40 and 5 <= len(exercises) <= 8
+        assert sum(c.metadata.nbgrader.points for c in graded) == 20
+    assert sum(c.metadata.nbgrader.grade_id.startswith("check_quiz_") for c in graded) == 3
+    assert sum(c.cell_type == "markdown" for c in graded) == 1
+    for word in ("**You will be able to**", "**You need**", "**Time:**", "**Points:**", "**An interviewer asks:**", "**Next:**"):
+        assert any(word in c.source for c in cells), word
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_an_exercise_says_all_that_it_must(lesson):
+    for cell in notebook("lessons", lesson).cells:
+        if "### Exercise" in cell.source:
+            assert re.search(r"### Exercise \d+ · .+\n\n[●○]{3} · [\d.]+ points? · about \d+ minutes\n", cell.source), cell.source
+            assert "For example, " in cell.source and re.search(r"Write `\w+\(", cell.source), cell.source
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_no_graded_cell_depends_on_a_demonstration(lesson):
+    """Grading skips cells tagged demo: names that only those define are used by no other cell."""
+    import ast
+
+    made, used = set(), {}
+    for cell in notebook("solutions", lesson).cells:
+        if cell.cell_type != "code":
+            continue
+        tree = ast.parse(cell.source)
+        stores = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        stores |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
+        stores |= {a.asname or a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+        stores |= {a.arg for n in ast.walk(tree) if isinstance(n, ast.arguments) for a in n.args + n.kwonlyargs}
+        loads = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        if "demo" not in cell.metadata.get("tags", []):
+            made |= stores
+            used[cell.id] = loads - stores
+    import builtins
+
+    for cell_id, names in used.items():
+        assert names <= made | set(dir(builtins)) | {"display"}, f"{cell_id}: {names - made}"
+
+
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_cells_that_train_are_tagged(lesson):
+    for cell in notebook("lessons", lesson).cells:
+        if "train.fit(" in cell.source:
+            assert {"demo", "experiment"} <= set(cell.metadata.tags)
+
+
+def test_the_table_of_lessons_in_the_readme_is_complete():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"^\| \[.*\]\(lessons/(\w+)/", readme, flags=re.M) == LESSONS
+    for lesson in LESSONS:
+        assert f"lessons/{lesson}/{lesson}.ipynb" in readme
+        minutes = re.search(r"\*\*Time:\*\* (\d+) minutes", notebook("lessons", lesson).cells[0].source)[1]
+        row = next(line for line in readme.splitlines() if lesson in line and line.startswith("|"))
+        assert f"{minutes} min" in row
+
+
+# --- lesson 02's experiment ---------------------------------------------------------------------------------
+
+
+def seen(run, pattern):
+    """A number that the lesson's run printed."""
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    return [float(v.replace(",", "")) for v in re.search(pattern, text).groups()]
+
+
+@pytest.fixture(scope="module")
+def experiment(run_notebook):
+    """{seed: (error density within 3 px, further away, mIoU, border IoU)}: seed 0 as the lesson ran it, 1 and 2 run here."""
+    run = run_notebook("solutions", "02_encoder_decoder")
+    near, far = seen(run, r"four halvings: wrong within 3 px of a boundary: ([\d.]+)%, further away: ([\d.]+)%")
+    miou, border = seen(run, r"4 halvings: mIoU ([\d.]+) \(.*border ([\d.]+)\)")
+    results = {0: (near / 100, far / 100, miou, border)}
+    source = next(c.source for c in run.cells if "depth=depth" in c.source)
+    size, steps = (int(v) for v in re.search(r"cpu=\((\d+), (\d+)\)", source).groups())
+    settings = {k: int(v) for k, v in re.findall(r"(classes|base)=(\d+)", source)}
+    part, rate = re.search(r"steps=steps // (\d+), lr=([\d.e-]+)", source).groups()
+    scenes = data.Kept(data.scenes("train", size=size, length=4000))
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        net = models.EncoderDecoder(**settings, depth=4)
+        train.fit(net, scenes, steps=steps, seed=seed, curve=False)
+        train.fit(net, scenes, steps=steps // int(part), lr=float(rate), seed=seed, curve=False)
+        unseen = data.scenes("val", size=size, length=200)
+        images, truth = data.stack(unseen, 200)
+        wrong, distance = train.predict(net, images) != truth, metrics.distance_to_boundary(truth)
+        scores = train.evaluate(net, unseen)
+        results[seed] = (wrong[distance <= 3].float().mean().item(), wrong[distance > 3].float().mean().item(),
+                         scores.miou, scores.iou[2])
+    return results
+
+
+@pytest.mark.slow
+def test_errors_gather_within_three_pixels_of_a_boundary(experiment, capsys):
+    with capsys.disabled():
+        for seed, (near, far, miou, border) in experiment.items():
+            print(f"\nseed {seed}: wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f}), mIoU {miou:.3f}, border IoU {border:.3f} ", end="")
+    for near, far, miou, border in experiment.values():
+        assert near > 3 * far and not math.isnan(miou)
+
+
+@pytest.mark.slow
+def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebook):
+    run = run_notebook("solutions", "02_encoder_decoder")
+    thin, thick = {}, {}
+    for depth in (4, 2):
+        thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
+    assert thin[4] < thick[4] - 20
+    assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+
+
+# --- lesson 01's experiment ---------------------------------------------------------------------------------
+
+
+def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(run_notebook):
+    run = run_notebook("solutions", "01_one_label_to_every_pixel")
+    wide, narrow = (seen(run, name + r",.*, IoU on the left ([\d.]+), IoU on the right ([\d.]+)") for name in ("fully connected", "5 × 5 convolution"))
+    assert wide[0] > 0.9 and wide[1] < 0.2 and min(narrow) > 0.8
+    assert seen(run, r"largest difference ([\d.e+-]+)")[0] < 1e-4 and seen(run, r"one by one cost ([\d.]+) times")[0] > 4
+    network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
+    assert network > everywhere + 0.15
+    surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
+    assert surest >= 85 and fixed < 50
+    ceiling, smooth = (seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly"))
+    assert seen(run, r"network's answers, enlarged as blocks: IoU ([\d.]+)")[0] < ceiling - 0.1
+    assert 0.6 < ceiling < 0.75 and abs(smooth - ceiling) < 0.1
+
+
+# --- lesson 04's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, capsys):
+    run = run_notebook("solutions", "04_unet")
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
+    (short, short_closed), (long, closed, afterwards) = ([[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:]))
+    with capsys.disabled():
+        print(f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ", end="")
+    assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
+    thin, inside, near, far = zip(long, closed, afterwards)
+    assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
+    assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1
+    assert near[2] > near[1] + 8 and thin[2] < thin[1]
+
+
+# --- lesson 07's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, capsys):
+    run, number = run_notebook("solutions", "07_metrics"), r"([\d.]+)"
+    flattering, others = ("accuracy", "mIoU, mean of pictures"), ("mean accuracy", "mIoU, all pixels", "boundary IoU")
+    board = {score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
+             for score in flattering + others}
+    with capsys.disabled():
+        print("\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" ")
+    for score, (blind, net, bold) in board.items():
+        assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
+        assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
+    pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
+    pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
+    assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2
+
+
+# --- lesson 06's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
+    run = run_notebook("solutions", "06_losses")
+    share = {name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
+             for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")}
+    assert all(ignored == 0 for _, _, _, ignored in share.values())
+    assert share["weighted"][0] > 80 < share["focal, γ = 2"][1] and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2] < 10
+    assert share["Dice"][0] > share["cross-entropy"][0] + 5
+    row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
+    plain = table["cross-entropy"]
+    assert table["weighted"][1] > plain[1] + 30 and table["weighted"][2] < plain[2] / 2 and table["weighted"][4] < plain[4] - 0.03
+    assert table["Dice"][1] > plain[1] + 5 and table["Dice"][3] > plain[3] + 0.02
+    assert all(abs(iou - at_equal_calls) <= 0.06 for *_, iou, _, _, _, at_equal_calls in table.values())
+    lies = {margin: seen(run, rf"margin +{margin}: p = ([\d.]+), Dice over all 19: ([\d.]+), over those that occur: ([\d.]+)")
+            for margin in (2, 7, 12)}
+    assert lies == {2: [0.29, 0.93, 0.58], 7: [0.98, 0.82, 0.01], 12: [1.0, 0.14, 0.0]}
+
+
+# --- lesson 05's experiments --------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    right, foretold = {}, {}
+    for rates in ("1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"):
+        right[rates], foretold[rates] = seen(run, rf"\[{rates}\]: ([\d.]+) of the discs' pixels are right, ([\d.]+) foretold")
+        assert abs(right[rates] - foretold[rates]) < 0.06
+    plain, wider, full, holes = right.values()
+    assert plain < 0.56 and wider > plain + 0.2 and full > max(wider + 0.1, 0.97) and holes < full - 0.2
+    table = {r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
+             for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")}
+    weights, sides, fields, shares = zip(*table.values())
+    assert len(set(weights)) == 1 and set(sides) == {48} and list(fields) == [9, 13, 23, 31, 31]
+    assert shares[:4] == (100,) * 4 and shares[4] < 13
+
+
+@pytest.mark.slow
+def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_notebook):
+    run = run_notebook("solutions", "05_deeplab")
+    assert seen(run, r"the three maps differ by at most ([\d.e+-]+)")[0] < 1e-5
+    score = r"mIoU ([\d.]+), within 3 px of an outline ([\d.]+)"
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, same weights +{score}") for s in (32, 8))
+    assert abs(a - c) < 0.03 and abs(b - d) < 0.03
+    (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
+    assert c > a and d > b + 0.02
+
+
+# --- lesson 03's experiment ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_notebook, capsys):
+    run = run_notebook("solutions", "03_fcn")
+    whole, edges, thin, allowed = {}, {}, {}, {}
+    for s in (32, 16, 8):
+        whole[s], edges[s], thin[s] = seen(run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%")
+        allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
+    with capsys.disabled():
+        print(f"\nmIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin} ", end="")
+    assert edges[16] > 1.1 * edges[32] and edges[8] > 1.1 * edges[16] and thin[8] > thin[32] + 1
+    assert whole[32] < whole[16] < whole[8]
+    assert edges[8] / edges[32] - 1 > max(0.4, 3 * (whole[8] / whole[32] - 1))
+    assert all(edges[s] < allowed[s] for s in edges) and allowed[8] > 2 * edges[8]
