@@ -1,9 +1,13 @@
-"""What many tests use: the release, one run of each notebook in each form, one thread."""
+"""What many tests use: nobody's environment, the release, one run of each notebook in each form, one thread."""
 
-import pytest
-import torch
+from tests.support import nobody
 
-from tests.support import course
+nobody.become()  # before anything reads the user's
+
+import pytest  # noqa: E402
+import torch  # noqa: E402
+
+from tests.support import course, report  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +30,57 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+# --- which tests --------------------------------------------------------------------------------------------
+
+# What takes its time: a notebook, a browser, a sandbox, a wheel, a class that is graded.
+SLOW = {
+    "run_notebook",
+    "released",
+    "browser",
+    "server",
+    "warm",
+    "batch",
+    "graded",
+    "cluster",
+    "postgres",
+    "colab",
+    "image",
+}
+SLOW |= {"reader", "autograded", "small", "far"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--quick", action="store_true", help="no notebook, browser, sandbox or wheel: two minutes")
+    parser.addoption("--lesson", metavar="NN", help="one lesson's own tests, by its number or name")
+
+
+def pytest_collection_modifyitems(config, items):
+    quick, wanted = config.getoption("--quick"), config.getoption("--lesson")
+    names = [name for name in course.LESSONS if wanted and name.startswith(wanted.partition("_")[0].zfill(2))]
+    if wanted and not names:
+        raise pytest.UsageError(f"There is no lesson {wanted}: the lessons are {', '.join(course.LESSONS)}.")
+    kept = []
+    for item in items:
+        slow = SLOW & set(item.fixturenames) or item.get_closest_marker("slow")
+        kept += [item] if not (quick and slow) and (not names or names[0] in lessons_of(item)) else []
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
+    items[:] = kept
+
+
+def lessons_of(item):
+    """The lessons that a test is about: those it is marked with, or a parameter of it is, or belongs to."""
+    values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    parts = [part for value in values for part in (value if isinstance(value, tuple) else (value,))]
+    marked = [name for mark in item.iter_markers("lesson") for name in mark.args]
+    return {
+        getattr(part, "lesson", part) for part in [*parts, *marked] if isinstance(getattr(part, "lesson", part), str)
+    }
+
+
+# --- what is said at the end --------------------------------------------------------------------------------
+
+
+def pytest_terminal_summary(terminalreporter):
+    report.what_a_user_can_do(terminalreporter)

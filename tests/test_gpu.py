@@ -9,6 +9,7 @@ import pytest
 from nbclient import NotebookClient
 
 from tests.support.course import ROOT, notebook, process_env
+from tests.support.processes import PATIENCE
 
 START = "from tests.support import pretend_gpu\nmodes = pretend_gpu.start()"
 DEVICES = ["03_fcn"]  # it does most with tensors of both kinds; all lessons passed when this was written
@@ -19,7 +20,9 @@ def run(cells, folder, monkeypatch):
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(START), *cells])
     for name, value in process_env().items():
         monkeypatch.setenv(name, value)
-    NotebookClient(book, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}).execute()
+    NotebookClient(
+        book, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+    ).execute()
     return "".join(o.get("text", "") for c in book.cells for o in c.get("outputs", []))
 
 

@@ -14,6 +14,7 @@ import torch.nn as nn
 from course_lib import losses, train
 from course_lib.models import UNet
 from course_lib.train import Batches, History, device, evaluate, fit, logits, precision, predict, scale, seed_everything
+from tests.support.processes import PATIENCE
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -284,7 +285,7 @@ for item in train.progress("ab", "a loop"):
     notebook = nbformat.v4.new_notebook(
         cells=[nbformat.v4.new_code_cell(textwrap.dedent(code)), nbformat.v4.new_code_cell(still)]
     )
-    nbclient.NotebookClient(notebook, timeout=60, kernel_name="python3").execute()
+    nbclient.NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute()
     first, second = (cell.outputs for cell in notebook.cells)
     assert not [o for o in first + second if o.output_type == "stream" and o.name == "stderr"]
     pictures = [o for o in first if "image/png" in o.get("data", {})]

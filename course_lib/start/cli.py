@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import sys
 import time
 
@@ -20,7 +21,10 @@ def lab(arguments, cpu):
 def test(arguments, cpu):
     started = time.monotonic()
     python = environment.ensure(TESTS, cpu=cpu)
-    status = environment.run(python, ["-m", "pytest", *arguments])
+    if arguments and re.fullmatch(r"\d{1,2}(_\w+)?", arguments[0]):
+        arguments = ["--lesson", *arguments]
+    # tests see nothing of the user's settings; those of Python and pytest would reach this process as it starts
+    status = environment.run(python, ["-m", "pytest", *arguments], without=("PYTHON", "PYTEST", "__PYVENV_LAUNCHER__"))
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"Set-up and tests together: {minutes} min {seconds} s")
     return status
@@ -47,7 +51,7 @@ def doctor(arguments, cpu):
 COMMANDS = {
     "lab": (lab, "open JupyterLab on lesson 00, in your own copy under work/ (lab 02 opens lesson 02)"),
     "doctor": (doctor, "say in plain words whether this machine can run the course, and what to do"),
-    "test": (test, "run every test (what follows goes to pytest)"),
+    "test": (test, "run every test; test --quick the quick ones, test 05 those of lesson 05 (the rest goes to pytest)"),
     "build": (inside("build", "author.build"), "build lessons/ from solutions/ (--check only says what differs)"),
     "release": (
         inside("release", "author.release"),

@@ -72,10 +72,13 @@ def is_inside(root=ROOT):
     return Path(sys.prefix).resolve() == (root / ".venv").resolve()
 
 
-def run(python, arguments, root=ROOT, replace=False):
-    """Run .venv's Python in the checkout; returns its exit status. replace: become it, where the system can."""
+def run(python, arguments, root=ROOT, replace=False, without=("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")):
+    """Run .venv's Python in the checkout; returns its exit status. replace: become it, where the system can.
+
+    without: variables, by the beginnings of their names, that it does not get.
+    """
     bin_ = str(Path(python).parent)
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")}
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(tuple(without))}
     environment.update(VIRTUAL_ENV=str(root / ".venv"), PATH=bin_ + os.pathsep + os.environ.get("PATH", ""))
     command = [str(python), *arguments]
     sys.stdout.flush()

@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 
+from . import settings
 from .errors import Stop
 
 EVERY = 15  # seconds between lines where the output is no terminal
@@ -64,7 +65,7 @@ class Installer:
         finally:
             self.line.end()
         if process.wait():
-            raise Stop(explain(said, self.log, cpu_index))
+            raise Stop(explain(said, self.log, cpu_index, settings.of_pip(self.python)))
 
     def _follow(self, text):
         """Turn a line of pip's (None: a second without one) into what the status line shows."""
@@ -146,8 +147,8 @@ class StatusLine:
             self.width = 0
 
 
-def explain(said, log, cpu_index=None):
-    """pip's last words as one sentence that says what to do."""
+def explain(said, log, cpu_index=None, users=()):
+    """pip's last words as one sentence that says what to do. users: the user's settings, as `settings.of_pip` tells."""
     text = "\n".join(said)
     errors = [re.sub(r"^ERROR:\s*", "", line) for line in said if line.startswith("ERROR:")]
     if re.search(r"No space left on device|Errno 28|not enough space", text):
@@ -162,6 +163,8 @@ def explain(said, log, cpu_index=None):
             "signs for itself, give pip its certificate ('pip config set global.cert FILE'), and start again."
         )
     network = re.search(NO_NETWORK, text)
+    if theirs := settings.in_the_way(text, users, bool(network)):
+        return theirs
     missing = re.search(r"No matching distribution found for (\S+)", text)
     if cpu_index and (network or missing):
         if network:

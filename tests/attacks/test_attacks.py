@@ -8,15 +8,17 @@ import os
 import re
 import shutil
 import time
+from pathlib import Path
 
-import psutil
 import pytest
 
+from course_lib.crossing.sandbox import NOBODY
 from tests.attacks import ATTACKS, HANDED
 from tests.attacks.bank import SEEN
 from tests.attacks.table import MARKS, PAGE, table
 from tests.support import submissions as made
 from tests.support.graded import MUST_HAVE, Graded
+from tests.support.processes import left_after, started
 from tests.support.submissions import LESSON
 from tests.support.system_packages import needs_system
 
@@ -28,15 +30,16 @@ WITH_PAGE = ("markup_everywhere", "lone_surrogates", "odd_metadata", "prints_wit
 PLACES = ("/tmp", "/dev/shm", "/var/tmp")
 
 
-def listing():
-    """What lies in the system's common folders, less what pytest and this machine's other programs keep there."""
-    return {
-        f"{place}/{name}"
-        for place in PLACES
-        if os.path.isdir(place)
-        for name in os.listdir(place)
-        if not name.startswith(("pytest-", "bash", "slot"))
-    }
+def listing(since):
+    """What answers of this run put into the system's common folders: files of nobody's or this user's, made since then,
+    that hold or are called what attacks write. Others' work on the machine is not looked at."""
+    found = set()
+    for path in (Path(place, name) for place in PLACES if os.path.isdir(place) for name in os.listdir(place)):
+        with contextlib.suppress(OSError):
+            about = path.lstat()
+            mine = about.st_ctime >= since and about.st_uid in (os.geteuid(), NOBODY)
+            found |= {str(path)} if mine and re.search("answers-|attack|friend", path.name) else set()
+    return found
 
 
 @pytest.fixture(scope="module")
@@ -59,25 +62,15 @@ def batch(tmp_path_factory):
     temporary = folder / "tmp"
     temporary.mkdir()
     more = {"TMPDIR": str(temporary), "COURSE_SECRET": "SECRET token", "SECRET_NAME": "x"}
-    course.known, processes, files = course.files(), {p.pid for p in psutil.process_iter()}, listing()
+    course.known, before, since = course.files(), set(started()), time.time()
     began = time.monotonic()
     course.said = course.grade("grading/submitted", *LIMITS, "--no-feedback", env=more)
     course.zips = course.grade(*(folder / "handed" / name for name in HANDED), *LIMITS, "--no-feedback", env=more)
     course.grade(*(course.root / "grading/submitted" / name for name in WITH_PAGE), *LIMITS, env=more)
     print(f"The attacks took {time.monotonic() - began:.0f} s.")
-    time.sleep(0.5)
-    course.left_files = {
-        p.relative_to(temporary).as_posix() for p in temporary.glob("*") if not p.name.startswith("torchinductor")
-    } | {p for p in listing() - files if "answers-" in p or "attack" in p or "friend" in p}
-    course.left_processes = []
-    for process in psutil.process_iter(["cmdline", "environ"]):
-        with contextlib.suppress(psutil.Error):
-            if (
-                process.pid not in processes
-                and (process.info["environ"] or {}).get("TMPDIR") == str(temporary)
-                or "crossing.fork_server" in " ".join(process.info["cmdline"] or ())
-            ):
-                course.left_processes += [process] if process.pid not in processes else []
+    course.left_processes = left_after(before)
+    kept = {p.relative_to(temporary).as_posix() for p in temporary.glob("*") if not p.name.startswith("torchinductor")}
+    course.left_files = kept | listing(since)
     yield course
     shutil.rmtree(folder, ignore_errors=True)
 

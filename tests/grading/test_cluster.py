@@ -15,6 +15,7 @@ from tests.support.system_packages import needs_system
 pytest.importorskip("distributed")
 from tests.support import submissions as made
 from tests.support.graded import LIMITS, MUST_HAVE, Graded, clean_environment
+from tests.support.processes import PATIENCE, wait_for
 from tests.support.submissions import LESSON
 
 KINDS = ("full", "partial", "none")
@@ -77,10 +78,7 @@ def cluster(tmp_path):
                     **common,
                 )
             )
-        for _ in range(600):
-            if card.exists() and card.stat().st_size:
-                break
-            time.sleep(0.1)
+        wait_for(lambda: card.exists() and card.stat().st_size, "the scheduler does not come up")
         import json
 
         yield course, json.loads(card.read_text())["address"], started[1:]
@@ -98,7 +96,7 @@ def test_a_cluster_grades_and_a_worker_that_dies_half_way_costs_nothing(cluster)
         time.sleep(0.05)
     assert process.poll() is None
     workers[0].kill()
-    said = process.communicate(timeout=300)[0]
+    said = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0 and "24 of 24 submissions have grades." in said and "Traceback" not in said, said
     right(course, 24, course.grades)
 

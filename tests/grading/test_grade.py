@@ -22,6 +22,7 @@ from course_lib.grading import restore, runner
 from tests.support import submissions as made
 from tests.support.course import LESSONS, ROOT
 from tests.support.graded import LIMITS, MUST_HAVE, Graded, clean_environment
+from tests.support.processes import PATIENCE, left_after, started
 from tests.support.submissions import LESSON, WRITTEN, Submission, answers
 from tests.support.system_packages import needs_system
 
@@ -77,15 +78,9 @@ def graded(tmp_path_factory):
     course = Graded(tmp_path_factory.mktemp("graded"))
     for student, (lesson, text) in the_class().items():
         course.submit(student, text, lesson)
-    before = {p.pid for p in psutil.process_iter()}
+    before = set(started())
     course.said = course.grade("grading/submitted", *LIMITS, "--workers", 2)
-    time.sleep(0.5)
-    ours = [p for p in psutil.process_iter(["cmdline"]) if p.pid not in before]
-    course.left_behind = [
-        p.info["cmdline"]
-        for p in ours
-        if any("crossing.fork_server" in word or "bwrap" in word for word in p.info["cmdline"] or ())
-    ]
+    course.left_behind = left_after(before)
     return course
 
 
@@ -247,24 +242,19 @@ def small(tmp_path, learnt):
 
 
 def test_a_batch_that_is_killed_again_and_again_ends_as_if_it_had_not_been(small):
-    started, finished = {}, 0
-    for wait_for in (2, 5, 9):  # records, at which signal 9 comes
+    begun, finished, before = {}, 0, set(started())
+    for count in (2, 5, 9):  # records, at which signal 9 comes
         process = small.start("grading/submitted", *LIMITS, "--no-feedback", "--workers", 2, start_new_session=True)
         folder = small.root / f"grading/results/{LESSON}"
-        while len(list(folder.glob("s*.json"))) < wait_for and process.poll() is None:
+        while len(list(folder.glob("s*.json"))) < count and process.poll() is None:
             time.sleep(0.02)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
         now = {p.name: p.stat().st_mtime_ns for p in folder.glob("s*.json") if json.loads(p.read_text())["booked"]}
-        assert {name: now[name] for name in started} == started, "finished work was graded again"
+        assert {name: now[name] for name in begun} == begun, "finished work was graded again"
         assert len(now) >= finished
-        started, finished = now, len(now)
-        for _ in range(100):  # the sandbox's processes end when they notice
-            orphans = [p for p in psutil.process_iter(["cmdline", "cwd"]) if p.info["cwd"] == str(small.root)]
-            if not orphans:
-                break
-            time.sleep(0.1)
-        assert not orphans, "a worker outlived its coordinator"
+        begun, finished = now, len(now)
+        assert left_after(before) == [], "a worker outlived its coordinator"
     assert 0 < finished < 12
     small.grade("grading/submitted", *LIMITS, "--no-feedback", "--workers", 2)
     want = {
@@ -307,7 +297,7 @@ def test_what_dies_has_its_work_done_again(what, small):
                 one.kill()
                 killed += 1
         time.sleep(0.05)
-    said = process.communicate(timeout=300)[0]
+    said = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0 and killed == 2 and "12 of 12 submissions have grades." in said, said
     assert {sum(score for score, _ in small.grades(f"s{n:02}").values()) for n in (0, 4, 8)} == {18}
 
@@ -344,7 +334,7 @@ def test_a_disk_that_fills_up_loses_nothing(small):
         env=clean_environment(small.home),
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=PATIENCE,
     )
     first, second = done.stdout.split("first: ")
     said = first + done.stderr

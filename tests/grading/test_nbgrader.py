@@ -8,7 +8,6 @@ import csv
 import re
 import subprocess
 import sys
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import nbformat
@@ -17,6 +16,7 @@ import pytest
 from course_lib.grading import course as grading
 from tests.support.course import LESSONS, ROOT, notebook
 from tests.support.graded import MUST_HAVE, Course, clean_environment
+from tests.support.processes import PATIENCE, wait_for
 from tests.support.submissions import CLASS, LESSON, POINTS, WRITTEN, Submission, answers, full, messy, name_of
 from tests.support.system_packages import needs_system
 
@@ -266,16 +266,15 @@ def server(course):
     with open(log, "w") as file:
         lab = subprocess.Popen(command, cwd=course.root, env=clean_environment(course.home), stdout=file, stderr=file)
     try:
-        for _ in range(600):
-            address = re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())
-            if address or lab.poll() is not None:
-                break
-            time.sleep(0.1)
-        assert address, log.read_text()
-        yield address[0]
+
+        def listens():
+            assert lab.poll() is None, log.read_text()
+            return re.search(r"http://127\.0\.0\.1:\d+/", log.read_text())
+
+        yield wait_for(listens, log.read_text)[0]
     finally:
         lab.terminate()
-        lab.wait(30)
+        lab.wait(PATIENCE)
 
 
 def test_formgrader_lists_the_class_and_takes_a_score(course, autograded, server):

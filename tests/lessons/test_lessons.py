@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from course_lib import data, metrics, models, train
-
 from tests.support.course import LESSONS, ROOT, notebook
 
 SECONDS, MEGABYTES = 60, 1536  # a whole lesson on two CPU cores
@@ -51,10 +50,11 @@ def test_nothing_is_written_to_stderr(lesson, kind, run_notebook):
 def test_time_and_memory_beside_their_budget(lesson, run_notebook, capsys):
     run = run_notebook("solutions", lesson)
     with capsys.disabled():
-        print(f"\n{lesson}: {run.seconds:.0f} s of {SECONDS} s, {run.megabytes:.0f} MB of {MEGABYTES} MB ", end="")
+        used = f"{run.seconds:.0f} s of {SECONDS} s ({run.cpu:.0f} s of processors), {run.megabytes:.0f} MB of {MEGABYTES} MB"
+        print(f"\n{lesson}: {used} ", end="")
     assert run.megabytes <= MEGABYTES
-    # time is printed, and judged with room for a machine that does other things as well
-    assert run.seconds <= 4 * SECONDS
+    # seconds on the clock are printed; judged are those of the processor, with room for a slower one
+    assert run.cpu <= 4 * SECONDS
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -71,9 +71,14 @@ def test_every_figure_has_a_picture_and_says_what_it_shows(lesson, run_notebook)
 
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_widgets_show_a_picture_where_there_is_no_front_end(lesson, run_notebook):
-    views = [o["data"] for c in run_notebook("lessons", lesson).cells for o in c.get("outputs", [])
-             if "application/vnd.jupyter.widget-view+json" in o.get("data", {}) and "tqdm" not in o["data"].get("text/plain", "")
-             and "it/s" not in o["data"].get("text/plain", "")]
+    views = [
+        o["data"]
+        for c in run_notebook("lessons", lesson).cells
+        for o in c.get("outputs", [])
+        if "application/vnd.jupyter.widget-view+json" in o.get("data", {})
+        and "tqdm" not in o["data"].get("text/plain", "")
+        and "it/s" not in o["data"].get("text/plain", "")
+    ]
     assert views and all("image/png" in v for v in views)
 
 
@@ -84,7 +89,9 @@ def test_widgets_show_a_picture_where_there_is_no_front_end(lesson, run_notebook
 def test_a_lesson_fits_one_sitting(lesson, capsys):
     cells = notebook("lessons", lesson).cells
     graded = [c for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
-    exercises = [c for c in graded if c.cell_type == "code" and not c.metadata.nbgrader.grade_id.startswith("check_quiz_")]
+    exercises = [
+        c for c in graded if c.cell_type == "code" and not c.metadata.nbgrader.grade_id.startswith("check_quiz_")
+    ]
     with capsys.disabled():
         print(f"\n{lesson}: {words(cells)} words, {len(cells)} cells, {len(exercises)} exercises ", end="")
     assert words(cells) <= 3000 and len(cells) <= 70
@@ -94,7 +101,14 @@ def test_a_lesson_fits_one_sitting(lesson, capsys):
         assert sum(c.metadata.nbgrader.points for c in graded) == 20
     assert sum(c.metadata.nbgrader.grade_id.startswith("check_quiz_") for c in graded) == 3
     assert sum(c.cell_type == "markdown" for c in graded) == 1
-    for word in ("**You will be able to**", "**You need**", "**Time:**", "**Points:**", "**An interviewer asks:**", "**Next:**"):
+    for word in (
+        "**You will be able to**",
+        "**You need**",
+        "**Time:**",
+        "**Points:**",
+        "**An interviewer asks:**",
+        "**Next:**",
+    ):
         assert any(word in c.source for c in cells), word
 
 
@@ -102,7 +116,9 @@ def test_a_lesson_fits_one_sitting(lesson, capsys):
 def test_an_exercise_says_all_that_it_must(lesson):
     for cell in notebook("lessons", lesson).cells:
         if "### Exercise" in cell.source:
-            assert re.search(r"### Exercise \d+ · .+\n\n[●○]{3} · [\d.]+ points? · about \d+ minutes\n", cell.source), cell.source
+            assert re.search(r"### Exercise \d+ · .+\n\n[●○]{3} · [\d.]+ points? · about \d+ minutes\n", cell.source), (
+                cell.source
+            )
             assert "For example, " in cell.source and re.search(r"Write `\w+\(", cell.source), cell.source
 
 
@@ -118,7 +134,12 @@ def test_no_graded_cell_depends_on_a_demonstration(lesson):
         tree = ast.parse(cell.source)
         stores = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
         stores |= {n.name for n in ast.walk(tree) if isinstance(n, (ast.FunctionDef, ast.ClassDef))}
-        stores |= {a.asname or a.name.split(".")[0] for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom)) for a in n.names}
+        stores |= {
+            a.asname or a.name.split(".")[0]
+            for n in ast.walk(tree)
+            if isinstance(n, (ast.Import, ast.ImportFrom))
+            for a in n.names
+        }
         stores |= {a.arg for n in ast.walk(tree) if isinstance(n, ast.arguments) for a in n.args + n.kwonlyargs}
         loads = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
         if "demo" not in cell.metadata.get("tags", []):
@@ -177,8 +198,12 @@ def experiment(run_notebook):
         images, truth = data.stack(unseen, 200)
         wrong, distance = train.predict(net, images) != truth, metrics.distance_to_boundary(truth)
         scores = train.evaluate(net, unseen)
-        results[seed] = (wrong[distance <= 3].float().mean().item(), wrong[distance > 3].float().mean().item(),
-                         scores.miou, scores.iou[2])
+        results[seed] = (
+            wrong[distance <= 3].float().mean().item(),
+            wrong[distance > 3].float().mean().item(),
+            scores.miou,
+            scores.iou[2],
+        )
     return results
 
 
@@ -186,7 +211,10 @@ def experiment(run_notebook):
 def test_errors_gather_within_three_pixels_of_a_boundary(experiment, capsys):
     with capsys.disabled():
         for seed, (near, far, miou, border) in experiment.items():
-            print(f"\nseed {seed}: wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f}), mIoU {miou:.3f}, border IoU {border:.3f} ", end="")
+            print(
+                f"\nseed {seed}: wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f}), mIoU {miou:.3f}, border IoU {border:.3f} ",
+                end="",
+            )
     for near, far, miou, border in experiment.values():
         assert near > 3 * far and not math.isnan(miou)
 
@@ -196,7 +224,9 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
     run = run_notebook("solutions", "02_encoder_decoder")
     thin, thick = {}, {}
     for depth in (4, 2):
-        thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
+        thin[depth], thick[depth] = seen(
+            run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones"
+        )
     assert thin[4] < thick[4] - 20
     assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
 
@@ -206,14 +236,21 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
 
 def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(run_notebook):
     run = run_notebook("solutions", "01_one_label_to_every_pixel")
-    wide, narrow = (seen(run, name + r",.*, IoU on the left ([\d.]+), IoU on the right ([\d.]+)") for name in ("fully connected", "5 × 5 convolution"))
+    wide, narrow = (
+        seen(run, name + r",.*, IoU on the left ([\d.]+), IoU on the right ([\d.]+)")
+        for name in ("fully connected", "5 × 5 convolution")
+    )
     assert wide[0] > 0.9 and wide[1] < 0.2 and min(narrow) > 0.8
-    assert seen(run, r"largest difference ([\d.e+-]+)")[0] < 1e-4 and seen(run, r"one by one cost ([\d.]+) times")[0] > 4
+    assert (
+        seen(run, r"largest difference ([\d.e+-]+)")[0] < 1e-4 and seen(run, r"one by one cost ([\d.]+) times")[0] > 4
+    )
     network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
     assert network > everywhere + 0.15
     surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
     assert surest >= 85 and fixed < 50
-    ceiling, smooth = (seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly"))
+    ceiling, smooth = (
+        seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly")
+    )
     assert seen(run, r"network's answers, enlarged as blocks: IoU ([\d.]+)")[0] < ceiling - 0.1
     assert 0.6 < ceiling < 0.75 and abs(smooth - ceiling) < 0.1
 
@@ -226,9 +263,14 @@ def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(
     run = run_notebook("solutions", "04_unet")
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
     rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
-    (short, short_closed), (long, closed, afterwards) = ([[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:]))
+    (short, short_closed), (long, closed, afterwards) = (
+        [[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:])
+    )
     with capsys.disabled():
-        print(f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ", end="")
+        print(
+            f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ",
+            end="",
+        )
     assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
     thin, inside, near, far = zip(long, closed, afterwards)
     assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
@@ -243,10 +285,14 @@ def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(
 def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, capsys):
     run, number = run_notebook("solutions", "07_metrics"), r"([\d.]+)"
     flattering, others = ("accuracy", "mIoU, mean of pictures"), ("mean accuracy", "mIoU, all pixels", "boundary IoU")
-    board = {score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
-             for score in flattering + others}
+    board = {
+        score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
+        for score in flattering + others
+    }
     with capsys.disabled():
-        print("\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" ")
+        print(
+            "\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" "
+        )
     for score, (blind, net, bold) in board.items():
         assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
         assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
@@ -261,20 +307,33 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
 @pytest.mark.slow
 def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
     run = run_notebook("solutions", "06_losses")
-    share = {name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
-             for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")}
+    share = {
+        name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
+        for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")
+    }
     assert all(ignored == 0 for _, _, _, ignored in share.values())
-    assert share["weighted"][0] > 80 < share["focal, γ = 2"][1] and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2] < 10
+    assert (
+        share["weighted"][0] > 80 < share["focal, γ = 2"][1]
+        and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2] < 10
+    )
     assert share["Dice"][0] > share["cross-entropy"][0] + 5
     row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
     table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
     plain = table["cross-entropy"]
-    assert table["weighted"][1] > plain[1] + 30 and table["weighted"][2] < plain[2] / 2 and table["weighted"][4] < plain[4] - 0.03
+    assert (
+        table["weighted"][1] > plain[1] + 30
+        and table["weighted"][2] < plain[2] / 2
+        and table["weighted"][4] < plain[4] - 0.03
+    )
     assert table["Dice"][1] > plain[1] + 5 and table["Dice"][3] > plain[3] + 0.02
     assert all(abs(iou - at_equal_calls) <= 0.06 for *_, iou, _, _, _, at_equal_calls in table.values())
-    lies = {margin: seen(run, rf"margin +{margin}: p = ([\d.]+), Dice over all 19: ([\d.]+), over those that occur: ([\d.]+)")
-            for margin in (2, 7, 12)}
+    lies = {
+        margin: seen(
+            run, rf"margin +{margin}: p = ([\d.]+), Dice over all 19: ([\d.]+), over those that occur: ([\d.]+)"
+        )
+        for margin in (2, 7, 12)
+    }
     assert lies == {2: [0.29, 0.93, 0.58], 7: [0.98, 0.82, 0.01], 12: [1.0, 0.14, 0.0]}
 
 
@@ -286,12 +345,16 @@ def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook
     run = run_notebook("solutions", "05_deeplab")
     right, foretold = {}, {}
     for rates in ("1, 1, 1, 1", "1, 2, 2, 4", "1, 2, 4, 8", "3, 3, 3, 6"):
-        right[rates], foretold[rates] = seen(run, rf"\[{rates}\]: ([\d.]+) of the discs' pixels are right, ([\d.]+) foretold")
+        right[rates], foretold[rates] = seen(
+            run, rf"\[{rates}\]: ([\d.]+) of the discs' pixels are right, ([\d.]+) foretold"
+        )
         assert abs(right[rates] - foretold[rates]) < 0.06
     plain, wider, full, holes = right.values()
     assert plain < 0.56 and wider > plain + 0.2 and full > max(wider + 0.1, 0.97) and holes < full - 0.2
-    table = {r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
-             for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")}
+    table = {
+        r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
+        for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")
+    }
     weights, sides, fields, shares = zip(*table.values())
     assert len(set(weights)) == 1 and set(sides) == {48} and list(fields) == [9, 13, 23, 31, 31]
     assert shares[:4] == (100,) * 4 and shares[4] < 13
@@ -316,7 +379,9 @@ def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_note
     run = run_notebook("solutions", "03_fcn")
     whole, edges, thin, allowed = {}, {}, {}, {}
     for s in (32, 16, 8):
-        whole[s], edges[s], thin[s] = seen(run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%")
+        whole[s], edges[s], thin[s] = seen(
+            run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%"
+        )
         allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
     with capsys.disabled():
         print(f"\nmIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin} ", end="")

@@ -19,6 +19,7 @@ from PIL import Image
 from course_lib import models, plot
 from course_lib.plot import canvas, networks
 from tests.support.course import ROOT
+from tests.support.processes import PATIENCE
 
 TRIMAP = ("pet", "background", "border")
 
@@ -445,7 +446,7 @@ def test_a_cell_shows_each_picture_once():
         "import matplotlib.pyplot as plt; plt.get_fignums()",
     ]
     book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
-    NotebookClient(book, timeout=120, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
+    NotebookClient(book, timeout=PATIENCE, kernel_name="python3", resources={"metadata": {"path": str(ROOT)}}).execute()
     images = [[o for o in cell.outputs if "image/png" in o.get("data", {})] for cell in book.cells]
     assert [len(i) for i in images] == [0, 1, 1, 0, 1, 0]
     assert [len(cell.outputs) for cell in book.cells] == [0, 1, 1, 0, 1, 1]

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.course import LESSONS
 from tests.support.elsewhere import Elsewhere, texts
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Binder is a Linux")
 
@@ -27,7 +28,7 @@ def dockerfile(released):
         [sys.executable, "-m", "repo2docker", "--no-build", "--debug", str(released.tree)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
@@ -73,7 +74,14 @@ def image(released, tmp_path_factory):
     wanted = (there.tree / "binder/requirements.txt").read_text("utf-8").replace("+cpu", "")
     (folder / "requirements.txt").write_text(re.sub(r"(?m)^--.*\n", "", wanted))
     there(
-        "-m", "pip", "install", "-q", "--disable-pip-version-check", "-r", str(folder / "requirements.txt"), timeout=300
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "-r",
+        str(folder / "requirements.txt"),
+        timeout=PATIENCE,
     )
     there.path = os.pathsep.join([str(there.python.parent), os.environ["PATH"]])
     subprocess.run(
@@ -81,7 +89,7 @@ def image(released, tmp_path_factory):
         cwd=there.tree,
         env=there.environment(PATH=there.path),
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     yield there
     shutil.rmtree(folder)
@@ -91,7 +99,7 @@ def start(image, home, *command):
     """Run what an image runs at its start, with this home folder; what it printed."""
     variables = image.environment(PATH=image.path, REPO_DIR=str(image.tree), HOME=str(home))
     done = subprocess.run(
-        [str(image.tree / "binder/start"), *command], env=variables, capture_output=True, text=True, timeout=60
+        [str(image.tree / "binder/start"), *command], env=variables, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 0 and not done.stderr, done.stderr
     return done.stdout
@@ -126,7 +134,11 @@ def test_a_home_that_cant_be_written_does_not_keep_jupyter_from_starting(image, 
     (tmp_path / "work").write_text("a file in the way")
     variables = image.environment(PATH=image.path, REPO_DIR=str(image.tree), HOME=str(tmp_path))
     done = subprocess.run(
-        [str(image.tree / "binder/start"), "echo", "started"], env=variables, capture_output=True, text=True, timeout=60
+        [str(image.tree / "binder/start"), "echo", "started"],
+        env=variables,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0 and done.stdout == "started\n"
 

@@ -13,6 +13,7 @@ from course_lib.start import doctor, environment
 from course_lib.start.doctor import BAD, GOOD, NOTE
 from course_lib.start.errors import Stop
 from tests.support.course import ROOT
+from tests.support.processes import PATIENCE
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_the_command_runs_before_anything_is_installed_and_ends_with_a_verdict()
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": "", "PIP_NO_INDEX": "1"},
-        timeout=200,
+        timeout=PATIENCE,
     )
     lines = done.stdout.splitlines()
     assert not done.stderr and all(re.match(r"(ok|note|NO)  |      → |$|The course can", line) for line in lines), (

@@ -10,21 +10,15 @@ from pathlib import Path
 
 import nbformat
 
+from tests.support.processes import PATIENCE
+
 ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(p.stem for p in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
 
 
 def process_env(**more):
-    """This environment with the checkout importable, for processes that run notebooks.
-
-    Waiting OpenMP threads sleep: where other processes want the cores too, spinning ones cost tenfold.
-    """
-    return {
-        **os.environ,
-        "OMP_WAIT_POLICY": "PASSIVE",
-        "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
-        **more,
-    }
+    """This environment with the checkout importable, for processes that run notebooks."""
+    return {**os.environ, "PYTHONPATH": str(ROOT), **more}
 
 
 def notebook(kind, lesson):
@@ -93,37 +87,18 @@ def run(kind, lesson, folder):
     if (kind, lesson) not in _runs:
         record = folder / f"{kind}_{lesson}.json"
         path = ROOT / kind / lesson / f"{lesson}.ipynb"
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "--nbval-lax",
-            "-q",
-            "-p",
-            "tests.support.nbval_record",
-            "-p",
-            "no:cacheprovider",
-            "--nbval-cell-timeout",
-            "300",
-            "-c",
-            os.devnull,
-            f"--rootdir={ROOT}",
-            str(path),
-        ]
+        command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "tests.support.nbval_record"]
+        command += ["-p", "no:cacheprovider", "--nbval-cell-timeout", str(PATIENCE)]
+        command += ["-c", os.devnull, f"--rootdir={ROOT}", str(path)]
+        settings = dict(cwd=ROOT, env=process_env(NBVAL_RECORD=str(record)), capture_output=True, text=True)
         began = time.perf_counter()
-        done = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=process_env(NBVAL_RECORD=str(record), PYTEST_ADDOPTS=""),
-            capture_output=True,
-            text=True,
-        )
+        done = subprocess.run(command, **settings)
         seconds = time.perf_counter() - began
-        recorded = json.loads(record.read_text()) if record.exists() else {"cells": {}, "megabytes": 0}
+        nothing = {"cells": {}, "megabytes": 0, "cpu": 0}
+        recorded = json.loads(record.read_text()) if record.exists() else nothing
         cells = notebook(kind, lesson).cells
         for cell in cells:
             cell["outputs"] = recorded["cells"].get(cell["id"], [])
-        run = Run(cells, seconds, recorded["megabytes"], done.stdout + done.stderr)
-        run.failed = done.returncode
-        _runs[kind, lesson] = run
+        run = _runs[kind, lesson] = Run(cells, seconds, recorded["megabytes"], done.stdout + done.stderr)
+        run.failed, run.cpu = done.returncode, recorded["cpu"]
     return _runs[kind, lesson]

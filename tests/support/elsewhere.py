@@ -12,6 +12,9 @@ from nbclient import NotebookClient
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.support.processes import PATIENCE
+from tests.support.system_packages import needs_packages
+
 KERNEL = "elsewhere"
 
 
@@ -46,12 +49,10 @@ class Elsewhere:
         spec.parent.mkdir(parents=True, exist_ok=True)
         spec.write_text(json.dumps({"argv": command, "display_name": KERNEL, "language": "python"}))
 
-    def process_env(self, **more):
+    def environment(self, **more):
         """The variables of a process there: nothing leads back to this checkout."""
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "JPY_", "VIRTUAL_ENV"))
-        }
-        return {**kept, "OMP_WAIT_POLICY": "PASSIVE", "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.home), **more}
+        kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "JPY_SESSION_NAME")}
+        return {**kept, **needs_packages(), "PYTHONDONTWRITEBYTECODE": "1", "HOME": str(self.home), **more}
 
     def __call__(self, *arguments, **settings):
         done = subprocess.run(
@@ -78,7 +79,7 @@ class Elsewhere:
         for name, value in {**self.environment(**variables), "JUPYTER_PATH": str(self.jupyter)}.items():
             monkeypatch.setenv(name, value)
         client = NotebookClient(
-            notebook, timeout=300, kernel_name=KERNEL, resources={"metadata": {"path": str(self.home)}}
+            notebook, timeout=PATIENCE, kernel_name=KERNEL, resources={"metadata": {"path": str(self.home)}}
         )
         client.execute()
         return notebook.cells

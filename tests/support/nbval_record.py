@@ -1,4 +1,4 @@
-"""A pytest plugin for nbval: write every cell's outputs and the kernel's peak memory to $NBVAL_RECORD, as JSON."""
+"""A pytest plugin for nbval: write every cell's outputs and the kernel's peak memory and processor time to $NBVAL_RECORD, as JSON."""
 
 import json
 import os
@@ -14,11 +14,12 @@ def pytest_runtest_teardown(item):
 
 
 def pytest_unconfigure(config):
-    peak = 0.0
+    peak = cpu = 0.0
     try:
         import resource
 
-        peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        peak, cpu = used.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10), used.ru_utime + used.ru_stime
     except ImportError:  # Windows counts none
         pass
-    Path(os.environ["NBVAL_RECORD"]).write_text(json.dumps({"cells": _cells, "megabytes": peak}))
+    Path(os.environ["NBVAL_RECORD"]).write_text(json.dumps({"cells": _cells, "megabytes": peak, "cpu": cpu}))

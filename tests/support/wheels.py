@@ -18,3 +18,28 @@ def wheel(folder, name, version, text=""):
         for inner, text in files.items():
             archive.writestr(inner, text)
     return path
+
+
+def small_checkout(folder):
+    """A small checkout of a course at folder/course whose requirements are tiny wheels in folder/wheels; its path."""
+    root = folder / "course"
+    for name, version in [
+        ("torch", "1.0"),
+        ("torchvision", "1.0"),
+        ("tiny", "1.0"),
+        ("tiny", "2.0"),
+        ("tester", "1.0"),
+    ]:
+        wheel(folder / "wheels", name, version)
+    (root / "course_lib").mkdir(parents=True)
+    (root / "course_lib" / "__init__.py").touch()
+    (root / "tests").mkdir()
+    require(root, "torch==1.0", "torchvision==1.0", "tiny==1.0")
+    (root / "tests" / "requirements.txt").write_text("tester==1.0\n")
+    return root
+
+
+def require(root, *lines):
+    """Write what a small checkout requires."""
+    local = f"--no-index\n--find-links {(root.parent / 'wheels').as_posix()}\n"
+    (root / "requirements.txt").write_text(local + "\n".join(lines) + "\n")
