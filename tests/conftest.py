@@ -32,6 +32,12 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+@pytest.fixture
+def measured(request):
+    """measured(text): a line for the list of what was measured, below pytest's own summary."""
+    return lambda text: request.node.user_properties.append(("measured", text))
+
+
 # --- which tests --------------------------------------------------------------------------------------------
 
 # What takes its time: a notebook, a browser, a sandbox, a wheel, a class that is graded.
@@ -63,10 +69,23 @@ def pytest_collection_modifyitems(config, items):
         raise pytest.UsageError(f"There is no lesson {wanted}: the lessons are {', '.join(course.LESSONS)}.")
     kept = []
     for item in items:
-        slow = SLOW & set(item.fixturenames) or item.get_closest_marker("slow")
-        kept += [item] if not (quick and slow) and (not names or names[0] in lessons_of(item)) else []
+        kept += [item] if not (quick and is_slow(item)) and (not names or names[0] in lessons_of(item)) else []
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
-    items[:] = kept
+    # what takes long begins first; each group is one process's, so that what its tests share is made once
+    items[:] = sorted(kept, key=lambda item: not is_slow(item))
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+
+
+def is_slow(item):
+    return bool(SLOW & set(item.fixturenames) or item.get_closest_marker("slow"))
+
+
+def group_of(item):
+    """The tests that run in one process, one after the other: those of a file; those that read a lesson's runs; the release's."""
+    if "run_notebook" in item.fixturenames:
+        return "the runs of " + "".join(sorted(lessons_of(item)))
+    return "the release" if "released" in item.fixturenames else item.nodeid.partition("::")[0]
 
 
 def lessons_of(item):
@@ -83,4 +102,5 @@ def lessons_of(item):
 
 
 def pytest_terminal_summary(terminalreporter):
+    report.what_was_measured(terminalreporter)
     report.what_a_user_can_do(terminalreporter)

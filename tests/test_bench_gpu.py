@@ -9,6 +9,8 @@ import torch
 from course_lib import train
 from tests.support.course import ROOT
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def bench():

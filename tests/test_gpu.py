@@ -11,6 +11,8 @@ from nbclient import NotebookClient
 from tests.support.course import ROOT, notebook, process_env
 from tests.support.processes import PATIENCE
 
+pytestmark = pytest.mark.slow
+
 START = "from tests.support import pretend_gpu\nmodes = pretend_gpu.start()"
 DEVICES = ["03_fcn"]  # it does most with tensors of both kinds; all lessons passed when this was written
 

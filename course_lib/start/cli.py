@@ -20,14 +20,31 @@ def lab(arguments, cpu):
 
 def test(arguments, cpu):
     started = time.monotonic()
-    python = environment.ensure(TESTS, cpu=cpu)
-    if arguments and re.fullmatch(r"\d{1,2}(_\w+)?", arguments[0]):
-        arguments = ["--lesson", *arguments]
-    # tests see nothing of the user's settings; those of Python and pytest would reach this process as it starts
-    status = environment.run(python, ["-m", "pytest", *arguments], without=("PYTHON", "PYTEST", "__PYVENV_LAUNCHER__"))
+    status = run_tests(environment.ensure(TESTS, cpu=cpu), arguments)
     minutes, seconds = divmod(round(time.monotonic() - started), 60)
     print(f"Set-up and tests together: {minutes} min {seconds} s")
     return status
+
+
+def run_tests(python, arguments):
+    """pytest, run by this Python, with these arguments: none, --quick, a lesson's number, or whatever pytest takes."""
+    if arguments and re.fullmatch(r"\d{1,2}(_\w+)?", arguments[0]):
+        arguments = ["--lesson", *arguments]
+    if not set(arguments) - {"--quick"}:  # all, or all quick ones: on each core one
+        arguments = [*arguments, "-n", str(_cores()), "--dist", "loadgroup"]
+    # tests see nothing of the user's settings; those of Python and pytest would reach pytest itself as it starts
+    return environment.run(python, ["-m", "pytest", *arguments], without=("PYTHON", "PYTEST", "__PYVENV_LAUNCHER__"))
+
+
+def _cores():
+    """How many processes tests run in: one a core, as far as there are 4 GB of memory for each; "0" for none beside."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 4e9
+    except (ValueError, AttributeError, OSError):
+        memory = 1
+    most = min(cores, int(memory), 8)
+    return most if most > 1 else 0
 
 
 def inside(name, module=None):

@@ -22,6 +22,8 @@ from tests.support.processes import left_after, started
 from tests.support.submissions import LESSON
 from tests.support.system_packages import needs_system
 
+pytestmark = pytest.mark.slow
+
 LIMITS = ["--cpu-seconds", "3", "--wall-seconds", "12", "--memory", "700", "--workers", "2", "--quiet"]
 HONEST = {
     f"{place}_{state}": state for place in ("a", "m", "zz") for state in ("full", "partial")

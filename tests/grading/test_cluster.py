@@ -18,6 +18,8 @@ from tests.support.graded import LIMITS, MUST_HAVE, Graded, clean_environment
 from tests.support.processes import PATIENCE, wait_for
 from tests.support.submissions import LESSON
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("full", "partial", "none")
 
 

@@ -26,6 +26,8 @@ from tests.support.processes import PATIENCE, left_after, started
 from tests.support.submissions import LESSON, WRITTEN, Submission, answers
 from tests.support.system_packages import needs_system
 
+pytestmark = pytest.mark.slow
+
 LOOP = "def receptive_field(layers):\n    while True:\n        try:\n            while True: pass\n        except BaseException: pass"
 
 

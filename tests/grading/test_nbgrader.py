@@ -20,6 +20,8 @@ from tests.support.processes import PATIENCE, wait_for
 from tests.support.submissions import CLASS, LESSON, POINTS, WRITTEN, Submission, answers, full, messy, name_of
 from tests.support.system_packages import needs_system
 
+pytestmark = pytest.mark.slow
+
 WARM_UP = "00_start_here"
 AUTO = sum(POINTS.values()) - POINTS[WRITTEN]
 

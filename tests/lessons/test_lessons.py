@@ -47,11 +47,12 @@ def test_nothing_is_written_to_stderr(lesson, kind, run_notebook):
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_time_and_memory_beside_their_budget(lesson, run_notebook, capsys):
+def test_time_and_memory_beside_their_budget(lesson, run_notebook, measured):
     run = run_notebook("solutions", lesson)
-    with capsys.disabled():
-        used = f"{run.seconds:.0f} s of {SECONDS} s ({run.cpu:.0f} s of processors), {run.megabytes:.0f} MB of {MEGABYTES} MB"
-        print(f"\n{lesson}: {used} ", end="")
+    used = (
+        f"{run.seconds:.0f} s of {SECONDS} s ({run.cpu:.0f} s of processors), {run.megabytes:.0f} MB of {MEGABYTES} MB"
+    )
+    measured(f"{lesson}: {used}")
     assert run.megabytes <= MEGABYTES
     # seconds on the clock are printed; judged are those of the processor, with room for a slower one
     assert run.cpu <= 4 * SECONDS
@@ -86,14 +87,13 @@ def test_widgets_show_a_picture_where_there_is_no_front_end(lesson, run_notebook
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
-def test_a_lesson_fits_one_sitting(lesson, capsys):
+def test_a_lesson_fits_one_sitting(lesson, measured):
     cells = notebook("lessons", lesson).cells
     graded = [c for c in cells if c.metadata.get("nbgrader", {}).get("grade")]
     exercises = [
         c for c in graded if c.cell_type == "code" and not c.metadata.nbgrader.grade_id.startswith("check_quiz_")
     ]
-    with capsys.disabled():
-        print(f"\n{lesson}: {words(cells)} words, {len(cells)} cells, {len(exercises)} exercises ", end="")
+    measured(f"{lesson}: {words(cells)} words, {len(cells)} cells, {len(exercises)} exercises")
     assert words(cells) <= 3000 and len(cells) <= 70
     assert max(len(c.source.splitlines()) for c in cells if c.cell_type == "code") <= 25
     if not lesson.startswith("00"):
@@ -207,19 +207,16 @@ def experiment(run_notebook):
     return results
 
 
-@pytest.mark.slow
-def test_errors_gather_within_three_pixels_of_a_boundary(experiment, capsys):
-    with capsys.disabled():
-        for seed, (near, far, miou, border) in experiment.items():
-            print(
-                f"\nseed {seed}: wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f}), mIoU {miou:.3f}, border IoU {border:.3f} ",
-                end="",
-            )
+@pytest.mark.lesson("02_encoder_decoder")
+def test_errors_gather_within_three_pixels_of_a_boundary(experiment, measured):
+    for seed, (near, far, miou, border) in experiment.items():
+        where = f"wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f})"
+        measured(f"02, seed {seed}: {where}, mIoU {miou:.3f}, border IoU {border:.3f}")
     for near, far, miou, border in experiment.values():
         assert near > 3 * far and not math.isnan(miou)
 
 
-@pytest.mark.slow
+@pytest.mark.lesson("02_encoder_decoder")
 def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebook):
     run = run_notebook("solutions", "02_encoder_decoder")
     thin, thick = {}, {}
@@ -234,6 +231,7 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
 # --- lesson 01's experiment ---------------------------------------------------------------------------------
 
 
+@pytest.mark.lesson("01_one_label_to_every_pixel")
 def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(run_notebook):
     run = run_notebook("solutions", "01_one_label_to_every_pixel")
     wide, narrow = (
@@ -258,19 +256,16 @@ def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(ru
 # --- lesson 04's experiment ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, capsys):
+@pytest.mark.lesson("04_unet")
+def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, measured):
     run = run_notebook("solutions", "04_unet")
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
     rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
     (short, short_closed), (long, closed, afterwards) = (
         [[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:])
     )
-    with capsys.disabled():
-        print(
-            f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ",
-            end="",
-        )
+    shares = f"short {short} closed {short_closed}; long {long} closed {closed}"
+    measured(f"04, thin, inside: found; near, far: wrong (%): {shares}")
     assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
     thin, inside, near, far = zip(long, closed, afterwards)
     assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
@@ -281,18 +276,15 @@ def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(
 # --- lesson 07's experiment ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, capsys):
+@pytest.mark.lesson("07_metrics")
+def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(run_notebook, measured):
     run, number = run_notebook("solutions", "07_metrics"), r"([\d.]+)"
     flattering, others = ("accuracy", "mIoU, mean of pictures"), ("mean accuracy", "mIoU, all pixels", "boundary IoU")
     board = {
         score: seen(run, rf"\n{score} +background everywhere {number}, U-Net {number}, bold U-Net {number}\n")
         for score in flattering + others
     }
-    with capsys.disabled():
-        print(
-            "\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" "
-        )
+    measured("07, " + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()))
     for score, (blind, net, bold) in board.items():
         assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
         assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
@@ -304,7 +296,7 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
 # --- lesson 06's experiment ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.lesson("06_losses")
 def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
     run = run_notebook("solutions", "06_losses")
     share = {
@@ -340,7 +332,7 @@ def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
 # --- lesson 05's experiments --------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
+@pytest.mark.lesson("05_deeplab")
 def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook):
     run = run_notebook("solutions", "05_deeplab")
     right, foretold = {}, {}
@@ -360,7 +352,7 @@ def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook
     assert shares[:4] == (100,) * 4 and shares[4] < 13
 
 
-@pytest.mark.slow
+@pytest.mark.lesson("05_deeplab")
 def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_notebook):
     run = run_notebook("solutions", "05_deeplab")
     assert seen(run, r"the three maps differ by at most ([\d.e+-]+)")[0] < 1e-5
@@ -374,8 +366,8 @@ def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_note
 # --- lesson 03's experiment ---------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
-def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_notebook, capsys):
+@pytest.mark.lesson("03_fcn")
+def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_notebook, measured):
     run = run_notebook("solutions", "03_fcn")
     whole, edges, thin, allowed = {}, {}, {}, {}
     for s in (32, 16, 8):
@@ -383,8 +375,7 @@ def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_note
             run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%"
         )
         allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
-    with capsys.disabled():
-        print(f"\nmIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin} ", end="")
+    measured(f"03, mIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin}")
     assert edges[16] > 1.1 * edges[32] and edges[8] > 1.1 * edges[16] and thin[8] > thin[32] + 1
     assert whole[32] < whole[16] < whole[8]
     assert edges[8] / edges[32] - 1 > max(0.4, 3 * (whole[8] / whole[32] - 1))

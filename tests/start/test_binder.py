@@ -143,7 +143,7 @@ def test_a_home_that_cant_be_written_does_not_keep_jupyter_from_starting(image, 
     assert done.returncode == 0 and done.stdout == "started\n"
 
 
-def test_a_lesson_runs_whole_in_binders_memory(image, monkeypatch, capsys):
+def test_a_lesson_runs_whole_in_binders_memory(image, monkeypatch, measured):
     """The kernel may hold 2 GB of its own (RLIMIT_DATA: all that it may write to, more than it uses), not a byte more.
 
     Experiments take four steps: what they need in memory is there from the first one.
@@ -160,8 +160,7 @@ def test_a_lesson_runs_whole_in_binders_memory(image, monkeypatch, capsys):
     limit, peak = (int(number) for number in texts(cells[-1]).split())
     setup = next(cell for cell in cells if cell.cell_type == "code")
     assert limit == MEMORY and "Binder forgets everything" in texts(setup)
-    with capsys.disabled():
-        print(f"\nlesson 02 in 2 GB: its kernel took {peak / 1e3:.0f} MB ", end="")
+    measured(f"lesson 02 in 2 GB: its kernel took {peak / 1e3:.0f} MB")
 
 
 def test_the_limit_is_a_real_one(image, monkeypatch):

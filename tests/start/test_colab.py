@@ -51,7 +51,7 @@ def archive(released, tmp_path_factory):
 
 
 def test_the_notebook_installs_the_course_keeps_torch_and_writes_the_file_to_hand_in(
-    colab, archive, released, monkeypatch, capsys
+    colab, archive, released, monkeypatch, measured
 ):
     path = released.tree / "lessons" / LESSON / f"{LESSON}.ipynb"
     lesson = nbformat.read(path, as_version=4)
@@ -88,11 +88,10 @@ def test_the_notebook_installs_the_course_keeps_torch_and_writes_the_file_to_han
     written = colab.home / "hand_in" / f"{LESSON}.ipynb"
     page = json.loads(path.read_text("utf-8"))  # what the page holds, as GitHub's file is what it opened
     assert json.loads(written.read_text("utf-8"))["cells"] == page["cells"]
-    with capsys.disabled():
-        print(f"\non a simulated Colab: lesson 00 whole, with installing the course, {seconds:.0f} s ", end="")
+    measured(f"on a simulated Colab: lesson 00 whole, with installing the course, {seconds:.0f} s")
 
 
-def test_installing_brings_the_course_and_what_colab_lacks_and_no_more(colab, archive, capsys):
+def test_installing_brings_the_course_and_what_colab_lacks_and_no_more(colab, archive, measured):
     """The same line again, from nothing: what a reader waits for before the lesson's first import. Its time is printed."""
     colab("-m", "pip", "uninstall", "-q", "-y", "--disable-pip-version-check", *NEW)
     began, spent = time.perf_counter(), os.times()
@@ -101,8 +100,7 @@ def test_installing_brings_the_course_and_what_colab_lacks_and_no_more(colab, ar
     assert "Uninstalling" not in said and NEW <= set(colab.frozen())
     line = next(line for line in said.splitlines() if line.startswith("Successfully installed"))
     assert len(line.split()) == 2 + len(NEW), line
-    with capsys.disabled():
-        print(f"\ninstalling the course beside Colab's torch: {seconds:.0f} s ", end="")
+    measured(f"installing the course beside Colab's torch: {seconds:.0f} s")
     assert cpu < 60
 
 

@@ -88,7 +88,7 @@ def stop(process):
         process.wait()
 
 
-def test_lab_opens_lesson_00_and_test_finds_the_tests(reader, capsys):
+def test_lab_opens_lesson_00_and_test_finds_the_tests(reader, measured):
     clone, env = reader
     process, said, page, token, first = start(reader)
     try:
@@ -114,9 +114,8 @@ def test_lab_opens_lesson_00_and_test_finds_the_tests(reader, capsys):
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert re.search(r"\d+ tests collected", done.stdout)
     megabytes = sum(f.stat().st_size for f in (clone / ".venv").rglob("*") if f.is_file() and not f.is_symlink()) / 1e6
-    with capsys.disabled():
-        print(f"\nREADME from a fresh clone: lab answers after {first:.0f} s, the second time after {second:.1f} s; "
-              f"test finds its tests after {time.monotonic() - began:.0f} s; .venv {megabytes:.0f} MB")  # fmt: skip
+    measured(f"README from a fresh clone: lab answers after {first:.0f} s, the second time after {second:.1f} s")
+    measured(f"test finds its tests after {time.monotonic() - began:.0f} s; .venv {megabytes:.0f} MB")
     assert subprocess.run(
         ["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True
     ).stdout.split() in ([], ["??", "lab.log"])

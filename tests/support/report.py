@@ -23,6 +23,18 @@ def causes(text):
     return [says.format(*m.groups()) for pattern, says in CAUSES.items() if (m := re.search(pattern, text))]
 
 
+def what_was_measured(reporter):
+    """Write the lines that tests gave to `measured`, in order."""
+    kinds = ("passed", "failed")
+    lines = [
+        v for kind in kinds for one in reporter.stats.get(kind, []) for k, v in one.user_properties if k == "measured"
+    ]
+    if lines:
+        reporter.section("What was measured")
+        for line in sorted(set(lines)):
+            reporter.write_line(line)
+
+
 def what_a_user_can_do(reporter):
     """Write it below pytest's summary: what comes from the machine, and where to report the rest."""
     failed = [*reporter.stats.get("failed", []), *reporter.stats.get("error", [])]
