@@ -464,7 +464,7 @@ for score in board["U-Net"]:
 plot.ranking(board)
 
 # %% [markdown]
-# **Accuracy and the mean over pictures flatter the program that never looks, and mean accuracy flatters the bold network.** By the first two, the circle is *ahead* of the triangle, though the program finds no animal at all. By mean accuracy the triangle is even ahead of the square. (Three seeds gave these same orders.)
+# **Accuracy and the mean over pictures flatter the program that never looks, and mean accuracy flatters the bold network.** By the first two, the circle is *ahead* of the triangle, though the program finds no animal at all. By mean accuracy the triangle is even ahead of the square. (So it was with each of three seeds.)
 #
 # Now turn the boldness, and nothing else. Every column is the same network.
 
@@ -476,7 +476,7 @@ for score in runs[0]:
     print(f"{score:23}", *(f"{run[score]:.3f}" for run in runs))
 
 # %% [markdown]
-# From 0.2 to 0.6 the mean over pictures loses about half; the mIoU of all pixels hardly moves, and mean accuracy rises a little.
+# From 0 to 0.8 the mean over pictures loses about half, or more. The mIoU of all pixels changes little, and mean accuracy rises.
 #
 # Where does the flattery come from? Look at each class, by your own functions.
 
@@ -495,9 +495,9 @@ if not passed:
     print("Write count_pairs and report, and you will see shares and precisions, too.")
 
 # %% [markdown] quiz="batches" answer="c"
-# The U-Net finds most of the background and of the mammals. The other four classes are as good as dead; an accuracy of 0.89 hides that.
+# The U-Net finds most of the background and of the mammals. The other four classes are as good as dead; its high accuracy hides that.
 #
-# The bold one calls rare classes, rightly and wrongly. Compare recall with precision for arthropods. Mean accuracy, a mean of recalls, hardly sees the wrong calls: each is a missed pixel of another class, mostly of a large one, where it is a small share.
+# The bold one calls rare classes, rightly and wrongly. Look at the precision of the four: most of what it calls by their names is something else. Mean accuracy, a mean of recalls, hardly sees the wrong calls: each is a missed pixel of another class, mostly of a large one, where it is a small share.
 #
 # And the mean over pictures? In each, "background everywhere" gets IoU 0.8 or so for the background and 0 for the animal, about 0.4 in all. A single false pixel of "bird" adds a third class to that picture's mean, with IoU 0; over all pixels it is a small dent. So this mean favours whoever names few classes.
 #
