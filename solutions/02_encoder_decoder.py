@@ -472,7 +472,7 @@ for name, score in scores.items():
     report(name, score > score[~animal].quantile(0.93))
 
 # %% [markdown] quiz="field" answer="c"
-# With two halvings the network finds about half as many thin pixels again, or more. Of the thick ones it finds about a quarter more, at most. (In part that is training: with four halvings a network learns more slowly, and this one has hardly found a border yet.) The blocks need no training. Even the truth, stored in blocks of 16 × 16, loses most of what is thin and little of what is thick. In blocks of 4 × 4 it loses next to nothing.
+# With two halvings the network finds more of both. But in proportion, it gains several times as much in thin parts as in thick ones. (In part that is training: with four halvings a network learns more slowly, and this one has hardly found a border yet.) The blocks need no training. Even the truth, stored in blocks of 16 × 16, loses most of what is thin and little of what is thick. In blocks of 4 × 4 it loses next to nothing.
 #
 # The networks stay below such blocks. Their channels could even say *where* in a block things are. But that has to be learned, and the decoder redraws the outline from such a description alone.
 #

@@ -527,9 +527,9 @@ curve = [(float(finds[k - 1] / thin.sum()), float(finds[k - 1] / k)) for k in ks
 plot.trade_off(points, curve, "cross-entropy, calling more or less")
 
 # %% [markdown] quiz="start" answer="c"
-# Left of the bar, the weighted network finds by far the most thin pixels. But more than three of four that it calls thin are not, and it has the lowest mIoU. Dice or the sum has the highest IoU.
+# Left of the bar, the weighted network finds by far the most thin pixels. But more than three of four that it calls thin are not, and it has the lowest mIoU. Dice and the sum find more than plain cross-entropy, and their IoU is about the same or higher.
 #
-# Right of the bar, at equal numbers of calls, plain cross-entropy is about as good as the others. In the figure, the weighted network lies on the curve or below it, the focal one on it, Dice and the sum on it or a little above. (So it was with each of three seeds.) So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
+# Right of the bar, at equal numbers of calls, plain cross-entropy is about as good as the others. In the figure, the weighted network lies on the curve or below it, the focal one close to it, Dice and the sum on it or a little above. (So it was with each of three seeds.) So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
 #
 # On other data a loss may do more: compare at equal calls. What Dice spares you is the search for a good point on the curve.
 #

@@ -188,7 +188,7 @@ def test_errors_gather_within_three_pixels_of_a_boundary(experiment, capsys):
         for seed, (near, far, miou, border) in experiment.items():
             print(f"\nseed {seed}: wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f}), mIoU {miou:.3f}, border IoU {border:.3f} ", end="")
     for near, far, miou, border in experiment.values():
-        assert near > 8 * far and border < 0.1 and not math.isnan(miou)  # measured: 10.7 to 13.5 times; background everywhere 9.4
+        assert near > 7 * far and border < 0.1 and not math.isnan(miou)  # measured: 9.3 to 14.6 times; background everywhere 9.4
 
 
 @pytest.mark.slow
@@ -197,9 +197,9 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
     thin, thick = {}, {}
     for depth in (4, 2):
         thin[depth], thick[depth] = seen(run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones")
-    # measured: thin parts 1.6 to 2.4 times, thick ones 1.13 to 1.26 times; in each run the thin ones' factor is 1.4 times the other
+    # measured: of thin parts 35 to 147 % more, of thick ones 3 to 29 %; in each run the first is four times the second or more
     assert thin[4] < thick[4] - 30
-    assert thin[2] / thin[4] > 1.4 and thick[2] / thick[4] < 1.35 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+    assert thin[2] / thin[4] - 1 > max(0.2, 2.5 * (thick[2] / thick[4] - 1))
 
 
 # --- lesson 01's experiment ---------------------------------------------------------------------------------
@@ -248,14 +248,21 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
              for score in flattering + others}
     with capsys.disabled():
         print("\n" + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()), end=" ")
-    # measured: the bold net is 0.013 to 0.12 behind the blind program by accuracy, 0.14 or more by the mean over pictures;
-    # by mean accuracy it is 0.024 to 0.055 ahead of the net, and by the mIoU of all pixels from 0.017 behind to 0.007 ahead
+    # measured: the bold net is 0.075 to 0.26 behind the blind program by accuracy, 0.16 to 0.22 by the mean over pictures;
+    # by mean accuracy it is 0.026 to 0.053 ahead of the net
     for score, (blind, net, bold) in board.items():
-        assert net > blind + 0.02 and (blind > bold if score in flattering else bold > blind + 0.01), score
-        assert score != "mean accuracy" or bold > net + 0.01
-    pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
-    pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
-    assert pictures[4] < 0.6 * pictures[0] and abs(pixels[4] / pixels[0] - 1) < 0.15  # boldness 0.8 and 0; measured: 0.41 to 0.51, and 0.93 to 1.03
+        assert net > blind + 0.02 and (blind > bold + 0.04 if score in flattering else bold > blind), score
+        assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
+    pictures, pixels, recall = (seen(run, rf"\n{score} +{number} {number} {number} {number}\n")
+                                for score in ("mIoU, mean of pictures", "mIoU, all pixels", "mean accuracy"))
+    assert pictures[2] < 0.67 * pictures[0] and abs(pixels[2] / pixels[0] - 1) < 0.1  # boldness 0.6 and 0; measured: 0.47 to 0.63, 0.96 to 1.05
+    assert recall[2] > recall[0]
+    row = rf"{{}} +{number} +{number} +(nan|[\d.]+) +{number}\n"
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    table = {name: re.findall(row.format(name), text) for name in ("background", "mammal", "bird", "fish", "arthropod", "frog or lizard")}
+    assert float(table["background"][0][1]) > 0.9 and float(table["mammal"][0][1]) > 0.5  # the U-Net's recall; measured: 0.96, 0.61 and more
+    for name in ("bird", "fish", "arthropod", "frog or lizard"):
+        assert float(table[name][0][3]) < 0.05 and not float(table[name][1][2]) >= 0.5  # its IoU; the bold net's precision: 0.25 at most
 
 
 # --- lesson 06's experiment ---------------------------------------------------------------------------------
@@ -267,7 +274,7 @@ def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
     share = {name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
              for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")}
     assert all(ignored == 0 for _, _, _, ignored in share.values())
-    # measured: weighted 81 to 92 % (elsewhere 77), focal 82 to 94, easy 8 to 14, Dice's lead 8 to 16, precision of the weighted 10 to 17
+    # measured: weighted 81 to 92 % (elsewhere 77), focal 82 to 94, easy 7 to 14, Dice's lead 8 to 16, all pictures' 10 to 15
     assert share["weighted"][0] > 67 and share["focal, γ = 2"][1] > 75
     assert share["focal, γ = 2"][2] <= 2 and all(share[name][2] < 20 for name in ("cross-entropy", "Dice", "sum"))
     over_all = seen(run, r"thin part +[\d.]+% +(\d+)% +[\d.]+\n")[0]
@@ -277,13 +284,15 @@ def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
     table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
     plain = table["cross-entropy"]
+    # measured: the weighted net's recall leads by 23 points or more, its precision is 10 to 17 %; the sum's lead in IoU is 0 to 0.11,
+    # Dice's from −0.01 to 0.12; at equal calls the IoUs differ by −0.02 to 0.05
     others = [table[name] for name in table if name != "weighted"]
     assert table["weighted"][1] > max(row[1] for row in others) + 10 and table["weighted"][2] < 25
     assert table["weighted"][4] < min(row[4] for row in others)
-    assert max(table["Dice"][3], table["sum"][3]) > max(plain[3], table["focal, γ = 2"][3], table["weighted"][3])
+    assert min(table["Dice"][1], table["sum"][1]) > plain[1] + 2 and min(table["Dice"][3], table["sum"][3]) >= plain[3] - 0.03
     ahead = {name: iou - at_equal_calls for name, (_, _, _, iou, _, _, _, at_equal_calls) in table.items()}
-    assert all(abs(gap) <= 0.06 for gap in ahead.values())
-    assert ahead["weighted"] <= 0 and max(ahead["Dice"], ahead["sum"]) >= 0
+    assert all(abs(gap) <= 0.08 for gap in ahead.values())
+    assert ahead["weighted"] <= 0.01 and min(ahead["Dice"], ahead["sum"]) >= -0.01
     lies = {margin: seen(run, rf"margin +{margin}: p = ([\d.]+), Dice over all 19: ([\d.]+), over those that occur: ([\d.]+)")
             for margin in (2, 7, 12)}
     assert lies == {2: [0.29, 0.93, 0.58], 7: [0.98, 0.82, 0.01], 12: [1.0, 0.14, 0.0]}
