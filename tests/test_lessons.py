@@ -230,7 +230,8 @@ def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(
     (short, short_closed), (long, closed, afterwards) = ([[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:]))
     with capsys.disabled():
         print(f"\nthin, inside: found; near, far: wrong (%): short {short} closed {short_closed}; long {long} closed {closed} ", end="")
-    assert short[2] < short_closed[2] - 3 and short[0] > short_closed[0] + 2  # measured: 5.8 to 9.9 points, and 6.5 to 24
+    # measured, short: 5.8 to 11.6 points near outlines, 6.5 to 27 in thin parts; once of nine runs (seed 2, two threads) 0.4 and −1.4
+    assert short[2] < short_closed[2] - 3 and short[0] > short_closed[0] + 2
     thin, inside, near, far = zip(long, closed, afterwards)
     assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
     assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1

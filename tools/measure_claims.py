@@ -1,6 +1,6 @@
 """Run a lesson's experiments over seeds, threads and processors; print each line with the range of its numbers.
 
-    PYTHONPATH=. python tools/measure_claims.py 06 --seeds 0 1 2 --threads 1 2 --capability best default
+    python tools/measure_claims.py 06 --seeds 0 1 2 --threads 1 2 --capability best default
 
 A sentence about a training run must hold in all of these runs, not only in the one that its author saw. The solved
 notebook's code runs as plain code, without the graded cells, each run in a process of its own. A seed S stands where the
