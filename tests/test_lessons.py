@@ -326,7 +326,7 @@ def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_note
     (a, b), (c, d) = (seen(run, rf"output stride {s}, same weights +{score}") for s in (32, 8))
     assert abs(a - c) < 0.03 and abs(b - d) < 0.03
     (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
-    assert d > b + 0.02 and d - b > c - a > -0.02  # measured: 0.037 to 0.060 along outlines, −0.001 to 0.030 of mIoU
+    assert d > b + 0.015 and d / b > c / a > 0.97  # measured: along outlines 0.028 to 0.060, 7 to 14 %; of mIoU −0.1 to 5 %
 
 
 # --- lesson 03's experiment ---------------------------------------------------------------------------------
@@ -341,7 +341,7 @@ def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_note
         allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
     with capsys.disabled():
         print(f"\nmIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin} ", end="")
-    # measured: a step gains 18 to 33 % of the edges' score, both 46 to 68 %, and 5 to 9 % of mIoU; thin parts gain 4 points or more
+    # measured: a step gains 18 to 38 % of the edges' score, both 46 to 68 %, and 5 to 9 % of mIoU; thin parts gain 4 points or more
     assert edges[16] > 1.1 * edges[32] and edges[8] > 1.1 * edges[16] and thin[8] > thin[32] + 1
     assert edges[8] / edges[32] - 1 > max(0.35, 4 * (whole[8] / whole[32] - 1)) and whole[8] > whole[32]
     assert all(edges[s] < allowed[s] for s in edges) and allowed[8] > 2 * edges[8]
