@@ -213,7 +213,7 @@ def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(ru
     network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
     assert 1.6 < network / everywhere < 2.4  # measured: 1.8 to 2.1
     surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
-    assert surest >= 85 and fixed < 50  # measured: 91 to 97
+    assert surest >= 80 and fixed < 50  # measured: 88 to 97
     ceiling, smooth = (seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly"))
     assert seen(run, r"network's answers, enlarged as blocks: IoU ([\d.]+)")[0] < ceiling - 0.1
     assert 0.6 < ceiling < 0.75 and abs(smooth - ceiling) < 0.1
