@@ -516,7 +516,7 @@ for name, how, coarse in rows:
     print(f"{name} answers, enlarged {how}: IoU {iou(enlarged, pixels):.2f}")
 
 # %% [markdown] quiz="default" answer="b"
-# It works, on animals and places that it has never seen: its IoU is about twice that of "animal everywhere". In about nine scenes of ten, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
+# It works, on animals and places that it has never seen: its IoU is about twice that of "animal everywhere". In about nine scenes of ten, or more, the window of which it is surest has an animal in its middle. No fixed window has one in even half of them.
 #
 # And it is *very* rough: one answer every 16 pixels. For the last three printed lines the answers are enlarged to pixels, and scored against the true masks. Even answers that are right at *every* place stop at about 0.7, as blocks or smoothly. More training can't mend that: one yes or no for 16 × 16 pixels does not follow legs and outlines. (Graded scores can do better; lesson 03 measures how much.)
 #

@@ -448,7 +448,7 @@ for name, answer in {"four halvings": guess[4], "background everywhere": torch.o
 plot.error_density(rates)
 
 # %% [markdown]
-# Within three pixels of a boundary the network's errors are more than ten times denser. But knowing nothing gives much the same: animals and their border *are* where the boundaries are. This alone proves little.
+# Within three pixels of a boundary the network's errors are about ten times denser, or more. But knowing nothing gives much the same: animals and their border *are* where the boundaries are. This alone proves little.
 #
 # Ask instead how much of each animal is found. Call a pixel of an animal **thin** if no 5 × 5 square of animal fits over it, otherwise thick. Shouting "animal" everywhere finds all, so each network gets the threshold that raises 7 % false alarms. And to see what halving alone costs, blur the *truth*: average it over blocks of 16 × 16 or 4 × 4 pixels (four halvings, or two), enlarge it again, and treat it alike.
 
@@ -472,7 +472,7 @@ for name, score in scores.items():
     report(name, score > score[~animal].quantile(0.93))
 
 # %% [markdown] quiz="field" answer="c"
-# The network with two halvings finds far more of the thin pixels, and only somewhat more of the thick ones. Even the truth, stored in blocks of 16 × 16, loses most of what is thin and little of what is thick. In blocks of 4 × 4 it loses next to nothing.
+# With two halvings the network finds more of both. But in proportion, it gains several times as much in thin parts as in thick ones. (In part that is training: with four halvings a network learns more slowly, and this one has hardly found a border yet.) The blocks need no training. Even the truth, stored in blocks of 16 × 16, loses most of what is thin and little of what is thick. In blocks of 4 × 4 it loses next to nothing.
 #
 # The networks stay below such blocks. Their channels could even say *where* in a block things are. But that has to be learned, and the decoder redraws the outline from such a description alone.
 #

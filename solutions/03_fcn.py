@@ -363,7 +363,7 @@ answers = {"fitted scores": stag, "trained networks": {s: chance[s][0] > 0.5 for
 plot.strides(images[0], truth[0], answers, title="The same stag at strides 32, 16 and 8")
 
 # %% [markdown]
-# Look at the right panel of the ladder figure. The edges gain at each step, and from 32s to 8s their score grows by more than a half. mIoU grows by less than a tenth. (Other seeds give other numbers in the same order.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer.
+# Look at the right panel of the ladder figure. Over all hundred scenes the edges gain at each step, and from 32s to 8s their score grows by about a half, or more. In proportion, mIoU grows less than a quarter as much. (Two other seeds gave other numbers, and the same order. A single scene, such as the stag, need not gain at every step.) In the paper, on Pascal VOC, mIoU was 59.4, 62.4 and 62.7: the last step hardly shows in it, though the outlines in its figures are plainly finer.
 #
 # Thin parts (lesson 02: those that hold no square of 5 × 5) gain as well. There each network has a threshold of its own, at which it calls 5 % of the background animal. So the finer network is not just quicker to say "animal".
 #

@@ -412,7 +412,7 @@ unseen = data.stack(data.scenes("val", size, target="instance"), 200)
 found = compare(nets, *unseen)
 
 # %% [markdown]
-# Along outlines the skips pay at once, and so they did with other seeds. The column "inside" depends on the seed: 200 steps are few.
+# Along outlines the skips pay already. With other seeds and on other processors they did in eight runs of nine, and in the ninth they were level. The column "inside" goes either way: 200 steps are few.
 #
 # So the course brings two networks of this kind that learned twelve times as long, from 12,000 pictures. (They were made by `tools/train_checkpoints.py`.) The third line is for later.
 

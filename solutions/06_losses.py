@@ -85,7 +85,7 @@ noise, labels = torch.rand(4, 3, 48, 48), torch.randint(0, 21, (4, 48, 48))
 print(f"expected: ln 21 = {torch.tensor(21.0).log():.3f}    a fresh net: {losses.cross_entropy(fresh(noise), labels):.3f}")
 
 # %% [markdown]
-# Hold the first loss of every training run against ln *C*. (Our run above began at about 1.5, with ln 3 = 1.10. A fresh network's logits are not quite equal, so a few tenths more are normal; 5 would not be.)
+# Hold the first loss of every training run against ln *C*. (Our run above has three classes, and ln 3 = 1.10. A fresh network's logits are not quite equal, so a few tenths more are normal; 5 would not be.)
 #
 # The formula, typed as it stands, breaks on large logits, and label 255 breaks what comes after it.
 
@@ -222,7 +222,7 @@ for c, name in enumerate(PARTS):
     print(f"{name:12}{share:8.1%}{force:8.0%}{weights[c]:8.2f}")
 
 # %% [markdown] statement="rarity_weights" minutes=7 level=2
-# A pixel of a thin part pulls harder than the average one. But the others are many: together they have nine tenths of the pull.
+# A pixel of a thin part pulls harder than the average one. But the others are many: together they have more than four fifths of the pull.
 #
 # Papers offer **median frequency**: the median of all frequencies, over the class's own. That looks like a second choice. But the median is one factor for all classes. Scaled to the same mean, these are the *same* weights.
 #
@@ -456,7 +456,7 @@ for name, m in maps.items():
 plot.pulls(images[40], labels[0], maps, PARTS)
 
 # %% [markdown]
-# No loss pulls at an **ignored** pixel. The many **easy** ones keep less than a tenth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives more than four fifths to the **hard** ones. The weight gives more than four fifths to the thin parts, hard or not. Cross-entropy gives thin parts a third here, much more than over all pictures: this animal has many of them. Dice adds to that, as it divides by the size of the class.
+# No loss pulls at an **ignored** pixel. The many **easy** ones keep less than a fifth of the pull under cross-entropy, Dice and their sum. The focal loss silences them and gives more than three quarters to the **hard** ones. The weight gives more than two thirds to the thin parts, hard or not. Under cross-entropy the thin parts have a larger share here than over all pictures: this animal has many of them. Dice adds to that, as it divides by the size of the class.
 #
 # More pull is not yet a leg found.
 #
@@ -527,9 +527,9 @@ curve = [(float(finds[k - 1] / thin.sum()), float(finds[k - 1] / k)) for k in ks
 plot.trade_off(points, curve, "cross-entropy, calling more or less")
 
 # %% [markdown] quiz="start" answer="c"
-# Left of the bar, the weighted network finds by far the most thin pixels. But nearly nine of ten that it calls thin are not, and mIoU falls. Dice and the sum have the highest IoU.
+# Left of the bar, the weighted network finds by far the most thin pixels. But more than three of four that it calls thin are not, and it has the lowest mIoU. Dice and the sum find more than plain cross-entropy, and their IoU is about the same or higher.
 #
-# Right of the bar, at equal numbers of calls, plain cross-entropy is about as good as the others, and better than the weighted network. In the figure, that one lies below the curve, the focal one on it, Dice and the sum a little above. (With two more seeds: the weighted one below or on it, the focal one on it, the other two on it or a little above.) So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
+# Right of the bar, at equal numbers of calls, plain cross-entropy is about as good as the others. In the figure, the weighted network lies on the curve or below it, the focal one close to it, Dice and the sum on it or a little above. (So it was with each of three seeds.) So these losses have not taught the network to see legs much better. They changed how readily it says "leg".
 #
 # On other data a loss may do more: compare at equal calls. What Dice spares you is the search for a good point on the curve.
 #

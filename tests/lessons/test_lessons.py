@@ -213,7 +213,9 @@ def test_errors_gather_within_three_pixels_of_a_boundary(experiment, measured):
         where = f"wrong within 3 px {near:.1%}, further {far:.1%} (x{near / far:.1f})"
         measured(f"02, seed {seed}: {where}, mIoU {miou:.3f}, border IoU {border:.3f}")
     for near, far, miou, border in experiment.values():
-        assert near > 3 * far and not math.isnan(miou)
+        assert (
+            near > 7 * far and border < 0.1 and not math.isnan(miou)
+        )  # measured: 9.3 to 14.6 times; background everywhere 9.4
 
 
 @pytest.mark.lesson("02_encoder_decoder")
@@ -224,8 +226,9 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
         thin[depth], thick[depth] = seen(
             run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones"
         )
-    assert thin[4] < thick[4] - 20
-    assert thin[2] / thin[4] > 1.5 and thin[2] / thin[4] > 1.25 * thick[2] / thick[4]
+    # measured: of thin parts 35 to 147 % more, of thick ones 3 to 29 %; in each run the first is four times the second or more
+    assert thin[4] < thick[4] - 30
+    assert thin[2] / thin[4] - 1 > max(0.2, 2.5 * (thick[2] / thick[4] - 1))
 
 
 # --- lesson 01's experiment ---------------------------------------------------------------------------------
@@ -238,14 +241,14 @@ def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(ru
         seen(run, name + r",.*, IoU on the left ([\d.]+), IoU on the right ([\d.]+)")
         for name in ("fully connected", "5 × 5 convolution")
     )
-    assert wide[0] > 0.9 and wide[1] < 0.2 and min(narrow) > 0.8
+    assert wide[0] > narrow[0] + 0.03 and wide[1] < 0.2 and min(narrow) > 0.8
     assert (
         seen(run, r"largest difference ([\d.e+-]+)")[0] < 1e-4 and seen(run, r"one by one cost ([\d.]+) times")[0] > 4
     )
     network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
-    assert network > everywhere + 0.15
+    assert 1.6 < network / everywhere < 2.4  # measured: 1.8 to 2.1
     surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
-    assert surest >= 85 and fixed < 50
+    assert surest >= 80 and fixed < 50  # measured: 88 to 97
     ceiling, smooth = (
         seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly")
     )
@@ -266,7 +269,8 @@ def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(
     )
     shares = f"short {short} closed {short_closed}; long {long} closed {closed}"
     measured(f"04, thin, inside: found; near, far: wrong (%): {shares}")
-    assert short[2] < short_closed[2] - 4 and short[0] > short_closed[0]
+    # measured, short: 5.8 to 11.6 points near outlines, 6.5 to 27 in thin parts; once of nine runs (seed 2, two threads) 0.4 and −1.4
+    assert short[2] < short_closed[2] - 3 and short[0] > short_closed[0] + 2
     thin, inside, near, far = zip(long, closed, afterwards)
     assert thin[0] > 1.8 * thin[1] and near[0] < near[1] - 8
     assert abs(inside[0] - inside[1]) < 3 and abs(far[0] - far[1]) < 1
@@ -285,12 +289,32 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
         for score in flattering + others
     }
     measured("07, " + "; ".join(f"{score}: blind {a}, U-Net {b}, bold {c}" for score, (a, b, c) in board.items()))
+    # measured: the bold net is 0.075 to 0.26 behind the blind program by accuracy, 0.16 to 0.22 by the mean over pictures;
+    # by mean accuracy it is 0.026 to 0.053 ahead of the net
     for score, (blind, net, bold) in board.items():
-        assert net > blind + 0.02 and (blind > bold + 0.02 if score in flattering else bold > blind + 0.01), score
+        assert net > blind + 0.02 and (blind > bold + 0.04 if score in flattering else bold > blind), score
         assert bold > net + 0.01 if score == "mean accuracy" else net > bold, score
-    pictures = seen(run, rf"\nmIoU, mean of pictures +{number} {number} {number} {number} {number} {number}\n")
-    pixels = seen(run, rf"\nmIoU, all pixels +{number} {number} {number} {number} {number} {number}\n")
-    assert pictures[3] < 0.65 * pictures[1] and pixels[3] > 0.9 * pixels[1]  # boldness 0.6 and 0.2
+    pictures, pixels, recall = (
+        seen(run, rf"\n{score} +{number} {number} {number} {number}\n")
+        for score in ("mIoU, mean of pictures", "mIoU, all pixels", "mean accuracy")
+    )
+    assert (
+        pictures[2] < 0.67 * pictures[0] and abs(pixels[2] / pixels[0] - 1) < 0.1
+    )  # boldness 0.6 and 0; measured: 0.47 to 0.63, 0.96 to 1.05
+    assert recall[2] > recall[0]
+    row = rf"{{}} +{number} +{number} +(nan|[\d.]+) +{number}\n"
+    text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
+    table = {
+        name: re.findall(row.format(name), text)
+        for name in ("background", "mammal", "bird", "fish", "arthropod", "frog or lizard")
+    }
+    assert (
+        float(table["background"][0][1]) > 0.9 and float(table["mammal"][0][1]) > 0.5
+    )  # the U-Net's recall; measured: 0.96, 0.61 and more
+    for name in ("bird", "fish", "arthropod", "frog or lizard"):
+        assert (
+            float(table[name][0][3]) < 0.05 and not float(table[name][1][2]) >= 0.5
+        )  # its IoU; the bold net's precision: 0.25 at most
 
 
 # --- lesson 06's experiment ---------------------------------------------------------------------------------
@@ -304,22 +328,28 @@ def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
         for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")
     }
     assert all(ignored == 0 for _, _, _, ignored in share.values())
-    assert (
-        share["weighted"][0] > 80 < share["focal, γ = 2"][1]
-        and share["focal, γ = 2"][2] <= 2 < share["cross-entropy"][2] < 10
-    )
-    assert share["Dice"][0] > share["cross-entropy"][0] + 5
+    # measured: weighted 81 to 92 % (elsewhere 77), focal 82 to 94, easy 7 to 14, Dice's lead 8 to 16, all pictures' 10 to 15
+    assert share["weighted"][0] > 67 and share["focal, γ = 2"][1] > 75
+    assert share["focal, γ = 2"][2] <= 2 and all(share[name][2] < 20 for name in ("cross-entropy", "Dice", "sum"))
+    over_all = seen(run, r"thin part +[\d.]+% +(\d+)% +[\d.]+\n")[0]
+    assert share["Dice"][0] > share["cross-entropy"][0] > over_all and over_all < 20
+    assert max(seen(run, r"thin part +found: +(\d+)%")) < 50 < min(seen(run, r"accuracy: (\d+)%"))
     row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
     table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
     plain = table["cross-entropy"]
+    # measured: the weighted net's recall leads by 23 points or more, its precision is 10 to 17 %; the sum's lead in IoU is 0 to 0.11,
+    # Dice's from −0.01 to 0.12; at equal calls the IoUs differ by −0.02 to 0.05
+    others = [table[name] for name in table if name != "weighted"]
+    assert table["weighted"][1] > max(row[1] for row in others) + 10 and table["weighted"][2] < 25
+    assert table["weighted"][4] < min(row[4] for row in others)
     assert (
-        table["weighted"][1] > plain[1] + 30
-        and table["weighted"][2] < plain[2] / 2
-        and table["weighted"][4] < plain[4] - 0.03
+        min(table["Dice"][1], table["sum"][1]) > plain[1] + 2
+        and min(table["Dice"][3], table["sum"][3]) >= plain[3] - 0.03
     )
-    assert table["Dice"][1] > plain[1] + 5 and table["Dice"][3] > plain[3] + 0.02
-    assert all(abs(iou - at_equal_calls) <= 0.06 for *_, iou, _, _, _, at_equal_calls in table.values())
+    ahead = {name: iou - at_equal_calls for name, (_, _, _, iou, _, _, _, at_equal_calls) in table.items()}
+    assert all(abs(gap) <= 0.08 for gap in ahead.values())
+    assert ahead["weighted"] <= 0.01 and min(ahead["Dice"], ahead["sum"]) >= -0.01
     lies = {
         margin: seen(
             run, rf"margin +{margin}: p = ([\d.]+), Dice over all 19: ([\d.]+), over those that occur: ([\d.]+)"
@@ -360,7 +390,9 @@ def test_traded_strides_keep_the_old_map_and_pay_after_further_training(run_note
     (a, b), (c, d) = (seen(run, rf"output stride {s}, same weights +{score}") for s in (32, 8))
     assert abs(a - c) < 0.03 and abs(b - d) < 0.03
     (a, b), (c, d) = (seen(run, rf"output stride {s}, \d+ steps more +{score}") for s in (32, 8))
-    assert c > a and d > b + 0.02
+    assert (
+        d > b + 0.015 and d / b > c / a > 0.97
+    )  # measured: along outlines 0.028 to 0.060, 7 to 14 %; of mIoU −0.1 to 5 %
 
 
 # --- lesson 03's experiment ---------------------------------------------------------------------------------
@@ -376,7 +408,7 @@ def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_note
         )
         allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
     measured(f"03, mIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin}")
+    # measured: a step gains 18 to 38 % of the edges' score, both 46 to 68 %, and 5 to 9 % of mIoU; thin parts gain 4 points or more
     assert edges[16] > 1.1 * edges[32] and edges[8] > 1.1 * edges[16] and thin[8] > thin[32] + 1
-    assert whole[32] < whole[16] < whole[8]
-    assert edges[8] / edges[32] - 1 > max(0.4, 3 * (whole[8] / whole[32] - 1))
+    assert edges[8] / edges[32] - 1 > max(0.35, 4 * (whole[8] / whole[32] - 1)) and whole[8] > whole[32]
     assert all(edges[s] < allowed[s] for s in edges) and allowed[8] > 2 * edges[8]
