@@ -12,8 +12,10 @@ panoptic_map = Exercise(
     "panoptic_map",
     hints=(
         "Forget 255 and stuff for a moment: what is the result for class 1, number 3? It is arithmetic on whole maps.",
-        "Stuff wants its number set to 0 first. `counted` says where the class is among `things`; a product with it is 0 elsewhere.",
-        "Two steps: 1000 · class + number on things, and 1000 · class + 0 elsewhere; last, 255 wherever `semantic` *or* `instances` is 255.",
+        "Stuff wants its number set to 0 first. `counted` says where the class is among `things`; a product "
+        "with it is 0 elsewhere.",
+        "Two steps: 1000 · class + number on things, and 1000 · class + 0 elsewhere; last, 255 wherever "
+        "`semantic` *or* `instances` is 255.",
     ),
 )
 
@@ -54,7 +56,9 @@ def _panoptic_part(t, semantic, instances, things):
         ),
         (
             codes(
-                lambda c, n: IGNORE if c == IGNORE or n == IGNORE and c in things else right(c, n if n != IGNORE else 0)
+                lambda c, n: (
+                    IGNORE if c == IGNORE or (n == IGNORE and c in things) else right(c, n if n != IGNORE else 0)
+                )
             ),
             "`instances` is 255 at a pixel of stuff; the result is 255 there too.",
         ),
