@@ -226,6 +226,45 @@ def _doubling(t, state, channels):
     )
 
 
+def _silenced(t, state, channels):
+    """The weights with nothing coming up through the transposed convolution to so many channels."""
+    return {**state, **{name: torch.zeros_like(state[name]) for name in _doubling(t, state, channels)}}
+
+
+def _level_speaks(t, net, state, base, k, wide, side):
+    """Fail unless level k's skip reaches the logits, carries gradients, and was saved before the pooling.
+
+    What comes from below level k is silent here; the skips of levels 0 to k still speak.
+
+    state  weights for the net
+    wide   a picture, 4 px wider and higher than `side`, so that it can be moved
+    """
+    step, rim, whole = 2**k, 12 * 2**k, wide[:, :, :side, :side]
+    below = f"With all that comes from below level {k} silenced"
+    muted = _silenced(t, state, base * 2**k)
+    _load(t, net, muted)
+    with torch.no_grad():
+        here = _some_logits(t, net, whole)[..., rim:-rim, rim:-rim]
+        moved = t.run(net, wide[:, :, step : step + side, step : step + side])
+        moved = moved[..., rim - step : -rim - step, rim - step : -rim - step]
+        less = here[..., :1, :1].expand_as(here)
+        if k:  # without level k, too
+            _load(t, net, _silenced(t, state, base * 2 ** (k - 1)))
+            less = t.run(net, whole)[..., rim:-rim, rim:-rim]
+    if torch.allclose(here, less, atol=1e-4 * float(here.std() + 1)):
+        t.fail(f"{below}, level {k} has nothing left to say: does its skip reach the way up?")
+    names = [layer["name"] for layer in t.layers(net, whole)]
+    _load(t, net, muted)
+    reach = t.weight_gradients(net, whole).get(f"{names[2 * k]}.weight") if len(names) > 2 * k else None
+    if reach is None or not reach.any():
+        t.fail(f"{below}, no gradient reaches level {k} of the encoder. A skip carries gradients, too: no `.detach()`.")
+    if here.shape != moved.shape or not torch.allclose(here, moved, atol=1e-3 * float(here.abs().max() + 1)):
+        t.fail(
+            f"{below}, a picture moved by {step} px should give logits moved by {step} px. Yours change otherwise: "
+            f"the skip of level {k} seems to have been pooled already. Save it before the pooling."
+        )
+
+
 @build_unet.part("a skip at every level, saved before pooling", 2.5)
 def _(t):
     classes, base = _settings(t)
@@ -234,44 +273,7 @@ def _(t):
     state = _shaken(t, net)
     wide = t.tensor(1, 3, side + 4, side + 4)
     for k in range(depth):
-        mute = {name: torch.zeros_like(state[name]) for name in _doubling(t, state, base * 2**k)}
-        _load(
-            t, net, {**state, **mute}
-        )  # what comes from below level k is silent; the skips of levels 0 to k still speak
-        step, rim = 2**k, 12 * 2**k
-        with torch.no_grad():
-            here = _some_logits(t, net, wide[:, :, :side, :side])[..., rim:-rim, rim:-rim]
-            moved = t.run(net, wide[:, :, step : step + side, step : step + side])[
-                ..., rim - step : -rim - step, rim - step : -rim - step
-            ]
-            deeper = {}
-            if k:
-                deeper = {name: torch.zeros_like(state[name]) for name in _doubling(t, state, base * 2 ** (k - 1))}
-                _load(t, net, {**state, **deeper})
-                less = t.run(net, wide[:, :, :side, :side])[..., rim:-rim, rim:-rim]
-            else:
-                less = here[..., :1, :1].expand_as(here)
-        if torch.allclose(here, less, atol=1e-4 * float(here.std() + 1)):
-            t.fail(
-                f"With all that comes from below level {k} silenced, level {k} has nothing left to say: does "
-                "its skip reach the way up?"
-            )
-        whole = wide[:, :, :side, :side]
-        names = [layer["name"] for layer in t.layers(net, whole)]
-        if k:
-            _load(t, net, {**state, **mute})
-        reach = t.weight_gradients(net, whole).get(f"{names[2 * k]}.weight") if len(names) > 2 * k else None
-        if reach is None or not reach.any():
-            t.fail(
-                f"With all that comes from below level {k} silenced, no gradient reaches level {k} of the encoder. A "
-                "skip carries gradients, too: no `.detach()`."
-            )
-        if here.shape != moved.shape or not torch.allclose(here, moved, atol=1e-3 * float(here.abs().max() + 1)):
-            t.fail(
-                f"With all that comes from below level {k} silenced, a picture moved by {step} px should give logits "
-                f"moved by {step} px. Yours change otherwise: the skip of level {k} seems to have been pooled already. "
-                "Save it before the pooling."
-            )
+        _level_speaks(t, net, state, base, k, wide, side)
 
 
 @build_unet.part("closed skips", 1)

@@ -52,63 +52,57 @@ def _five(x, small, large, rates):
     return maps + [F.conv2d(x.mean((2, 3), keepdim=True), small).expand(-1, -1, *x.shape[2:])]
 
 
+def _rate_slips(x, large, stride, rate, paper):
+    """(wrong branch, what it reveals) of a branch whose taps stand `rate` cells apart, in the paper `paper` apart."""
+    reach = stride * rate
+    rates = {
+        reach: (
+            f"The rate is {reach} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the "
+            f"rate should be {rate}."
+        ),
+        paper: f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rate}.",
+        1: f"The taps are next to each other here; they should stand {rate} cells apart.",
+    }
+    return [(F.conv2d(x, large, padding=r, dilation=r).relu(), meaning) for r, meaning in rates.items()]
+
+
+def _average_slips(x, small):
+    """(wrong branch, what it reveals) of the branch that averages the map."""
+
+    def spread(y):
+        return y.expand(len(x), -1, *x.shape[2:])
+
+    here = F.conv2d(x, small).relu()
+    largest, every = x.amax((2, 3), keepdim=True), x.mean((0, 2, 3), keepdim=True)
+    return [
+        (here, "This reads the map itself; average it over all its places first."),
+        (spread(F.conv2d(largest, small).relu()), "This takes the largest value of the map; take the average."),
+        (
+            spread(here.mean((2, 3), keepdim=True)),
+            "This averages after the convolution and ReLU; average the map first.",
+        ),
+        (
+            spread(F.conv2d(every, small).relu()),
+            "This averages over the batch, too; each picture has its own average.",
+        ),
+    ]
+
+
 def _branches_part(t, numbers, stride, rates, size):
     branch, what, small, large = _pyramid(t, stride, rates)
     x = t.tensor(2, 3, *size)
     maps = [m.relu() for m in _five(x, small, large, rates)]
     for number in numbers:
-        got, want = t.run(branch(number), x), maps[number]
+        got = t.run(branch(number), x)
         got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
-        known = [
-            (m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.")
-            for i, m in enumerate(maps)
-            if i != number
-        ]
-        if 0 < number < 4:
-            paper = 6 * number
-            wrong = [
-                (
-                    r,
-                    f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so "
-                    f"the rate should be {rates[number - 1]}.",
-                )
-                for r in [stride * rates[number - 1]]
-            ]
-            wrong += [
-                (
-                    paper,
-                    f"The rate is {paper} here, as in the paper; it should be the reach divided by the "
-                    f"stride, {rates[number - 1]}.",
-                )
-            ]
-            wrong += [(1, f"The taps are next to each other here; they should stand {rates[number - 1]} cells apart.")]
-            known += [(F.conv2d(x, large, padding=r, dilation=r).relu(), text) for r, text in wrong]
+        others = [(m, name) for m, name in zip(maps, BRANCHES) if name != BRANCHES[number]]
+        known = [(m, f"That is what {name} gives: check the order of concatenation.") for m, name in others]
         if number == 4:
-            known.append(
-                (F.conv2d(x, small).relu(), "This reads the map itself; average it over all its places first.")
-            )
-            top = x.amax((2, 3), keepdim=True)
-            known.append(
-                (
-                    F.conv2d(top, small).relu().expand(maps[4].shape),
-                    "This takes the largest value of the map; take the average.",
-                )
-            )
-            known.append(
-                (
-                    F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
-                    "This averages after the convolution and ReLU; average the map first.",
-                )
-            )
-            every = x.mean((0, 2, 3), keepdim=True)
-            known.append(
-                (
-                    F.conv2d(every, small).relu().expand(maps[4].shape),
-                    "This averages over the batch, too; each picture has its own average.",
-                )
-            )
+            known += _average_slips(x, small)
+        elif number:
+            known += _rate_slips(x, large, stride, rates[number - 1], 6 * number)
         given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
-        t.close(got, want, given, known, picture=pictures.maps)
+        t.close(got, maps[number], given, known, picture=pictures.maps)
 
 
 @build_aspp.part("(B, width, H, W), for a map of any size", 0.25)

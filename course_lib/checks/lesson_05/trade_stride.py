@@ -77,11 +77,18 @@ def _retimed(net, output_stride, *, own=False, once=False, never=False, add=Fals
             continue
         step, before = layer.stride[0], finer
         if made * step > output_stride and step > 1:
-            finer = step if once else finer + step - (finer == 1) if add else finer * step
+            if once:
+                finer = step
+            elif add:
+                finer += step - (finer == 1)
+            else:
+                finer *= step
             layer.stride = (1, 1)
         else:
             made *= step
-        factor = 1 if never or (threes and layer.kernel_size != (3, 3)) else finer if own else before
+        factor = finer if own else before
+        if never or (threes and layer.kernel_size != (3, 3)):
+            factor = 1
         layer.dilation = (factor, factor)
         layer.padding = tuple(factor * (k // 2) for k in layer.kernel_size)
     return net
@@ -116,13 +123,9 @@ def _lost(net, new):
     kept = list(new.state_dict().values())
     for name, value in net.state_dict().items():
         if not any(v.shape == value.shape and torch.equal(v, value) for v in kept):
-            what = (
-                "weights"
-                if value.dim() > 1
-                else "running means and variances of the normalisation"
-                if "running" in name
-                else "biases"
-            )
+            what = "running means and variances of the normalisation" if "running" in name else "biases"
+            if value.dim() > 1:
+                what = "weights"
             return f"The {what} of the net given are not in the new one; it must have all that the old one holds."
     return ""
 
