@@ -303,7 +303,7 @@ def examine(source, marks, check):
 
 
 def check_module(lesson):
-    return f"course_lib/checks/lesson_{lesson[:2]}.py"
+    return f"course_lib/checks/lesson_{lesson[:2]}"
 
 
 def _heading(source, index, number, points):
