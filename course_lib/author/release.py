@@ -80,6 +80,9 @@ def _replaceable(folder):
 
 
 def _write(tree, root, repository, tag):
+    """The tree is built from the sources; answers to it are graded by the notebooks here, so the two must agree."""
+    if stale := build.drift(root):
+        raise Stop(f"{stale[0]} is not what its source builds: run `python3 -m course_lib build`, and release again.")
     settings = {"repository": repository, "branch": tag}
     with tempfile.TemporaryDirectory() as folder:
         for name in build.build(root, folder, settings):
@@ -130,7 +133,7 @@ def project(text, tree, settings):
 
 
 def requirements(root, binder=False):
-    """The pins of a student's machine: what the package depends on, pip, JupyterLab, and what those bring on any system.
+    """The pins of a student's machine: what the package depends on, pip, JupyterLab, and what those bring anywhere.
 
     They are lines of requirements.txt; what a package brings, the packages installed here tell.
 
@@ -194,6 +197,9 @@ def main(arguments=None):
         raise Stop(str(error)) from None
     size = sum((folder / name).stat().st_size for name in names)
     print(f"{len(names)} files, {size / 1e6:.1f} MB, in {folder}: what students get, without an answer.")
+    for path in sorted((folder / "lessons").glob("*/*.ipynb")):
+        if "draft" in json.loads(path.read_text("utf-8"))["cells"][0]["metadata"].get("tags", []):
+            print(f"{path.stem} is marked as a draft, and students get it all the same.")
     if not options.repository:
         print("It has no badges: give --repository owner/name, and --tag.")
     return 0

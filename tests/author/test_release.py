@@ -12,10 +12,11 @@ import zipfile
 
 import pytest
 
-from course_lib.author import release
+from course_lib.author import build, release
 from course_lib.grading import frame
 from course_lib.start import cli
 from course_lib.start.errors import Stop
+from tests.support import tiny
 from tests.support.course import LESSONS, ROOT, Released, build_wheel, process_env
 from tests.support.system_packages import needs_system
 
@@ -272,6 +273,16 @@ def test_a_wrong_option_is_a_sentence(options, said, tmp_path):
     with pytest.raises(Stop, match=re.escape(said)) as caught:
         release.release(tmp_path / "new", **options)
     assert "\n" not in str(caught.value) and not (tmp_path / "new").exists()
+
+
+def test_a_checkout_that_was_not_built_is_not_released(tmp_path):
+    root = tiny.course(tmp_path)
+    build.build(root)
+    source = root / "solutions/02_tiny.py"
+    source.write_text(source.read_text("utf-8").replace("A lesson", "Another lesson"), "utf-8")
+    with pytest.raises(Stop, match=r"^lessons.02_tiny.02_tiny\.ipynb is not what its source builds: run `.* build`"):
+        release.release(tmp_path / "students", root=root)
+    assert not (tmp_path / "students").exists()
 
 
 def test_the_course_itself_is_not_overwritten():
