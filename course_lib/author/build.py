@@ -201,7 +201,7 @@ def checks_of(lesson):
 
 
 def check_file(lesson):
-    return f"course_lib/checks/lesson_{lesson[:2]}.py"
+    return f"course_lib/checks/lesson_{lesson[:2]}/__init__.py"
 
 
 def examine_row(root, lesson):

@@ -86,7 +86,7 @@ def show(value, limit=160):
     import torch
 
     if isinstance(value, torch.Tensor):
-        kind = str(value.dtype).removeprefix("torch.")
+        kind = dtype_name(value)
         if value.numel() <= 24:
             digits = value.detach().cpu()
             text = str(
@@ -102,6 +102,11 @@ def show(value, limit=160):
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def dtype_name(value):
+    """A dtype's name, or that of a tensor's dtype, as students write it: "int64"."""
+    return str(getattr(value, "dtype", value)).removeprefix("torch.")
 
 
 def names_used(thing, seen=None):

@@ -94,7 +94,7 @@ class Pool:
 
     def __init__(self, root, count, limits, safe):
         self.root, self.count, self.limits, self.safe, self.workers = str(root), count, limits, safe, []
-        checks = sorted(p.stem for p in Path(__file__).parents[1].glob("checks/lesson_??.py"))
+        checks = sorted(p.name for p in Path(__file__).parents[1].glob("checks/lesson_??"))
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(
             ["course_lib.grading.runner", "course_lib.plot", *(f"course_lib.checks.{name}" for name in checks)]

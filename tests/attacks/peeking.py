@@ -36,13 +36,14 @@ def reads_checks():
             if name.startswith("course_lib.checks"):
                 del sys.modules[name]
         def expected(*given):
-            return down._conv_size(*given)
+            return sizes.conv_size(*given)
         for path in [*course_lib.__path__, *sys.path]:
-            for file in glob.glob(path + "/**/lesson_02_down.py", recursive=True) + glob.glob(path + "/checks/*"):
+            for file in glob.glob(path + "/**/conv_out_size.py", recursive=True) + glob.glob(path + "/checks/*"):
                 print("LOOT", file)
         try:
-            from course_lib.checks import lesson_02_down as down, quiz
-            print("LOOT", down)
+            from course_lib.checks import quiz
+            from course_lib.checks.lesson_02 import sizes
+            print("LOOT", sizes)
         except ImportError as error:
             print(error)
         """,
@@ -225,7 +226,7 @@ def replaces_modules():
         + """
     import sys, types
     for name in ("course_lib.checks", "course_lib.checks.core", "course_lib.checks.values", "course_lib.checks.verdict",
-                 "course_lib.checks.lesson_02", "course_lib.checks.lesson_02_down", "course_lib.grading.runner",
+                 "course_lib.checks.lesson_02", "course_lib.checks.lesson_02.sizes", "course_lib.grading.runner",
                  "course_lib.crossing.stand_ins", "nbgrader", "nbgrader.api"):
         sys.modules[name] = Yes()
     from course_lib.checks.lesson_02 import check

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from course_lib.checks import core
+from course_lib.checks.values import NotYet, plain
 from tests.support import answers
 from tests.support.answers import BANK, CHECKS, visible
 from tests.support.course import LESSONS, notebook
@@ -73,16 +74,22 @@ def test_the_bank_is_large_enough(lesson, name):
 
 
 @pytest.mark.parametrize("lesson, name", EXERCISES)
-def test_switching_off_any_part_turns_a_bank_test_red(lesson, name):
+def test_switching_off_any_part_turns_a_bank_test_red(lesson, name, monkeypatch):
+    """Every part, and what an answer must not lean on: its own bank answers get another verdict without it."""
     check = getattr(CHECKS[lesson], name)
     wrong = [a for a in BANK if (a.lesson, a.exercise, a.kind) == (lesson, name, "wrong")]
-    for off in [*check.parts, *(["own work"] if check._own_work else [])]:
-        check._off.add(off)
-        try:
-            affected = [a for a in wrong if off in a.fails or off == "own work" and set(a.fails) == set(check.parts)]
-            assert any(failing(check(item.build())) != item.fails for item in affected), f"nobody misses {off!r}"
-        finally:
-            check._off.discard(off)
+
+    def missed(affected):
+        return any(failing(check(item.build())) != item.fails for item in affected)
+
+    for off, (points, _) in list(check.parts.items()):
+        with monkeypatch.context() as patch:
+            patch.setitem(check.parts, off, (points, lambda t: None))
+            assert missed([a for a in wrong if off in a.fails]), f"nobody misses {off!r}"
+    if check._own_work:
+        with monkeypatch.context() as patch:
+            patch.setattr(check, "_own_work", {})
+            assert missed([a for a in wrong if set(a.fails) == set(check.parts)]), "nobody misses its own work"
 
 
 @pytest.mark.parametrize("lesson, name", EXERCISES)
@@ -133,7 +140,7 @@ def test_tab_lists_the_checks_and_nothing_else(lesson):
 
 
 def exercise(*parts, **settings):
-    check = core.Exercise("f", ("a", "b", "c"), settings.get("own_work"))
+    check = core.Exercise("f", ("a", "b", "c"), **settings)
     for i, (points, function) in enumerate(parts):
         check.part(f"part {i}", points)(function)
     return check
@@ -161,6 +168,35 @@ def test_points_are_finite_and_clamped():
     for points in (math.nan, math.inf, -1.0):
         verdict = core.Verdict("f", [core.Result("p", points, core.PASSED)])
         assert verdict.points == 0 and repr(verdict) == "0"
+
+
+def test_yours_is_the_answer_where_it_passes_and_never_raises():
+    check = exercise((1, lambda t: t.equal(t.call(1), 2)))
+
+    def library(n):
+        return n + 1
+
+    def mine(n):
+        return 1 + n
+
+    def stub(n):
+        raise NotImplementedError
+
+    assert check.yours(mine, library) is mine
+    for other in (stub, lambda n: n, None, ..., 3, lambda: 0):
+        assert check.yours(other, library) is library
+
+
+def test_a_call_that_changes_its_arguments_is_told_so():
+    def part(t, **words):
+        t.call([1])
+        t.unchanged("the list.", **words)
+
+    says = {"Your function changed the list.": {}, "`f` changed the list.": {"who": "`f`"}}
+    says["All is right, but your function changed the list."] = {"right": "All is right"}
+    for message, words in says.items():
+        check = exercise((1, lambda t: part(t, **words)))
+        assert message in str(check(lambda v: v.append(2))) and check(lambda v: v).points == 1
 
 
 def test_errors_prints_warnings_and_progress_bars_are_swallowed(capfd):
@@ -211,7 +247,7 @@ def test_arguments_are_copies_and_changes_are_noticed():
 def test_of_several_things_one_that_is_no_data_costs_only_itself():
     def part(t):
         first, second = t.each()
-        assert first == 1 and isinstance(second, core.NotYet)
+        assert first == 1 and isinstance(second, NotYet)
         assert t.changed is False
 
     assert exercise((1, part))(lambda: (1, len)).points == 1
@@ -275,7 +311,7 @@ def test_only_plain_values_pass():
     assert check(lambda: torch.ones(2)).points == 1
     for fake in (Anything(), torch.zeros(2).as_subclass(Same), [1.0, 1.0], "ones", None, want.numpy()):
         assert check(lambda: fake).points == 0
-    assert type(core.plain(torch.zeros(2).as_subclass(Same))) is torch.Tensor
+    assert type(plain(torch.zeros(2).as_subclass(Same))) is torch.Tensor
     number = exercise((1, lambda t: t.equal(t.call(), 5)))
     assert number(lambda: 5).points == number(lambda: torch.tensor(5)).points == 1
     assert number(lambda: Anything()).points == number(lambda: True).points == number(lambda: math.nan).points == 0

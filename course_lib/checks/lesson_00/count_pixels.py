@@ -1,0 +1,84 @@
+"""Lesson 00: how many pixels each class has. What is expected comes from how the masks were made."""
+
+import torch
+
+from course_lib.labels import IGNORE
+
+from ..core import Exercise
+from ..values import dtype_name
+
+
+def _mask(t, counts, *shape, ignored=0):
+    """A shuffled mask with exactly so many pixels of each class; `ignored` pixels more are 255."""
+    labels = [c for c, n in enumerate(counts) for _ in range(n)] + [IGNORE] * ignored
+    t.random.shuffle(labels)
+    return torch.tensor(labels).reshape(shape)
+
+
+count_pixels = Exercise(
+    "count_pixels",
+    hints=(
+        "What does Python make of True + True + False? A comparison such as `mask == 2` gives many such values at once.",
+        "Do it for every class from 0 to classes − 1. A class that does not occur then gets its 0 by itself.",
+        "Collect one count for each class in a list, and turn the list into a tensor at the end. Nothing has to be done about 255: "
+        "you never ask for it. (`torch.bincount` can do it in one call, if you take out the 255s first.)",
+    ),
+)
+
+
+def _count_part(t, mask, counts):
+    got = t.call(mask, len(counts))
+    want, total = torch.tensor(counts), sum(counts)
+    given = f"a mask of shape {tuple(mask.shape)} and classes={len(counts)}"
+    if isinstance(got, (list, tuple)) and got == type(got)(counts):
+        t.fail(f"For {given}: the counts are right, but they are a `{type(got).__name__}`; make a tensor of them.")
+    if isinstance(got, torch.Tensor) and got.dim() == 1 and len(got) == 256:
+        t.fail(f"For {given}: got 256 counts. Label 255 was counted as a class; leave those pixels out.")
+    if (
+        isinstance(got, torch.Tensor)
+        and got.shape == want.shape
+        and got.dtype != torch.int64
+        and bool((got == want).all())
+    ):
+        t.fail(f"For {given}: the counts are right, but their dtype is {dtype_name(got)}; make it int64.")
+    known = [
+        (torch.tensor([c / total for c in counts]), "These are shares; count pixels."),
+        (torch.tensor([c for c in counts if c]), "Classes that do not occur are missing; they have a count of 0."),
+        (
+            torch.tensor([*counts[:-1], counts[-1] + int((mask == IGNORE).sum())]),
+            "Label 255 was counted for the last class; leave it out.",
+        ),
+        (
+            torch.tensor([counts[0] + int((mask == IGNORE).sum()), *counts[1:]]),
+            "Label 255 was counted for class 0; leave it out.",
+        ),
+        (want.to(torch.uint8), "A `uint8` holds numbers up to 255 and then starts again from 0; count in int64."),
+        (want.clamp(max=1), "This says whether a class occurs; count how often."),
+    ]
+    t.equal(got, want, given, known)
+
+
+@count_pixels.part("every class is counted", 0.5)
+def _(t):
+    counts = [t.random.randint(1, 9) for _ in range(t.random.randint(2, 4))] + [t.random.randint(260, 300)]
+    t.random.shuffle(counts)
+    _count_part(t, _mask(t, counts, 1, sum(counts)), counts)
+
+
+@count_pixels.part("a class that does not occur counts 0", 0.5)
+def _(t):
+    a, b = t.random.randint(3, 9), t.random.randint(3, 9)
+    _count_part(t, _mask(t, [a, 0, b], 1, a + b), [a, 0, b])
+    _count_part(t, _mask(t, [a, b, 0, 0], a + b, 1), [a, b, 0, 0])
+
+
+@count_pixels.part("pixels labelled 255 are left out", 0.5)
+def _(t):
+    a, b, c = (t.random.randint(2, 9) for _ in range(3))
+    _count_part(t, _mask(t, [a, b], 1, a + b + c, ignored=c), [a, b])
+    t.unchanged("the mask that it was given. Work on a copy, or don't write into it.", right="The counts are right")
+
+
+@count_pixels.part("a batch of masks is counted together", 0.5)
+def _(t):
+    _count_part(t, _mask(t, [7, 12, 5], 2, 3, 4), [7, 12, 5])

@@ -1,0 +1,199 @@
+"""Lesson 01: a head of Linear layers that slides over maps. What is expected is the head's own word, window by window."""
+
+import copy
+
+import torch
+import torch.nn as nn
+
+from ..core import Exercise
+from ..values import NotYet, kind
+
+as_convolutions = Exercise(
+    "as_convolutions",
+    hints=(
+        "A unit of the first Linear reads a whole map of shape (C, h, w). What does a unit of a later Linear read, at one place?",
+        "A unit's weights over a flattened map are C·h·w numbers, channel by channel and row by row: that is the order in which a kernel (C, h, w) "
+        "lies in memory. `nn.Conv2d(in, out, (h, w))` has weights (out, in, h, w).",
+        "Inside `torch.no_grad()`, copy the reshaped weight and the bias into `conv` with `.copy_(…)`. "
+        "Then set `channels` and `kernel` to what the next Linear reads: this one's outputs, at one place.",
+    ),
+)
+
+
+def _head(t, shape, widths, between=()):
+    """A head with whole-number weights: Flatten, and Linear layers of these widths with the modules `between` two of them."""
+    layers, width = [nn.Flatten()], shape[0] * shape[1] * shape[2]
+    for i, out in enumerate(widths):
+        linear = nn.Linear(width, out)
+        linear.load_state_dict(
+            {"weight": t.tensor(out, width, low=-2, high=3).float(), "bias": t.tensor(out, low=1, high=9).float()}
+        )
+        layers += [linear] + [copy.deepcopy(m) for m in between if i + 1 < len(widths)]
+        width = out
+    return nn.Sequential(*layers).eval()
+
+
+def _slid(head, maps, h, w):
+    """The head's scores for every window of the maps, by cutting each of them out: (B, classes, H − h + 1, W − w + 1)."""
+    with torch.no_grad():
+        spots = [(i, j) for i in range(maps.shape[2] - h + 1) for j in range(maps.shape[3] - w + 1)]
+        answers = torch.stack([head(maps[:, :, i : i + h, j : j + w]) for i, j in spots], 2)
+    return answers.unflatten(2, (maps.shape[2] - h + 1, maps.shape[3] - w + 1))
+
+
+def _reordered(head, shape, order):
+    """The head as if its first layer read the flattened map in another order: the axes C, h, w permuted."""
+    other = copy.deepcopy(head)
+    weight = other[1].weight
+    c, h, w = shape
+    sizes = [(c, h, w)[axis] for axis in order]
+    back = [0, *(1 + order.index(axis) for axis in range(3))]
+    weight.data = weight.data.reshape(-1, *sizes).permute(back).reshape(weight.shape)
+    return other
+
+
+def _slid_part(t, head, shape, size, batch=2):
+    sent = copy.deepcopy(head)
+    given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
+    try:
+        net = t.call(sent, shape)
+    except NotYet as error:
+        _, stopped, why = error.message.partition(" your code stopped with ")
+        if stopped:
+            error.message = f"For {given}{stopped}{why}"
+        if "invalid for input of size" in why or "must match the size" in why:
+            error.message += " A unit of the first layer has C · h · w weights, where h and w may differ; a unit of a later layer has one for each channel."
+        elif "IndexError" in why:
+            error.message += " The head may have any number of layers: go through them in a loop."
+        elif not stopped:
+            error.message += " Return an `nn.Module`: its layers hold the weights, so that they can be trained."
+        raise
+    if not isinstance(net, nn.Module):
+        t.fail(f"For {given}: expected an `nn.Module`, got {kind(net)}")
+    if str(sent) != str(head) or any(
+        not torch.equal(a, b) for a, b in zip(sent.state_dict().values(), head.state_dict().values())
+    ):
+        t.fail(f"For {given}: your function changed `head` itself. Make new layers, and copy the weights into them.")
+    maps = t.tensor(batch, shape[0], *size, low=0, high=4).float()
+    try:
+        got = t.run(net.eval(), maps)
+    except NotYet as error:
+        if "Expected 3D" in error.message or "mat1 and mat2" in error.message:
+            error.message += " Maps stay maps all the way: is `nn.Flatten`, or an `nn.Linear`, still there?"
+        elif "Kernel size" in error.message:
+            error.message += f" Here h is {shape[1]} and w is {shape[2]}."
+        elif "to have" in error.message and "channels" in error.message:
+            error.message += " The first layer reads C channels with a kernel of h × w; only the later ones are 1 × 1."
+        raise
+    want = _slid(head, maps, *shape[1:])
+    given += f", on maps of shape {tuple(maps.shape)}"
+    if not isinstance(got, torch.Tensor) or got.shape != want.shape:
+        more = ""
+        if isinstance(got, torch.Tensor) and got.dim() == 2:
+            more = " There should be a score at every place: is `nn.Flatten` still there?"
+        elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2:] == maps.shape[2:]:
+            more = " The kernel must stay on the map: no padding, and a kernel of h × w in the first layer."
+        elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] < want.shape[2]:
+            more = " Too few places: each window has a score of its own, one step from the next, and only the first layer has a kernel of h × w."
+        elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] > want.shape[2]:
+            more = " Too many places: leave padding out, so that the kernel stays on the map."
+        t.fail(f"For {given}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
+    known = [
+        (_slid(_reordered(head, shape, order), maps, *shape[1:]), meaning)
+        for order, meaning in (
+            (
+                [1, 2, 0],
+                "The weights are laid out as if channels came last; `nn.Flatten` lists one channel after the other.",
+            ),
+            ([0, 2, 1], "Rows and columns of the kernel have changed places."),
+            ([2, 1, 0], "The weights are in reversed order; `nn.Flatten` lists channel by channel, row by row."),
+        )
+    ]
+    known.append((want.relu(), "The last scores have been through a ReLU that the head does not have."))
+    turned = copy.deepcopy(head)
+    turned[1].weight.data = turned[1].weight.data.unflatten(1, shape).flip(-1, -2).flatten(1)
+    known.append(
+        (
+            _slid(turned, maps, *shape[1:]),
+            "The kernel is turned by 180°. torch's convolution does not turn it: copy the weights as they lie.",
+        )
+    )
+    numbers = [p.detach().flatten().sort().values for p in net.parameters()]
+    if not any(torch.equal(head[1].weight.detach().flatten().sort().values, n) for n in numbers):
+        known.append((got, "The numbers of the head's first `nn.Linear` are not in your network: copy them."))
+    bare = nn.Sequential(*(m for m in head if not isinstance(m, nn.ReLU)))
+    if len(bare) < len(head):
+        known.append((_slid(bare, maps, *shape[1:]), "This is the head without its ReLU."))
+    silent = copy.deepcopy(head)
+    for m in silent:
+        if isinstance(m, nn.Linear):
+            m.bias.data.zero_()
+    known.append((_slid(silent, maps, *shape[1:]), "The biases are missing."))
+    same_everywhere = want[:, :, :1, :1].expand_as(want)
+    if want.shape[2] * want.shape[3] > 1:
+        known.append((same_everywhere, "Every place has the score of the first window."))
+    t.close(got, want, given, known, tolerance=1e-3, picture=_draw_scores if want.shape[2] > 1 else None)
+    return net, sent, maps
+
+
+def _draw_scores(got, want):
+    from course_lib import plot
+
+    return plot.grid([x.detach()[0, 0] for x in (got, want)], ["yours: first score", "expected"])
+
+
+@as_convolutions.part("one layer on the map that it knows", 0.5)
+def _(t):
+    k, c = t.random.choice([2, 3]), 1
+    _slid_part(t, _head(t, (c, k, k), [t.random.randint(2, 5)]), (c, k, k), (k, k))
+
+
+@as_convolutions.part("channels, rows and columns in their order", 0.75)
+def _(t):
+    shape = t.random.choice([(3, 2, 4), (5, 3, 2), (4, 1, 3)])
+    _slid_part(t, _head(t, shape, [3]), shape, shape[1:])
+
+
+@as_convolutions.part("a larger map: at each place the head's own score", 1)
+def _(t):
+    k = t.random.choice([2, 3])
+    _slid_part(t, _head(t, (1, k, k), [t.random.randint(2, 5)]), (1, k, k), (k + 2, k + 4))
+
+
+@as_convolutions.part("several layers, ReLU and Dropout in their places", 0.75)
+def _(t):
+    _slid_part(t, _head(t, (1, 2, 2), [6, 5, 3], [nn.ReLU()]), (1, 2, 2), (4, 5))
+    net, _, maps = _slid_part(t, _head(t, (1, 3, 3), [40, 4], [nn.ReLU(), nn.Dropout(0.5)]), (1, 3, 3), (5, 4))
+    if torch.equal(t.run(net.train(), maps), t.run(net.eval(), maps)):
+        t.fail(
+            "For a head with Dropout: your network gives the same scores in training and in evaluation, so the Dropout is gone. Keep it where it was."
+        )
+
+
+@as_convolutions.part("weights that learn, and are copies", 0.5)
+def _(t):
+    shape = (1, 2, 2)
+    head = _head(t, shape, [5, 3], [nn.ReLU()])
+    net, sent, maps = _slid_part(t, head, shape, (3, 4))
+    shapes = [tuple(p.shape) for p in net.parameters() if p.dim() == 4]
+    if not shapes:
+        t.fail(
+            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: the scores are right, but there is no convolution in your network. "
+            "Turn the layers themselves into `nn.Conv2d`."
+        )
+    if shapes != [(5, 1, 2, 2), (3, 5, 1, 1)]:
+        t.fail(
+            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: expected convolutions with weights of shapes "
+            f"(5, 1, 2, 2) and (3, 5, 1, 1), got {shapes}."
+        )
+    still = [name for name, gradient in t.weight_gradients(net, maps).items() if gradient is None or not gradient.any()]
+    if still:
+        t.fail(
+            f"No gradient reaches {', '.join(still)}, so it cannot learn. Copy into an `nn.Conv2d`'s own weight, inside `torch.no_grad()`."
+        )
+    before = copy.deepcopy(sent.state_dict())
+    net.load_state_dict({name: value + 1 for name, value in net.state_dict().items()})
+    if any(not torch.equal(before[name], value) for name, value in sent.state_dict().items()):
+        t.fail(
+            "When your network's weights change, those of `head` change with them: both hold the same tensor. Copy the numbers."
+        )

@@ -1,0 +1,130 @@
+"""Lesson 02: shapes through a net, measured by running it without computing a value."""
+
+import torch
+import torch.nn as nn
+
+from ..core import Exercise
+from .sizes import conv_size
+
+trace_shapes = Exercise(
+    "trace_shapes",
+    hints=(
+        "What does each kind of row do to C, and what to H and W? Take the example's three rows one by one.",
+        "A `conv` sets C to its channels and shrinks H and W by the formula of exercise 1. An `up` sets C too. "
+        "Unpack `numbers` first: four for a `conv`, three for an `up`.",
+        "For an `up`, draw n patches: the first covers k pixels, and each of the other n − 1 ends s pixels further on.",
+    ),
+)
+
+
+def _layer(row, channels):
+    """The torch module of one row of a net's table."""
+    name, *rest = row
+    if name == "conv":
+        out, k, s, p = rest
+        return nn.Conv2d(channels, out, k, s, p)
+    if name == "pool":
+        return nn.MaxPool2d(rest[0])
+    out, k, s = rest
+    return nn.ConvTranspose2d(channels, out, k, s)
+
+
+def _measured(rows, shape):
+    """Run the net on shapes alone and read off what comes out of each layer."""
+    x, found = torch.empty(1, *shape, device="meta"), []
+    for row in rows:
+        x = _layer(row, x.shape[1]).to("meta")(x)
+        found.append(tuple(x.shape[1:]))
+    return found
+
+
+def _trace_part(t, rows, shape):
+    got = t.call(rows, shape)
+    want = _measured(rows, shape)
+    given = f"the net {rows} and shape {shape}"
+    if not isinstance(got, (list, tuple)):
+        t.fail(f"For {given}: expected a list of (C, H, W), got {got!r}.")
+    if len(got) == 3 and all(isinstance(g, int) for g in got):
+        t.fail(f"For {given}: {tuple(got)} is one shape. Return a list with the shape after each row.")
+    got = [tuple(g) if isinstance(g, (list, tuple)) else g for g in got]
+    if len(got) == len(want) + 1 and got[1:] == want:
+        t.fail(
+            f"For {given}: every shape is right, but the list starts with the input; start with what the first layer gives."
+        )
+    if len(got) != len(want):
+        t.fail(f"For {given}: expected one shape for each of the {len(want)} layers, got {len(got)}.")
+    for i, (mine, right, row) in enumerate(zip(got, want, rows), 1):
+        if mine == right:
+            continue
+        before = want[i - 2] if i > 1 else shape
+        message = f"For {given}: layer {i}, {row}, turns {before} into {right}; you have {mine}."
+        if isinstance(mine, tuple) and len(mine) == 3 and mine == (right[0], right[2], right[1]):
+            message += " Height and width have changed places; the order is (C, H, W)."
+        elif mine == (right[1], right[2], right[0]):
+            message += " The channels stand last; the order is (C, H, W)."
+        elif mine == (right[0], right[1], right[1]):
+            message += " The width follows from the width, not from the height."
+        elif isinstance(mine, tuple) and any(isinstance(n, float) for n in mine):
+            message += " A size is an `int`: divide with `//`."
+        elif row[0] == "pool" and mine == (right[0], *(-(-n // row[1]) for n in before[1:])):
+            message += " Pooling rounds down: a window that hangs over the end is not used."
+        elif row[0] == "conv" and mine == (
+            right[0],
+            *(conv_size(n + row[4], row[2], row[3], 0, 1) for n in before[1:]),
+        ):
+            message += " This pads one end only; p pixels are added at both."
+        elif isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == right[1:]:
+            message += (
+                " Pooling keeps the channels."
+                if row[0] == "pool"
+                else " Height and width are right, the channels are not."
+            )
+        elif (
+            row[0] == "up"
+            and isinstance(mine, tuple)
+            and len(mine) == 3
+            and mine[1:] == (before[1] * row[3], before[2] * row[3])
+        ):
+            message += f" This multiplies by the stride; the last kernel hangs over by k − s = {row[2] - row[3]}."
+        elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1] <= before[1]:
+            message += " A transposed convolution makes the map grow."
+        t.fail(message)
+
+
+@trace_shapes.part("convolutions", 0.5)
+def _(t):
+    rows = [
+        ("conv", t.random.choice([8, 12]), 3, 1, 1),
+        ("conv", t.random.choice([16, 20]), t.random.choice([3, 5]), 2, 1),
+    ]
+    _trace_part(t, rows, (3, t.random.randint(20, 40), t.random.randint(41, 60)))
+
+
+@trace_shapes.part("pooling, odd sizes too", 0.5)
+def _(t):
+    rows = [("conv", 8, 1, 1, 0), ("pool", 2), ("pool", 3)]  # the stub has the pooling: by itself that earns nothing
+    _trace_part(t, rows, (t.random.randint(2, 9), 2 * t.random.randint(10, 20) + 1, 2 * t.random.randint(21, 30) + 1))
+
+
+@trace_shapes.part("transposed convolutions", 0.5)
+def _(t):
+    rows = [("up", t.random.choice([4, 6]), 2, 2), ("up", t.random.choice([3, 5]), t.random.choice([3, 4]), 2)]
+    _trace_part(t, rows, (16, t.random.randint(3, 9), t.random.randint(10, 15)))
+
+
+@trace_shapes.part("a whole encoder and decoder", 0.5)
+def _(t):
+    base = t.random.choice([4, 8])
+    rows = [
+        ("conv", base, 3, 1, 1),
+        ("pool", 2),
+        ("conv", 2 * base, 3, 1, 1),
+        ("pool", 2),
+        ("conv", 4 * base, 3, 1, 1),
+        ("up", 2 * base, 2, 2),
+        ("conv", 2 * base, 3, 1, 1),
+        ("up", base, 2, 2),
+        ("conv", 3, 1, 1, 0),
+    ]
+    _trace_part(t, rows, (3, 4 * t.random.randint(5, 9), 4 * t.random.randint(10, 15) + 2))
+    t.unchanged("the list of rows that it was given. Work on a copy.")

@@ -1,0 +1,132 @@
+"""Lesson 03: scores on which a copied layer contradicts itself, and its repair."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from .. import pictures
+from ..core import Exercise
+from ..values import NotYet, kind
+from .enlarging import enlarged
+
+catch = Exercise(
+    "catch",
+    hints=(
+        "Try `seam` on some maps of your own: a flat one, a smooth one, one with a sharp change. Where, and why, does it grow?",
+        "The copied layer puts the first cell's middle on the first pixel and the last cell's on the last, and spreads the others "
+        "evenly. So cells near the cut stand elsewhere in the half than in the whole. Only where neighbouring cells differ does one see it.",
+        "For the witness, let 0 and 1 take turns from column to column. For the repair, look at the arguments "
+        "that `nn.Upsample` has beside `scale_factor` and `mode`.",
+    ),
+)
+LEAST = 0.3
+
+
+def _seam(enlarge, scores):
+    """As the notebook's: the largest difference between the left half alone and the left half of the whole."""
+    half = scores.shape[-1] // 2
+    whole, alone = enlarge(scores), enlarge(scores[..., :half])
+    keep = alone.shape[-1] - alone.shape[-1] // half
+    return (whole[..., :keep] - alone[..., :keep]).abs().max().item()
+
+
+def _pair(t, stride):
+    """The answer's two things: the witness, and the repair."""
+    got = t.each(stride)
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        t.fail(f"For stride={stride}: expected two things, scores and a module, got {kind(got)}")
+    return got
+
+
+def _repaired(t, stride):
+    net = _pair(t, stride)[1]
+    if not isinstance(net, nn.Module):
+        what = "something else, such as a function." if isinstance(net, NotYet) else kind(net)
+        t.fail(
+            f"For stride={stride}: the second thing should be an `nn.Module`, got {what} Return a layer of torch.nn, or an "
+            "object of a class of your own, with its work in `forward`."
+        )
+    return net
+
+
+@catch.part("a witness: scores on which the copied layer contradicts itself", 1)
+def _(t):
+    for stride in (8, 16, 32):
+        scores, _ = _pair(t, stride)
+        if not isinstance(scores, torch.Tensor) or scores.shape != (1, 1, 4, 16) or not scores.is_floating_point():
+            what = f"something else. {scores.message}" if isinstance(scores, NotYet) else kind(scores)
+            t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, 4, 16), got {what}")
+        if not (scores.min() >= 0 and scores.max() <= 1):
+            t.fail(
+                f"For stride={stride}: your scores go from {scores.min():.3g} to {scores.max():.3g}; keep them between 0 and 1."
+            )
+        size = _seam(nn.UpsamplingBilinear2d(scale_factor=stride), scores.float())
+        if size < LEAST:
+            more = (
+                " A flat map looks the same wherever its cells stand."
+                if scores.max() - scores.min() < 1e-6
+                else " Let neighbouring columns differ more, above all close to the cut."
+                if size > 0.02
+                else " The copied layer moves cells left and right by different amounts. Do neighbouring columns differ in the left half?"
+            )
+            t.fail(
+                f"For stride={stride}: your scores' left half, enlarged alone, differs from the same place in the whole by {size:.3f} "
+                f"at most, and {LEAST} is asked for.{more}"
+            )
+
+
+@catch.part("a repair: no seam, on any scores", 0.75)
+def _(t):
+    for stride in (8, t.random.choice([16, 32])):
+        repaired = _repaired(t, stride)
+        for x in (t.tensor(1, 1, 3, 8), t.tensor(1, 1, 5, 12)):
+            _size(t, repaired, x, stride)
+            size = _seam(lambda scores: t.run(repaired, scores), x)
+            if size > 1e-4:
+                t.fail(
+                    f"For stride={stride} and random scores of shape {tuple(x.shape)}: with your module the left half alone differs from "
+                    f"the same place in the whole by {size:.3f}."
+                )
+
+
+@catch.part("the repair still blends between cells", 0.75)
+def _(t):
+    for stride in (8, t.random.choice([16, 32])):
+        if not isinstance(repaired := _pair(t, stride)[1], nn.Module):
+            t.fail("There is no `nn.Module` to try.")
+        x = t.tensor(1, 1, 4, 6)
+        got, want = (
+            _size(t, repaired, x, stride)[..., stride:-stride, stride:-stride],
+            enlarged(x, stride)[..., stride:-stride, stride:-stride],
+        )
+        known = [
+            (
+                F.interpolate(x, scale_factor=stride, mode="nearest")[..., stride:-stride, stride:-stride],
+                "Blocks have no seam, but they no longer blend.",
+            ),
+            (
+                enlarged(x, stride, align_corners=True)[..., stride:-stride, stride:-stride],
+                "This is the copied layer's own result.",
+            ),
+            (
+                F.interpolate(x, scale_factor=stride, mode="bicubic")[..., stride:-stride, stride:-stride],
+                "This is bicubic; bilinear is asked for.",
+            ),
+            (0 * want, "Nothing is left of the scores."),
+        ]
+        t.close(
+            got,
+            want,
+            f"stride={stride} and random scores of shape {tuple(x.shape)}, {stride} px from the rim",
+            known,
+            picture=pictures.maps,
+        )
+
+
+def _size(t, net, x, stride):
+    got, want = t.run(net, x), (*x.shape[:2], stride * x.shape[2], stride * x.shape[3])
+    if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
+        t.fail(
+            f"For stride={stride} and scores of shape {tuple(x.shape)}: your module should give shape {want}, it gives {kind(got)}"
+        )
+    return got

@@ -1,0 +1,111 @@
+"""Lesson 03: coarse scores doubled, finer ones added."""
+
+import torch
+import torch.nn.functional as F
+
+from .. import pictures
+from ..core import Exercise
+from ..values import kind
+from .enlarging import doubled, enlarged, painted
+
+fuse = Exercise(
+    "fuse",
+    hints=(
+        "Four cells of the fine map lie in one of the coarse map. Which of the two must grow?",
+        "First twice the size, then the surplus off. A map with an odd number of rows was halved to the *larger* half, so the surplus "
+        "row is the last one.",
+        '`F.interpolate` takes `scale_factor=2` and `mode="bilinear"`. Slice the result to the fine map\'s height and width, from the '
+        "top left corner, and add.",
+    ),
+    own_work={
+        name: "This hands the work to the library's own fusion. Write it from resizing, slicing and adding."
+        for name in ("Fuse", "FCN")
+    },
+)
+
+
+def _fuse_part(t, coarse, fine):
+    h, w = fine.shape[2:]
+    want = doubled(coarse, h, w) + fine
+    twice = enlarged(coarse, 2)
+    given = f"coarse of shape {tuple(coarse.shape)}, fine of shape {tuple(fine.shape)}"
+    if fine.numel() <= 8:
+        given = f"coarse {coarse.tolist()} and fine {fine.tolist()}"
+    got = t.call(coarse, fine)
+    if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape != want.shape:
+        more = ""
+        if got.shape[1] == 2 * fine.shape[1]:
+            more = " This stacks the two as channels. FCN adds: the result has as many channels as each of them."
+        elif got.shape[2:] == coarse.shape[2:]:
+            more = " This shrinks the fine map to the coarse one. Its detail is what we want: the coarse one grows."
+        elif got.shape[2:] == twice.shape[2:]:
+            more = " The coarse map's surplus row and column should be cut off."
+        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
+    known = [
+        (
+            F.interpolate(coarse, scale_factor=2, mode="nearest")[:, :, :h, :w] + fine,
+            "This copies each coarse cell to a block of four; blend between cells (bilinear).",
+        ),
+        (
+            enlarged(coarse, 2, align_corners=True)[:, :, :h, :w] + fine,
+            "This is enlarged with align_corners=True: exercise 3's lie.",
+        ),
+        (
+            F.interpolate(coarse, scale_factor=2, mode="bicubic")[:, :, :h, :w] + fine,
+            'This is enlarged with mode="bicubic"; bilinear is asked for.',
+        ),
+        (
+            painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine,
+            "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats the rim's cells.",
+        ),
+        (want / 2, "This is the mean of the two. FCN adds them."),
+        (want - fine, "The fine scores are missing."),
+        (fine, "The coarse scores are missing."),
+        ((want - fine) * fine, "This multiplies the two. FCN adds them."),
+    ]
+    if (h, w) != tuple(twice.shape[2:]):
+        resized = F.interpolate(coarse, size=(h, w), mode="bilinear")
+        known += [
+            (
+                resized + fine,
+                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. They stand for "
+                f"{twice.shape[2]} × {twice.shape[3]}: double them exactly, then cut.",
+            ),
+            (
+                F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=True) + fine,
+                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. Double them exactly, then cut.",
+            ),
+            (
+                twice[:, :, twice.shape[2] - h :, twice.shape[3] - w :] + fine,
+                "The surplus is cut off at the top or left. It lies at the bottom and right.",
+            ),
+        ]
+    t.close(got, want, given, known, picture=pictures.maps)
+
+
+@fuse.part("even sizes", 1)
+def _(t):
+    _fuse_part(t, t.tensor(1, 1, 1, 2, low=0, high=5).float(), 10 * t.tensor(1, 1, 2, 4, low=1, high=5).float())
+    _fuse_part(t, t.tensor(2, 3, 4, 5), t.tensor(2, 3, 8, 10))
+
+
+@fuse.part("odd sizes", 1)
+def _(t):
+    _fuse_part(t, t.tensor(1, 1, 1, 2, low=1, high=5).float(), 10 * t.tensor(1, 1, 1, 3, low=1, high=5).float())
+    for h, w in ((7, 10), (8, 9), (11, 5)):
+        _fuse_part(t, t.tensor(2, 3, (h + 1) // 2, (w + 1) // 2), t.tensor(2, 3, h, w))
+
+
+@fuse.part("gradients flow to both, arguments stay as they were", 0.5)
+def _(t):
+    t.call(t.tensor(1, 2, 4, 4), t.tensor(1, 2, 7, 8))
+    t.unchanged("one of its arguments. Put the sum in a new tensor: `a + b`, not `a += b` on what was given.")
+    coarse, fine = t.tensor(1, 2, 4, 4).requires_grad_(), t.tensor(1, 2, 7, 8).requires_grad_()
+    got, (to_coarse, to_fine) = t.gradients(coarse, fine)
+    if not isinstance(got, torch.Tensor) or got.dim() != 4:
+        t.fail(
+            f"For scores of shape (1, 2, 4, 4) and (1, 2, 7, 8): expected scores of shape (B, C, H, W), got {kind(got)}"
+        )
+    for place, (name, gradient) in enumerate((("coarse", to_coarse), ("fine", to_fine))):
+        if gradient is None or not gradient.any() or not t.depends((coarse, fine), place):
+            t.fail(f"No gradient reaches `{name}`, so its scores could not learn. Work on tensors throughout.")

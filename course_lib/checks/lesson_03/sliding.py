@@ -1,0 +1,101 @@
+"""Lesson 03: a `Linear` that slides over a map. What is expected is what it says to one window after another."""
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+from ..core import Exercise
+from ..values import same
+
+sliding = Exercise(
+    "sliding",
+    hints=(
+        "A unit of the `Linear` has C·side·side weights. How many does a convolution have for each of its outputs?",
+        "The channels that come in are `linear.in_features` divided by side². The kernel is side × side, and both layers keep a unit's "
+        "weights in the same order: channel by channel, each row by row.",
+        "Make the `nn.Conv2d` from channels in, channels out and kernel. Under `torch.no_grad()`, `copy_` the `Linear`'s weight into its "
+        "weight, reshaped to that weight's shape, and the bias into its bias as it is.",
+    ),
+)
+
+
+def _made(t, linear, side):
+    """The answer's module for this `Linear`, after a look at what was done to the `Linear`."""
+    before = {name: value.clone() for name, value in linear.state_dict().items()}
+    made = t.module(t.call(linear, side), what="an `nn.Module`, such as an `nn.Conv2d`")
+    after = linear.state_dict()
+    if before.keys() != after.keys() or any(
+        before[n].shape != after[n].shape or not torch.equal(before[n], after[n]) for n in before
+    ):
+        t.fail("Your function changed the `Linear` that it was given. Copy its weight, or make a new one from it.")
+    return made
+
+
+def _linear(t, channels, side, out):
+    linear = nn.Linear(channels * side * side, out)
+    for p in linear.parameters():
+        p.data = t.tensor(*p.shape)
+    return linear
+
+
+def _slid(t, side, extra, channels, out, batch=2):
+    """Compare the module with the `Linear` asked for one window after another; fail with what went wrong."""
+    linear, shape = _linear(t, channels, side, out), (batch, channels, side + extra[0], side + extra[1])
+    x, made = t.tensor(*shape), _made(t, linear, side)
+    with torch.no_grad():
+        windows = x.unfold(2, side, 1).unfold(3, side, 1).movedim(1, 3)  # picture, row, column, channel, side, side
+        want = linear(windows.flatten(3)).movedim(3, 1)
+        orders = [  # how else the weights may be read
+            (
+                windows.movedim(3, 5),
+                "The kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel.",
+            ),
+            (windows.transpose(4, 5), "Rows and columns of the kernel have changed places."),
+            (windows.flip((4, 5)), "The kernel is upside down: nothing is flipped here."),
+        ]
+        known = [(linear(other.flatten(3)).movedim(3, 1), says) for other, says in orders]
+        known.append((want - linear.bias[:, None, None], "The bias is missing."))
+        known.append((F.relu(want), "There is a ReLU too many: what the `Linear` says may be below 0."))
+    given = f"nn.Linear({linear.in_features}, {out}), side={side} and maps of shape {shape}"
+    got = t.run(made, x)
+    if isinstance(got, torch.Tensor) and got.shape != want.shape:
+        more = ""
+        rows, columns = want.shape[2:]
+        if got.dim() == 2:
+            more = " The scores are a map, even where it has only one place: flatten nothing."
+        elif got.dim() == 4 and tuple(got.shape[2:]) == ((rows - 1) // side + 1, (columns - 1) // side + 1):
+            more = " The kernel steps by its own size. It should step by 1: every place where it fits gets its scores."
+        elif got.dim() == 4 and got.shape[2] > rows:
+            more = " The kernel needs no padding: a place counts where the whole kernel fits."
+        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
+    t.close(got, want, given, known, tolerance=1e-3)
+
+
+@sliding.part("one place: what the Linear says", 1.25)
+def _(t):
+    _slid(t, t.random.choice([2, 3]), (0, 0), t.random.randint(3, 5), 4)
+    _slid(t, 1, (0, 0), 6, 3)
+
+
+@sliding.part("larger maps: a map of scores", 1.25)
+def _(t):
+    for side in (2, 1, t.random.choice([3, 4])):
+        _slid(t, side, (t.random.randint(2, 4), t.random.randint(4, 6)), t.random.randint(2, 6), t.random.randint(2, 5))
+
+
+@sliding.part("its weights can learn", 0.5)
+def _(t):
+    linear = _linear(t, 3, 2, 4)
+    made = _made(t, linear, 2)
+    if not list(made.parameters()):
+        t.fail("The module has no parameters, so it could not be trained further. Make the weight part of the module.")
+    if not any(
+        p.numel() == linear.weight.numel()
+        and same(p.detach().flatten().sort().values, linear.weight.detach().flatten().sort().values, 1e-6)
+        for p in made.parameters()
+    ):
+        t.fail("The module's weight does not hold the numbers of `linear.weight`. Copy them.")
+    if any(g is None for g in t.weight_gradients(made, t.tensor(2, 3, 4, 5)).values()):
+        t.fail(
+            "No gradient reaches one of the module's weights. Each must be used, and be a parameter that wants a gradient."
+        )

@@ -1,0 +1,164 @@
+"""Lesson 04: the double convolution."""
+
+import torch
+import torch.nn.functional as F
+
+from ..core import Exercise
+from ..values import kind
+
+double_conv = Exercise(
+    "double_conv",
+    hints=(
+        "Six layers, one after the other, nothing else happens. Which container of torch.nn runs its layers in order?",
+        "A 3 × 3 kernel reaches one pixel over each edge, so one pixel of padding keeps the size. The normalisation counts channels: "
+        "how many does it see, after each convolution?",
+        "`nn.Sequential` of `nn.Conv2d` (kernel 3, `padding=1`, `bias=False`), `nn.BatchNorm2d` of c_out, `nn.ReLU`, then the three once "
+        "more, where the convolution now gets c_out channels.",
+    ),
+    own_work={
+        "DoubleConv": "This is the library's own double convolution, and it is right. Write one from torch.nn's layers: six of them."
+    },
+)
+
+
+def _block(t):
+    """A fresh answer, its channels, and a picture for it; fails unless it is a module that runs."""
+    c_in, c_out = t.random.randint(2, 4), t.random.randint(5, 8)
+    net = t.module(t.call(c_in, c_out), f"c_in={c_in}, c_out={c_out}")
+    return net, c_in, c_out, t.tensor(3, c_in, 9, 14)
+
+
+def _weights(t, net, c_in, c_out):
+    """The two kernels by their shapes, and the biases of both convolutions (zeros where they have none)."""
+    state, kernels = net.state_dict(), []
+    for channels in (c_in, c_out):
+        names = [n for n, v in state.items() if tuple(v.shape) == (c_out, channels, 3, 3)]
+        if not names:
+            t.fail(
+                f"For c_in={c_in}, c_out={c_out}: there should be a convolution with weights of shape ({c_out}, {channels}, 3, 3)."
+            )
+        bias = state.get(names[0].removesuffix("weight") + "bias", torch.zeros(c_out))
+        kernels.append((names[0], state[names[0]], bias))
+    return kernels
+
+
+@double_conv.part("two 3 × 3 convolutions that keep the size", 0.5)
+def _(t):
+    net, c_in, c_out, x = _block(t)
+    given = f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}"
+    got, want = t.run(net, x), (3, c_out, 9, 14)
+    if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
+        shape = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
+        more = {
+            (3, c_out, 5, 10): " Each convolution takes a pixel off on every side; pad by 1.",
+            (3, c_out, 7, 12): " One of the convolutions takes a pixel off on every side; pad by 1.",
+        }.get(shape, "")
+        t.fail(f"For {given}: expected shape {want}, got {kind(got)}{more}")
+    layers = t.layers(net, x)
+    t.registered(layers)
+    found = [(layer["kernel"], layer["out"]) for layer in layers]
+    if found != [(3, c_out)] * 2:
+        t.fail(
+            f"For {given}: expected two convolutions, 3 × 3, both with {c_out} channels out; these run: "
+            + (", ".join(f"{k} × {k} with {c} out" for k, c in found) or "none")
+            + "."
+        )
+
+
+@double_conv.part("each convolution is normalised over the batch", 0.5)
+def _(t):
+    net, c_in, c_out, x = _block(t)
+    kernels = _weights(t, net, c_in, c_out)
+    before = t.run(net, x).detach()
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    for which, (name, weight, _) in zip(("first", "second"), kernels):
+        net.load_state_dict({**state, name: 10 * weight})
+        after = t.run(net, x).detach()
+        net.load_state_dict(state)
+        if not torch.allclose(before, after, atol=0.02, rtol=0.02):
+            t.fail(
+                f"With the {which} convolution's weights times 10, the result changes (in training). Batch normalisation would "
+                f"take such a factor out. Does one follow the {which} convolution?"
+            )
+    net.eval()
+    together, alone = t.run(net, x).detach(), t.run(net, x[:1]).detach()
+    net.train()
+    if not torch.allclose(together[:1], alone, atol=1e-4):
+        t.fail(
+            "In evaluation, what comes out for a picture depends on the others in its batch. `nn.BatchNorm2d` with its defaults then takes "
+            "the mean and variance that it gathered in training."
+        )
+
+
+@double_conv.part("a ReLU after each normalisation", 0.5)
+def _(t):
+    net, c_in, c_out, x = _block(t)
+    (_, first, bias_1), (_, second, bias_2) = _weights(t, net, c_in, c_out)
+
+    def norm(y):
+        return F.batch_norm(y, None, None, training=True)
+
+    def run(a, b, pads=(1, 1), mode="constant"):  # what stands after each convolution, what is put around each map
+        y = a(F.conv2d(F.pad(x, 4 * [pads[0]], mode), first, bias_1))
+        return b(F.conv2d(F.pad(y, 4 * [pads[1]], mode), second, bias_2))
+
+    def both(y):
+        return F.relu(norm(y))
+
+    def each(y):
+        return F.relu(F.instance_norm(y))
+
+    got = t.run(net, x).detach()
+    want = run(both, both)
+    if got.shape == want.shape:
+        for without in (run(F.relu, F.relu), run(both, F.relu), run(F.relu, both)):
+            if torch.allclose(got, without, atol=1e-4):  # a normalisation is missing, which is another part's business
+                return
+    known = [
+        (run(both, norm), "The last ReLU is missing."),
+        (
+            run(norm, both),
+            "There is no ReLU between the two convolutions: one straight line after another is a straight line.",
+        ),
+        (run(norm, norm), "There is no ReLU at all."),
+        *(
+            (run(both, both, mode=mode), "At the rim your values differ: pad with zeros, not with repeated pixels.")
+            for mode in ("replicate", "reflect", "circular")
+        ),
+        *((run(both, both, pads), "Pad each convolution by 1, not one of them by 2.") for pads in ((2, 0), (0, 2))),
+        (
+            run(each, each),
+            "Each picture is normalised by itself here; batch normalisation takes the mean over the whole batch.",
+        ),
+        (
+            run(lambda y: norm(F.relu(y)), lambda y: norm(F.relu(y))),
+            "The ReLU stands before the normalisation; it comes after it.",
+        ),
+        (run(both, lambda y: norm(F.relu(y))), "The second ReLU stands before its normalisation; it comes after it."),
+    ]
+    t.close(
+        got, want, f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}, in training", known, tolerance=1e-3
+    )
+
+
+@double_conv.part("its parameters: no bias in a convolution, new ones each time", 0.5)
+def _(t):
+    net, c_in, c_out, x = _block(t)
+    got, want = sum(p.numel() for p in net.parameters()), 9 * c_out * (c_in + c_out) + 4 * c_out
+    if got != want:
+        more = {
+            want + 2 * c_out: " The convolutions have biases; `bias=False` leaves them out.",
+            want + c_out: " One of the convolutions has a bias; `bias=False` leaves it out.",
+            want
+            - 2 * c_out: " Is each convolution followed by a normalisation of its own, with its two weights a channel?",
+            want - 4 * c_out: " A normalisation has two weights a channel: a factor and an offset.",
+        }.get(got, "")
+        t.fail(f"For c_in={c_in}, c_out={c_out}: expected {want} parameters, got {got}.{more}")
+    other = t.call(c_in, c_out)
+    if {id(p) for p in net.parameters()} & {id(p) for p in other.parameters()}:
+        t.fail(
+            "Two calls returned the same layers. Make new ones in each call, or all blocks of a network would share their weights."
+        )
+    silent = [name for name, grad in t.weight_gradients(net, x).items() if grad is None or not grad.any()]
+    if silent:
+        t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used?")

@@ -1,0 +1,208 @@
+"""Lesson 05: atrous spatial pyramid pooling, branch by branch."""
+
+import torch
+import torch.nn.functional as F
+
+from .. import pictures
+from ..core import Exercise
+from ..values import kind
+from .modules import expect_weights, set_weights
+
+build_aspp = Exercise(
+    "build_aspp",
+    hints=(
+        "All five branches read the same input. How many cells is a reach of 96 pixels on a map whose cells are 16 pixels wide?",
+        "rate = reach // stride. Make the three layers in `__init__`, not in `forward`, and keep them in an `nn.ModuleList`: in a plain list "
+        "their weights would not be found.",
+        "In `__init__`: an `nn.ModuleList` of three `conv_norm_relu`, with kernel 3, and with a rate of reach // stride. In "
+        "`forward`: append to `branches` what each of the three makes of `x`.",
+    ),
+    own_work={
+        name: "This hands the work to a finished module. Build the five branches yourself."
+        for name in ("ASPP", "DeepLab", "DeepLabHead", "ASPPConv", "ASPPPooling", "deeplabv3_resnet50", "Pooled")
+    },
+)
+BRANCHES = ("the 1 × 1 branch", "the first rate", "the second rate", "the third rate", "the average")
+
+
+def _pyramid(t, stride, rates, channels=3, width=4):
+    """The answer's ASPP, its text, and the two kernels that all its branches have been given."""
+    reaches = [stride * r for r in rates]
+    what = f"channels={channels}, width={width}, reaches={reaches}, stride={stride}"
+    net = t.module(t.call(channels, width, reaches, stride), what).eval()
+    t.unchanged("the list of reaches that it was given. Work on a copy.", who="`build_aspp`")
+    shapes = (width, channels, 1, 1), (width, channels, 3, 3), (width, 5 * width, 1, 1)
+    expect_weights(t, net, what, dict(zip(shapes, (2, 3, 1))))
+    small, large = t.tensor(*shapes[0]), t.tensor(*shapes[1]) / 3
+
+    def branch(number):
+        """Let the mixing convolution pass one branch on, and nothing else."""
+        pick = torch.zeros(shapes[2])
+        pick[:, number * width : (number + 1) * width, 0, 0] = torch.eye(width)
+        set_weights(net, dict(zip(shapes, (small, large, pick))))
+        return net
+
+    return branch, what, small, large
+
+
+def _five(x, small, large, rates):
+    """What the five branches make of x, before ReLU, with the same two kernels in all."""
+    maps = [F.conv2d(x, small), *(F.conv2d(x, large, padding=r, dilation=r) for r in rates)]
+    return maps + [F.conv2d(x.mean((2, 3), keepdim=True), small).expand(-1, -1, *x.shape[2:])]
+
+
+def _branches_part(t, numbers, stride, rates, size):
+    branch, what, small, large = _pyramid(t, stride, rates)
+    x = t.tensor(2, 3, *size)
+    maps = [m.relu() for m in _five(x, small, large, rates)]
+    for number in numbers:
+        got, want = t.run(branch(number), x), maps[number]
+        got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
+        known = [
+            (m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.")
+            for i, m in enumerate(maps)
+            if i != number
+        ]
+        if 0 < number < 4:
+            paper = 6 * number
+            wrong = [
+                (
+                    r,
+                    f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the rate should be "
+                    f"{rates[number - 1]}.",
+                )
+                for r in [stride * rates[number - 1]]
+            ]
+            wrong += [
+                (
+                    paper,
+                    f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rates[number - 1]}.",
+                )
+            ]
+            wrong += [(1, f"The taps are next to each other here; they should stand {rates[number - 1]} cells apart.")]
+            known += [(F.conv2d(x, large, padding=r, dilation=r).relu(), text) for r, text in wrong]
+        if number == 4:
+            known.append(
+                (F.conv2d(x, small).relu(), "This reads the map itself; average it over all its places first.")
+            )
+            top = x.amax((2, 3), keepdim=True)
+            known.append(
+                (
+                    F.conv2d(top, small).relu().expand(maps[4].shape),
+                    "This takes the largest value of the map; take the average.",
+                )
+            )
+            known.append(
+                (
+                    F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
+                    "This averages after the convolution and ReLU; average the map first.",
+                )
+            )
+            every = x.mean((0, 2, 3), keepdim=True)
+            known.append(
+                (
+                    F.conv2d(every, small).relu().expand(maps[4].shape),
+                    "This averages over the batch, too; each picture has its own average.",
+                )
+            )
+        given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
+        t.close(got, want, given, known, picture=pictures.maps)
+
+
+@build_aspp.part("(B, width, H, W), for a map of any size", 0.25)
+def _(t):
+    channels, width = t.random.choice([3, 6]), 4
+    what = f"channels={channels}, width={width}, reaches=[32, 64, 96], stride=16"
+    net = t.module(t.call(channels, width, [32, 64, 96], 16), what).eval()
+    for mode in ("evaluation", "training"):
+        net.train(mode == "training")
+        for shape in ((2, channels, 9, 12), (1, channels, t.random.randint(3, 8), 5), (3, channels, 4, 4)):
+            got = t.run(net, t.tensor(*shape))
+            want = (shape[0], width, *shape[2:])
+            if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
+                t.fail(f"For {what} and a map of shape {shape}: expected {want}, got {kind(got)}")
+
+
+@build_aspp.part("the 1 × 1 branch and the average of the map", 0.25)
+def _(t):
+    _branches_part(t, (0, 4), t.random.choice([8, 16]), (2, 3, 5), (t.random.randint(7, 9), 10))
+
+
+@build_aspp.part("three rates, in cells", 1.25)
+def _(t):
+    for stride in (8, 16):
+        _branches_part(t, (1, 2, 3), stride, t.random.choice([(2, 3, 5), (1, 4, 7)]), (13, t.random.randint(11, 14)))
+
+
+@build_aspp.part("batch normalisation and ReLU in the branches, nothing after the mixing", 0.5)
+def _(t):
+    branch, what, *_ = _pyramid(t, 8, (1, 2, 3))
+    x = t.tensor(2, 3, 8, 9)
+    _nothing_follows(t, branch, what, x)
+    for number in range(5):
+        net = branch(number)
+        for mode in ("evaluation", "training"):
+            net.train(mode == "training")
+            one, ten = t.run(net, x), t.run(net, 10 * x)
+            if not isinstance(one, torch.Tensor):
+                t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(one)}")
+            if one.min() < -1e-6:
+                t.fail(
+                    f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut them off; without one "
+                    "the branch is a straight line."
+                )
+        net.eval()
+        steady = torch.allclose(one, ten, rtol=1e-2, atol=1e-2)
+        if number < 4 and not steady:
+            t.fail(
+                f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other values. "
+                "Batch normalisation, before the ReLU, would take the factor out again."
+            )
+        if number == 4 and steady:
+            t.fail(
+                f"For {what}: the average is normalised too. It has one value a picture and channel; leave batch normalisation out of this branch."
+            )
+    means = sum(name.endswith("running_mean") for name, _ in net.named_buffers())
+    if 0 < means < 4:
+        t.fail(
+            f"For {what}: there are {means} batch normalisations for four branches. Each branch has means and variances of its own."
+        )
+
+
+def _nothing_follows(t, branch, what, x):
+    """Fail unless the module's output is -2 times as large once the weights of the mixing convolution are."""
+    net = branch(4).train()
+    before = t.run(net, x)
+    with torch.no_grad():
+        for p in net.parameters():
+            if p.dim() == 4 and p.shape[1] == 5 * p.shape[0]:
+                p.mul_(-2)
+    after = t.run(net, x)
+    if (
+        isinstance(before, torch.Tensor)
+        and isinstance(after, torch.Tensor)
+        and not torch.allclose(after, -2 * before, atol=1e-4)
+    ):
+        t.fail(
+            f"For {what}: in training, weights −2 times as large in the mixing convolution don't give −2 times the output. "
+            "Something follows it; it should come last."
+        )
+    if isinstance(before, torch.Tensor) and not torch.allclose(before, t.run(branch(4).eval(), x), atol=1e-4):
+        t.fail(
+            f"For {what}: the average alone comes out otherwise in training than in evaluation. There is nothing random in this module, "
+            "and this branch has no normalisation."
+        )
+
+
+@build_aspp.part("every weight learns", 0.25)
+def _(t):
+    made = t.call(3, 4, [8, 16, 24], 8)
+    net = t.module(made, "channels=3, width=4, reaches=[8, 16, 24], stride=8").train()
+    gradients = t.weight_gradients(net, t.tensor(2, 3, 9, 9))
+    if len([g for g in gradients.values() if g is not None and g.dim() == 4]) < 6:
+        t.fail(
+            "Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an attribute, and used in `forward`?"
+        )
+    silent = [name for name, g in gradients.items() if g is None or g.dim() == 4 and not g.any()]
+    if silent:
+        t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")

@@ -1,0 +1,121 @@
+"""Lesson 05: the field of a stack, and how much of it is seen."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+
+from ..core import Exercise
+from ..values import is_number, kind
+from .stacks import field_of, offsets
+
+field_and_coverage = Exercise(
+    "field_and_coverage",
+    hints=(
+        "Exercise 5 of lesson 02 did most of this: poke the middle output pixel, and look at the input's gradient.",
+        "Call `.backward()` on `out[0, 0, m, m]`, with m in the middle. The field is what lies between the first and the last row of "
+        "`picture.grad` that holds anything but 0. The share counts the pixels that are not 0, inside that square.",
+        "Let `hit` be `picture.grad[0, 0] != 0`. `torch.where(hit.any(1))[0]` lists its rows: the field is the last less the first, plus 1, as an "
+        "`int`. All that was hit lies in the field, so the share is the number of `True`, divided by field · field.",
+    ),
+    own_work={
+        name: "This asks the library, which counts the ways for you. Count or poke yourself."
+        for name in ("paths", "seen")
+    },
+)
+
+
+def _pair(t, rates):
+    """The answer's two numbers for these rates."""
+    got = t.call(rates)
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        t.fail(f"For {rates}: expected the two numbers (field, share), got {kind(got)}")
+    got = [v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else v for v in got]
+    if not all(is_number(v) for v in got):
+        t.fail(f"For {rates}: expected two numbers, got {got!r}.")
+    t.unchanged("the list of rates that it was given. Work on a copy.")
+    return got
+
+
+def _field_part(t, stacks):
+    for rates in stacks:
+        got, want = _pair(t, rates)[0], field_of(rates)
+        if isinstance(got, float) and got == want:
+            t.fail(f"For {rates}: the field is right, but it is a float; return an `int`.")
+        known = [
+            (1 + sum(rates), "This goes one way only: a layer of rate r looks r pixels to both sides."),
+            (2 * sum(rates), "The pixel itself counts too."),
+            (1 + 2 * max(rates, default=0), "This is the reach of the widest layer alone; each layer adds its 2r."),
+            (1 + sum(3 * r - 1 for r in rates), "This takes a layer's reach as 3r; its taps span 2r + 1."),
+            (
+                len(offsets(rates)),
+                "This counts the pixels that are seen in one direction. The field runs from the first to the last, holes included.",
+            ),
+            (
+                len(offsets(rates)) ** 2,
+                "This counts the pixels that are seen. The field is a length, from the first to the last, holes included.",
+            ),
+            (1 + 2 * len(rates), "This forgets the rates: it is the field of as many plain layers."),
+            (
+                sum(2 * r + 1 for r in rates),
+                "These are the spans added up; a layer adds only 2r to what the others see.",
+            ),
+            (sum(rates), "This is the way to one side, without the pixel itself."),
+            (want**2, "This is an area; the field is a length in one direction."),
+            (1, "Only the pixel itself was found. Is the map that you poke as wide as the field, 1 + 2·sum(rates)?"),
+        ]
+        t.equal(got, want, f"rates {rates}, the field", known)
+
+
+@field_and_coverage.part("the field", 0.5)
+def _(t):
+    _field_part(t, [[1, 2, 4, t.random.choice([7, 8])], [t.random.randint(2, 6), t.random.randint(2, 6)]])
+
+
+def _cancelled(rates):
+    """The share that is left if a layer's taps are +1 and -1 in turn, so that ways to a pixel can cancel."""
+    row = torch.ones(1, 1, 1)
+    for rate in rates:
+        row = F.conv1d(F.pad(row, [2 * rate] * 2), torch.tensor([[[1.0, -1, 1]]]), dilation=rate)
+    return (row != 0).float().mean().item() ** 2
+
+
+def _share_part(t, stacks):
+    for rates in stacks:
+        got, field, seen = _pair(t, rates)[1], field_of(rates), len(offsets(rates))
+        share = (seen / field) ** 2
+        known = [
+            (
+                math.prod(9 / (2 * r + 1) ** 2 for r in rates),
+                "These are the layers' shares multiplied. But a layer can fill the holes of another: "
+                "look at what all of them see together.",
+            ),
+            (
+                9 / (2 * max(rates, default=0) + 1) ** 2,
+                "This is the widest layer alone; put all the layers one after another.",
+            ),
+            (1, "There are holes in this field: not all of it is seen."),
+            (min(1.0, 9 ** len(rates) / field**2), "This counts ways, not pixels: several ways may end on one pixel."),
+            (0, "Nothing is seen? A ReLU that is off hides everything. Poke with kernels of ones and without ReLU."),
+            (seen / field, "This is the share along one row. The field is a square: count in both directions."),
+            (seen**2, "This counts pixels. Divide by the pixels of the field."),
+            (100 * share, "This is in percent; return a share, from 0 to 1."),
+            (1 - share, "This is the share of the holes."),
+            (
+                _cancelled(rates),
+                "Weights of both signs can cancel, and hide a pixel that is seen. Poke with kernels of ones.",
+            ),
+        ]
+        t.close(got, share, f"rates {rates}, the share", known)
+
+
+@field_and_coverage.part("the share that is seen", 1)
+def _(t):
+    _share_part(t, [[3, 3, t.random.choice([5, 6])], [2, 1, 2], [t.random.choice([2, 3])] * 2, [2, 3]])
+
+
+@field_and_coverage.part("one layer, none, wide ones and many", 0.5)
+def _(t):
+    stacks = [[t.random.randint(30, 45)], [], [1] * t.random.randint(9, 12)]
+    _field_part(t, stacks)
+    _share_part(t, stacks)

@@ -1,0 +1,34 @@
+"""Lesson 05: the weights of an answer's module, looked at and set."""
+
+import torch
+
+
+def expect_weights(t, net, what, wanted):
+    """Fail unless the module's convolutions have the shapes `wanted`, {shape: how many}; only those of four axes are looked at."""
+    found = [tuple(p.shape) for p in net.parameters() if p.dim() == 4]
+    text = ", ".join(f"{n} of {s}" for s, n in wanted.items())
+    for shape, count in wanted.items():
+        if found.count(shape) != count:
+            more = ""
+            if not found:
+                more = " It has none: make the layers in `__init__`, and keep a list of them as an `nn.ModuleList`."
+            elif not any(s == shape for s in found):
+                more = f" There is none of {shape}."
+            t.fail(
+                f"For {what}: the convolutions should have weights of shape (out, in, k, k): {text}. Yours: "
+                f"{', '.join(map(str, found)) or 'none'}.{more}"
+            )
+    if len(found) != sum(wanted.values()):
+        t.fail(
+            f"For {what}: expected {sum(wanted.values())} convolutions, with weights {text}; found {len(found)}: {', '.join(map(str, found))}."
+        )
+
+
+def set_weights(net, weights):
+    """Give all weights of four axes the tensor that `weights` has for their shape; normalise by nothing, add nothing."""
+    with torch.no_grad():
+        for name, p in [*net.named_parameters(), *net.named_buffers()]:
+            if p.dim() == 4:
+                p.copy_(weights[tuple(p.shape)])
+            elif p.dim() == 1:
+                p.fill_(1.0 if name.endswith(("weight", "running_var")) else 0.0)

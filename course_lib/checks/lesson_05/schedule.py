@@ -1,0 +1,87 @@
+"""Lesson 05: rates of a given field without holes."""
+
+import torch
+
+from ..core import Exercise
+from ..values import kind
+from .stacks import field_of, is_whole, offsets
+
+schedule = Exercise(
+    "schedule",
+    hints=(
+        "Take `schedule(3, 13)` on paper: `left` is 6 at first, `later` is 2, 1, 0. From the smallest rate on, how large may the next one be?",
+        "With the rates so far adding up to S, the next may be at most 2S + 1. It must also leave at least 1 for each layer still to come. "
+        "Try to be as greedy as those two allow.",
+        "In each round the next rate is the smaller of two numbers: 2S + 1, and what remains of `left` once every later layer has been "
+        "given 1. Append it, and take it off `left`.",
+    ),
+)
+
+
+def _rates(t, layers, field):
+    """The answer's rates, as many whole numbers as asked for, with the field asked for; fails otherwise."""
+    got = t.call(layers, field)
+    given = f"layers={layers}, field={field}"
+    if isinstance(got, torch.Tensor):
+        t.fail(f"For {given}: return a list of rates, not a tensor; `.tolist()` makes one.")
+    if not isinstance(got, (list, tuple)):
+        t.fail(f"For {given}: expected a list of {layers} rates, got {kind(got)}")
+    got = list(got)
+    if not all(isinstance(r, int) and not isinstance(r, bool) and r >= 1 for r in got):
+        t.fail(f"For {given}: rates are whole numbers (`int`) of at least 1, got {got}.")
+    if len(got) != layers:
+        t.fail(f"For {given}: expected {layers} rates, got {len(got)}: {got}.")
+    if field_of(got) != field:
+        more = (
+            " Your rates add up to the field; each adds twice itself, and the pixel counts too."
+            if sum(got) == field
+            else ""
+        )
+        more = " The pixel itself counts too: 2·sum + 1." if 2 * sum(got) == field else more
+        t.fail(f"For {given}: the rates {got} add up to a field of {field_of(got)}.{more}")
+    return got, given
+
+
+@schedule.part("rates that add up to the field", 0.5)
+def _(t):
+    for layers in (2, 3, 4, 6):
+        _rates(t, layers, t.random.randrange(2 * layers + 1, 3**layers + 1, 2))
+
+
+@schedule.part("no holes", 1)
+def _(t):
+    cases = [
+        (4, t.random.randrange(33, 72, 2)),
+        (4, 31),
+        (3, t.random.randrange(17, 26, 2)),
+        (5, t.random.randrange(101, 240, 2)),
+    ]
+    for layers, field in cases:
+        got, given = _rates(t, layers, field)
+        before = 0
+        for rate in sorted(got):
+            if rate > 2 * before + 1:
+                t.fail(
+                    f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of {field} pixels. "
+                    f"The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
+                    lambda: _draw_holes(got),
+                )
+            before += rate
+
+
+def _draw_holes(rates):
+    from course_lib import plot
+
+    return plot.coverage([rates], "Yours, with its holes in white") if sum(rates) <= 100 else None
+
+
+@schedule.part("the widest and the narrowest field", 0.5)
+def _(t):
+    layers = t.random.randint(4, 6)
+    for n, field in ((1, 3), (layers, 3**layers), (layers, 2 * layers + 1)):
+        got, given = _rates(t, n, field)
+        if not is_whole(got):
+            t.fail(
+                f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of {field} pixels.",
+                lambda: _draw_holes(got),
+            )

@@ -1,0 +1,118 @@
+"""Lesson 06: the gradient by hand, against autograd's."""
+
+import torch
+import torch.nn.functional as F
+
+from ..core import Exercise
+from .losses import CHANGED, LOSSES, like, small_logits, targets, tried
+
+logit_gradient = Exercise(
+    "logit_gradient",
+    hints=(
+        "For one pixel with logits [0, 0] of class 1: what are the probabilities, and from which of them is 1 taken off?",
+        "Start from `logits.softmax(1)` and take `one_hot` off. What is left at a pixel of 255, and what should be there?",
+        "Multiply the difference by `known` as (B, 1, H, W), which `unsqueeze(1)` makes of it. Then divide by how many labelled pixels there are, "
+        "but at least by 1.",
+    ),
+    own_work={
+        name: "This lets torch work the gradient out. Write it down by its formula: softmax less one-hot."
+        for name in ("backward", "grad", "autograd", "vjp", "jacobian", "requires_grad_", "requires_grad", *LOSSES)
+    },
+)
+
+
+def _gradient(logits, target, count=None):
+    """By autograd: the gradient of the sum of losses, divided by `count` (by default the number of labelled pixels)."""
+    z = logits.clone().requires_grad_()
+    F.cross_entropy(z, target, ignore_index=255, reduction="sum").backward()
+    return z.grad / (count or max(1, int((target != 255).sum())))
+
+
+def _gradient_part(t, logits, target, given):
+    got, want = tried(t, logits, target), _gradient(logits, target)
+    like(t, got, want, given)
+    labelled, p = target != 255, logits.softmax(1)
+    some = int(labelled.sum())
+    safe = target.masked_fill(~labelled, 0)
+    known = [
+        (-want, "The sign is turned round: it is softmax less one-hot."),
+        (
+            _gradient(logits, target, 1),
+            f"This is not divided by the number of labelled pixels, {some}. The loss is a mean.",
+        ),
+        (
+            _gradient(logits, target, target.numel()),
+            f"This divides by all {target.numel()} pixels; only {some} are labelled.",
+        ),
+        (_gradient(logits, target, len(target)), "This divides by the size of the batch; the mean is over pixels."),
+        (
+            _gradient(logits, target, logits.numel()),
+            "This divides by the number of logits; the mean is over labelled pixels.",
+        ),
+        (p * labelled[:, None] / max(some, 1), "This is the softmax alone; take 1 off at the true class."),
+        (p / max(some, 1), "This is the softmax alone; take 1 off at the true class."),
+        (_gradient(logits, safe, some), "Ignored pixels are taken for class 0."),
+        (
+            want + p * ~labelled[:, None] / max(some, 1),
+            "At ignored pixels the softmax is left over; the gradient there is 0.",
+        ),
+        (
+            want * (want < 0),
+            "Only the true class is pulled; the other classes are pushed, each by its own probability.",
+        ),
+        (
+            torch.cat([_gradient(z[None], m[None]) for z, m in zip(logits, target)]) / len(target),
+            "This is the mean of each image's mean; count the labelled pixels of the whole batch together.",
+        ),
+        (_gradient(logits.softmax(1), target), "The softmax is taken twice."),
+    ]
+    t.close(got, want, given, known, tolerance=1e-5)
+
+
+@logit_gradient.part("softmax less one-hot", 1)
+def _(t):
+    logits, target = small_logits(t, 1, 3, 1, 2), torch.tensor([[[2, t.random.choice([0, 1])]]])
+    _gradient_part(
+        t,
+        logits,
+        target,
+        f"logits {logits.flatten(2)[0].T.tolist()} (a list for each pixel), target {target.flatten().tolist()}",
+    )
+    classes = t.random.choice([3, 4, 5])
+    logits, target = t.tensor(2, classes, 3, 6), targets(t, classes, 2, 3, 6)
+    _gradient_part(t, logits, target, f"logits of shape {tuple(logits.shape)}, all pixels labelled")
+    far, target = torch.tensor([[[[1000.0, 0.0]], [[0.0, -1000.0]]]]), torch.tensor([[[1, 0]]])
+    given = "two pixels with logits [1000, 0] and [0, −1000], of classes 1 and 0"
+    got, want = t.call(far, target), _gradient(far, target)
+    like(t, got, want, given)
+    if torch.isnan(got).any():
+        t.fail(
+            f"For {given}: got NaN, as exp(1000) is infinite. Take each pixel's largest logit off before `exp`, or use `softmax`."
+        )
+    t.close(got, want, given)
+
+
+@logit_gradient.part("ignored pixels: no pull, not counted", 0.5)
+def _(t):
+    classes = t.random.choice([3, 4])
+    logits, target = t.tensor(2, classes, 4, 5), targets(t, classes, 2, 4, 5, ignored=0.4)
+    _gradient_part(
+        t, logits, target, f"logits of shape {tuple(logits.shape)}, {int((target == 255).sum())} of 40 pixels ignored"
+    )
+
+
+@logit_gradient.part("nothing labelled, arguments stay as they were", 0.5)
+def _(t):
+    logits = torch.zeros(1, 3, 2, 2)
+    given = "logits of 0 and a target that is 255 everywhere"
+    got = tried(t, logits, torch.full((1, 2, 2), 255))
+    like(t, got, logits, given)
+    if torch.isnan(got).any():
+        t.fail(f"For {given}: expected zeros, got NaN, which is 0 / 0. Divide by at least 1.")
+    if got.any():
+        t.fail(
+            f"For {given}: expected zeros, got values up to {got.abs().max():.3f}. At an ignored pixel nothing pulls."
+        )
+    if not tried(t, logits, targets(t, 3, 1, 2, 2)).any():
+        t.fail("For logits of 0 and labels everywhere: expected a pull on every pixel, got zeros.")
+    t.unchanged(CHANGED)

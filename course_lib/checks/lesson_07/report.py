@@ -1,0 +1,223 @@
+"""Lesson 07: scores from the table. What is expected is computed in plain Python numbers."""
+
+import torch
+
+from ..core import Exercise
+from ..values import kind, same, show
+from .scores import NAN, mean_of, ratio, scores_of
+
+report = Exercise(
+    "report",
+    hints=(
+        (
+            "The three given vectors are enough for everything: `hits`, `rows` and `columns`. What does each of them"
+            " count?"
+        ),
+        (
+            "Hits are the diagonal; a row's sum is how many pixels are truly of the class; a column's sum is how many"
+            " were called it. The union of the two sets is their sum, less what was counted twice."
+        ),
+        (
+            "Below the line of recall stands the row's sum, of precision the column's, of Dice both, of IoU both less"
+            " the hits. Mean accuracy is the `.nanmean()` of recall; mIoU that of IoU. Accuracy is all hits over all"
+            " pixels."
+        ),
+    ),
+    own_work={
+        name: "This asks a finished metric. Work from the table: its diagonal, row sums and column sums."
+        for name in (
+            "Confusion",
+            "jaccard_index",
+            "multiclass_jaccard_index",
+            "MulticlassJaccardIndex",
+            "MeanIoU",
+            "mean_iou",
+        )
+    },
+)
+EACH, SUMMARY = ("share", "recall", "precision", "iou", "dice"), ("accuracy", "mean_accuracy", "miou")
+
+
+def _report(t, matrix):
+    got = t.call(matrix)
+    if not isinstance(got, dict):
+        t.fail(f"Expected a dict with {', '.join(EACH + SUMMARY)}, got {kind(got)}")
+    return got
+
+
+def _entries(t, got, matrix, keys, known=()):
+    """Compare some of a report's entries; `known` maps a key to pairs of a wrong value and what it reveals."""
+    given, want = f"the table {matrix.tolist()}, `{{}}`", scores_of(matrix)
+    for key in keys:
+        if key not in got:
+            t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
+        value = got[key]
+        if key in SUMMARY:
+            if isinstance(value, torch.Tensor) and value.numel() != 1:
+                t.fail(f"For {given.format(key)}: expected one number, got {kind(value)}")
+            right, wrong = want[key], [(w, m) for w, m in dict(known).get(key, ())]
+        else:
+            right = torch.tensor(want[key], dtype=torch.float64)
+            wrong = [(torch.as_tensor(w, dtype=torch.float64), m) for w, m in dict(known).get(key, ())]
+        t.close(value, right, given.format(key), wrong)
+
+
+def _tick(t, classes):
+    return t.tensor(classes, classes, low=1, high=30) + torch.diag(t.tensor(classes, low=5, high=60))
+
+
+@report.part("IoU and Dice of each class", 0.75)
+def _(t):
+    for matrix in (torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5))):
+        right, true, called = matrix.diagonal().double(), matrix.sum(1).double(), matrix.sum(0).double()
+        s = scores_of(matrix)
+        known = {
+            "iou": [
+                (
+                    right / (true + called),
+                    (
+                        "The hits are counted twice below the line: once in the row's sum, once in the column's. Take"
+                        " them off once."
+                    ),
+                ),
+                (right / true, "This is recall: false alarms are missing below the line."),
+                (s["dice"], "This is Dice."),
+                (right / called, "This is precision: misses are missing below the line."),
+            ],
+            "dice": [
+                (right / (true + called), "The 2 above the line is missing."),
+                (s["iou"], "This is IoU. Dice counts the hits twice, above and below the line."),
+                (2 * right / (true + called - right), "Below the line stands the sum of both sets, not their union."),
+            ],
+        }
+        _entries(t, _report(t, matrix), matrix, ("iou", "dice"), known)
+
+
+@report.part("share, recall and precision of each class", 0.75)
+def _(t):
+    for matrix in (torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5))):
+        s, total = scores_of(matrix), matrix.sum()
+        known = {
+            "share": [
+                (
+                    matrix.sum(0) / total,
+                    "This is the share of each class in the prediction; take the truth's, which stands in the rows.",
+                )
+            ],
+            "recall": [
+                (
+                    s["precision"],
+                    (
+                        "This is precision: it divides by how often the class was called. Recall divides by how often"
+                        " it is there."
+                    ),
+                ),
+                (
+                    1 - (matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()) / total,
+                    "This also counts the pixels that are rightly *not* of the class. Recall asks only for those of the class.",
+                ),
+            ],
+            "precision": [
+                (
+                    s["recall"],
+                    (
+                        "This is recall: it divides by how often the class is there. Precision divides by how often it"
+                        " was called."
+                    ),
+                )
+            ],
+        }
+        _entries(t, _report(t, matrix), matrix, ("share", "recall", "precision"), known)
+
+
+def _gaps(t):
+    """A table in which one class occurs nowhere, another only as a false alarm, and a third is never called."""
+    matrix = _tick(t, 5)
+    nowhere, alarm, never = t.random.sample(range(5), 3)
+    matrix[nowhere], matrix[:, nowhere], matrix[alarm], matrix[:, never] = 0, 0, 0, 0
+    matrix[[c for c in range(5) if c not in (nowhere, alarm)], alarm] += 3
+    return matrix
+
+
+@report.part("0/0 is NaN, and a false alarm is 0", 0.5)
+def _(t):
+    matrix = _gaps(t)
+    got, want = _report(t, matrix), scores_of(matrix)
+    known = {}
+    for key in EACH:
+        right = torch.tensor(want[key], dtype=torch.float64)
+        known[key] = [
+            (
+                right.nan_to_num(0.0),
+                (
+                    "Where the class is in neither, there is nothing to score: 0/0 should stay NaN, not become 0. Is"
+                    " something small added below the line?"
+                ),
+            ),
+            (right.nan_to_num(1.0), "A class with nothing to score gets NaN, not a perfect 1."),
+            (
+                right.masked_fill(matrix.sum(1) == 0, NAN),
+                "A class that is only called, and never there, has IoU and Dice 0, not NaN: that is a false alarm.",
+            ),
+        ]
+    _entries(t, got, matrix, EACH, known)
+
+
+@report.part("accuracy, mean accuracy and mIoU", 0.75)
+def _(t):
+    for matrix in (torch.tensor([[6, 2], [1, 1]]), _tick(t, 4), _gaps(t)):
+        s, there = scores_of(matrix), matrix.sum(1) > 0
+        zeros = {k: torch.tensor(s[k], dtype=torch.float64).nan_to_num(0.0).mean().item() for k in ("iou", "recall")}
+        hits, total = int(matrix.trace()), int(matrix.sum())
+        known = {
+            "accuracy": [
+                (s["mean_accuracy"], "This is the mean accuracy: each class has one vote. Here each pixel has one.")
+            ],
+            "mean_accuracy": [
+                (
+                    s["accuracy"],
+                    "This is the accuracy, one vote for each pixel. Give each class one: the mean of the recalls.",
+                ),
+                (
+                    zeros["recall"],
+                    (
+                        "Classes that are not in the truth have no recall; leave them out of the mean, don't count them"
+                        " as 0."
+                    ),
+                ),
+                (mean_of(s["precision"]), "This is the mean of the precisions."),
+                (NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
+            ],
+            "miou": [
+                (
+                    zeros["iou"],
+                    "Classes that are in neither truth nor prediction count as 0 here; leave them out of the mean.",
+                ),
+                (
+                    torch.tensor(s["iou"])[there].mean().item(),
+                    "This averages over the classes of the truth only. A class that is only called counts too, with 0.",
+                ),
+                (
+                    ratio(hits, 2 * total - hits),
+                    "This pools the pixels of all classes before dividing; average the IoUs of the classes.",
+                ),
+                (NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
+                (mean_of(s["dice"]), "This is the mean of Dice."),
+            ],
+        }
+        _entries(t, _report(t, matrix), matrix, SUMMARY, known)
+
+
+@report.part("an empty table, and the argument left alone", 0.25)
+def _(t):
+    matrix = torch.zeros(t.random.randint(2, 4), dtype=torch.int64).diag()
+    got = _report(t, matrix)
+    for key in EACH + SUMMARY:
+        if key not in got:
+            t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
+        value = got[key]
+        values = value.flatten().tolist() if isinstance(value, torch.Tensor) else [value]
+        if not values or not all(same(v, NAN) for v in values):
+            t.fail(f"For a table of zeros: `{key}` should be NaN, since nothing was scored; got {show(value)}.")
+    t.call(_tick(t, 3))
+    t.unchanged("the table that it was given.")
