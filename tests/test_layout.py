@@ -120,7 +120,8 @@ def test_every_folder_with_code_is_packaged():
 
 
 def test_an_import_is_found_wherever_it_stands():
-    code = "def f():\n    from . import canvas\n    from ..models import unet\n    from course_lib.plot import masks, grid\n"
+    code = "def f():\n    from . import canvas\n    from ..models import unet\n"
+    code += "    from course_lib.plot import masks, grid\n"
     found = imports(code, ("course_lib", "plot"))
     assert found == [
         (2, "course_lib.plot.canvas"),
