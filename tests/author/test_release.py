@@ -12,6 +12,7 @@ import zipfile
 
 import pytest
 
+import course_lib
 from course_lib.author import build, release
 from course_lib.grading import frame
 from course_lib.start import cli
@@ -328,6 +329,12 @@ def test_readmes_lines_put_a_release_on_a_server(released, tmp_path):
     )
     assert {n: c for n, (_, c) in contents(clone).items()} == {n: c for n, (_, c) in contents(released.tree).items()}
     assert os.access(clone / "binder" / "start", os.X_OK)
+
+
+def test_the_version_is_the_same_everywhere():
+    version = re.escape(course_lib.__version__)
+    assert re.search(rf"^## {version}(,|$)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert re.search(rf"^version: {version}$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
 
 
 def test_readme_names_no_command_that_is_not_there():
