@@ -5,7 +5,7 @@ A lesson is `solutions/NN_name.py`, in jupytext's percent format. A cell's mark 
     # %% [markdown] statement="f" minutes=5 level=1   an exercise's text; its heading gets number, points, level;
                                                       what stands before the heading becomes a cell of its own
     # %% answer="f"                                   the student's cell, ### BEGIN SOLUTION … ### END SOLUTION
-    # %% check="f" seed=71263                         this line alone: check.f(f), and hidden tests with that seed
+    # %% check="f" seed=12345                         this line alone: check.f(f), and hidden tests with that seed
     # %% [markdown] quiz="q" answer="b"               question, then `- a) choice` lines, each with `  > feedback`
     # %% [markdown] written="w" points=2              the model answer; a person grades what students write
     # %% given="setup"                                code that answers rely on: locked, restored when grading
