@@ -335,23 +335,18 @@ for depth in (4, 5):
 # Train two networks on the same pictures, in the same order, for the same number of steps: your U-Net, and your U-Net with all skips closed. Both have the same layers and as many weights. With closed skips, the weights that read a skip, one in ten, meet only zeros. The classes are background and animal.
 
 # %% tags=["demo", "experiment"] fold="How many weights read a skip"
-def library_unet(closed=()):
-    """What build_unet(2, 8, 3, closed) is to return, made of the library's U-Net."""
-    net = models.UNet(classes=2, base=8, depth=3)
+def library_unet(classes, base, depth, closed=()):
+    """What build_unet is to return, made of the library's U-Net."""
+    net = models.UNet(classes=classes, base=base, depth=depth)
     for level in closed:
-        net.decoder[2 - level].skip = "zero"
+        net.decoder[depth - 1 - level].skip = "zero"
     return net
 
 
-def build(closed):
-    """Your U-Net; where it does not pass yet, the library's."""
-    return build_unet(2, 8, 3, closed) if yours else library_unet(closed)
-
-
-yours = check.build_unet(build_unet).outcome == "passed"
+unet = check.build_unet.yours(build_unet, library_unet)
 readers = sum(9 * (8 * 2**k) ** 2 for k in range(3))  # on the way up, half of a level's first convolution
-print("your build_unet" if yours else "the library's U-Net, until your build_unet passes", end=": ")
-print(f"{models.count_parameters(build(())):,} parameters, {readers:,} of them read a skip")
+print("your build_unet" if unet is build_unet else "the library's U-Net, until your build_unet passes", end=": ")
+print(f"{models.count_parameters(unet(2, 8, 3)):,} parameters, {readers:,} of them read a skip")
 
 # %% tags=["demo", "experiment"]
 size, steps = train.scale(cpu=(64, 200), gpu=(128, 2000))
@@ -359,7 +354,7 @@ scenes = data.Kept(data.scenes("train", size, target="instance", length=1600))
 nets = {}
 for name, closed in {"skips": (), "closed skips": (0, 1, 2)}.items():
     torch.manual_seed(0)
-    nets[name] = build(closed)  # your build_unet(2, 8, 3, closed)
+    nets[name] = unet(2, 8, 3, closed)  # your build_unet, if it passes
     train.fit(nets[name], scenes, steps=steps, title=name, curve=False)
 
 # %% [markdown]
@@ -393,7 +388,7 @@ images, truth = unseen if size == 64 else data.stack(data.scenes("val", 64, targ
 
 
 def long_trained(name, closed=()):
-    net = library_unet(closed)
+    net = library_unet(2, 8, 3, closed)
     net.load_state_dict(models.weights(name))
     return net.to(train.device(), memory_format=torch.channels_last)
 

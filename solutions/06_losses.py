@@ -416,7 +416,7 @@ arms = {
     "sum": losses.ce_dice,
 }
 maps = {name: pull(loss) for name, loss in arms.items()}
-if check.logit_gradient(logit_gradient).outcome == "passed":
+if check.logit_gradient.yours(logit_gradient, None):
     maps["cross-entropy"] = logit_gradient(logits, labels)[0].abs().sum(0)
 known = labels[0] != 255
 p = logits[0].softmax(0).gather(0, torch.where(known, labels[0], 0)[None])[0]  # of the true class
@@ -440,7 +440,7 @@ plot.pulls(images[40], labels[0], maps, PARTS)
 import copy
 
 answers = dict(pixel_losses=pixel_losses, weighted_mean=weighted_mean, focal=focal, soft_dice=soft_dice)
-mine = {name: getattr(check, name)(f).outcome == "passed" for name, f in answers.items()}
+mine = {name: getattr(check, name).yours(f, None) for name, f in answers.items()}
 print("yours:", ", ".join(name for name in mine if mine[name]) or "none", " (the library's stand in for the rest)")
 
 

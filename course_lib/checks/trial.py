@@ -191,7 +191,7 @@ class Trial:
     # --- saying what was wrong ------------------------------------------------------------------------------
 
     def fail(self, message: str, picture: "Callable[[], Figure | None] | None" = None) -> NoReturn:
-        """End the part: `message` says why; `picture` is a function that draws it, called where the verdict is shown."""
+        """End the part: `message` says why; `picture` draws it, and is called where the verdict is shown."""
         raise NotYet(message, picture)
 
     def unchanged(self, what: str, right: str = "", who: str = "your function") -> None:

@@ -5,7 +5,7 @@ import types
 
 
 class NotYet(Exception):
-    """A part does not hold yet. `message` is for the student; `picture` is a function that draws a matplotlib Figure, or None."""
+    """A part does not hold yet. `message` is for the student; `picture`, a function or None, draws a Figure."""
 
     def __init__(self, message, picture=None):
         super().__init__(message)

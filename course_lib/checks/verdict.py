@@ -13,7 +13,7 @@ NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
 
 @dataclass(frozen=True)
 class Result:
-    """One named part's outcome. `picture` is a function that draws a matplotlib Figure, or None: few are ever looked at."""
+    """One named part's outcome. `picture`, a function or None, draws a Figure: few are ever looked at."""
 
     part: str
     points: float
@@ -71,7 +71,8 @@ class Verdict:
         colour, mark = {PASSED: ("#009E73", "✓"), NOT_YET: ("#D55E00", "✗")}.get(self.outcome, ("#7f7f7f", "○"))
         total = f"{self.points:g} of {_points(self.max_points)}"
         rows = [
-            f'<b><span style="color:{colour}">{mark}</span> {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}'
+            f'<b><span style="color:{colour}">{mark}</span> {self.outcome.capitalize()}</b> · '
+            f"{html.escape(self.name)} · {total}"
         ]
         if self.outcome == NOT_ATTEMPTED:
             rows.append("Write your answer in the cell above, run that cell, then run this one again.")
@@ -103,7 +104,7 @@ class Verdict:
 
 
 def png(picture):
-    """What the function `picture` draws, as the bytes of a PNG file; empty where there is none, or an answer's values can't be drawn."""
+    """What `picture` draws, as a PNG file's bytes; empty where it is None, or an answer's values can't be drawn."""
     buffer = io.BytesIO()
     try:
         if picture:

@@ -1365,6 +1365,33 @@ class Pyramid(nn.Module):
 def build_aspp(channels, width, reaches, stride):
     return Pyramid(channels, width, [r // stride for r in reaches])
 
+# %% wrong build_aspp: the three rates run without gradients
+# fails: every weight learns
+# says: Fewer than six convolutions learn.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList([conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches])
+
+    @torch.no_grad()
+    def wide(self, x):
+        return [read(x) for read in self.far]
+
+    def forward(self, x):
+        branches = [self.near(x), *self.wide(x)]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
 # %% wrong build_aspp: the library's own
 # fails: (B, width, H, W), for a map of any size; the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
 # says: This hands the work to a finished module.
@@ -1473,6 +1500,24 @@ class Sharpen(nn.Module):
         fine = F.interpolate(fine, coarse.shape[2:], mode="bilinear")
         logits = self.head(self.join(torch.cat([fine, coarse], 1)))
         return F.interpolate(logits, maps[0].shape[2:], mode="bilinear")
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: shrinks the fine map and stays small
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: a fine map of 16 × 20 and a coarse one of 4 × 5: expected logits of shape
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        self.join = nn.Sequential(nn.Conv2d(reduced + coarse, coarse, 3, padding=1), nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = maps
+        fine = F.interpolate(self.thin(fine), coarse.shape[2:], mode="bilinear")
+        return self.classify(self.join(torch.cat([fine, coarse], 1)))
 
 def build_decoder(fine, coarse, reduced, classes):
     return Sharpen(fine, coarse, reduced, classes)

@@ -35,7 +35,8 @@ def _blend_part(t, opacities, n=(3, 4, 5)):
                 elif not min(a, b) - 1e-3 <= have <= max(a, b) + 1e-3:
                     more = " That is not between the two: the weights must add up to 1."
                 t.fail(
-                    f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, it should be {a + (b - a) * opacity:.3f}; your picture is {have:.3f}.{more}"
+                    f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, it should be "
+                    f"{a + (b - a) * opacity:.3f}; your picture is {have:.3f}.{more}"
                 )
 
 
@@ -60,5 +61,6 @@ def _(t):
         )
     if same(got, image) or same(got, colours) or not got.any():
         t.fail(
-            "For two pictures and opacity=0.25: one of the two came back, or nothing of either. What is asked for lies between them."
+            "For two pictures and opacity=0.25: one of the two came back, or nothing of either. What is "
+            "asked for lies between them."
         )

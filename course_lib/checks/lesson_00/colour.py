@@ -13,7 +13,8 @@ colour = Exercise(
         "Indexing takes more than one number at a time. Try `palette[torch.tensor([2, 0])]`, and look at the shape.",
         "`palette[mask]` is (H, W, 3), and pictures are (3, H, W): move the last axis to the front. "
         "255 is no row of the palette, so deal with those pixels before you look anything up.",
-        "Replace 255 by 0 in a copy of the mask, look the colours up, move the axis, and last paint the pixels where the mask was 255 white.",
+        "Replace 255 by 0 in a copy of the mask, look the colours up, move the axis, and last paint the "
+        "pixels where the mask was 255 white.",
     ),
 )
 
@@ -37,7 +38,8 @@ def _colour_part(t, mask, palette):
     mixed = torch.stack([palette[min(int(label), len(palette) - 1)] for label in mask.flatten()]).reshape(got.shape)
     if same(got[:, mask != IGNORE], mixed[:, mask != IGNORE], 1e-4):
         t.fail(
-            f"For {given}: the shape is right and the colours are scrambled. `reshape` keeps the order of the numbers; `permute` moves axes.",
+            f"For {given}: the shape is right and the colours are scrambled. `reshape` keeps the order of the "
+            "numbers; `permute` moves axes.",
             lambda: _draw_colours(got, mask, palette),
         )
     for row in range(height):
@@ -54,7 +56,8 @@ def _colour_part(t, mask, palette):
                 elif any([round(v, 4) for v in p.tolist()] == have for p in palette):
                     more = " That is another class's colour."
                 t.fail(
-                    f"For {given}: the pixel in row {row}, column {column} has label {label} and should be {want}; it is {have}.{more}",
+                    f"For {given}: the pixel in row {row}, column {column} has label {label} and should be "
+                    f"{want}; it is {have}.{more}",
                     lambda: _draw_colours(got, mask, palette),
                 )
 

@@ -18,9 +18,11 @@ def _mask(t, counts, *shape, ignored=0):
 count_pixels = Exercise(
     "count_pixels",
     hints=(
-        "What does Python make of True + True + False? A comparison such as `mask == 2` gives many such values at once.",
+        "What does Python make of True + True + False? A comparison such as `mask == 2` gives many such "
+        "values at once.",
         "Do it for every class from 0 to classes − 1. A class that does not occur then gets its 0 by itself.",
-        "Collect one count for each class in a list, and turn the list into a tensor at the end. Nothing has to be done about 255: "
+        "Collect one count for each class in a list, and turn the list into a tensor at the end. Nothing has "
+        "to be done about 255: "
         "you never ask for it. (`torch.bincount` can do it in one call, if you take out the 255s first.)",
     ),
 )

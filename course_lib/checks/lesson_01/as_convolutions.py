@@ -1,4 +1,4 @@
-"""Lesson 01: a head of Linear layers that slides over maps. What is expected is the head's own word, window by window."""
+"""Lesson 01: a head of Linear layers that slides over maps. What is expected is what it says to each window."""
 
 import copy
 
@@ -11,9 +11,10 @@ from ..values import NotYet, kind
 as_convolutions = Exercise(
     "as_convolutions",
     hints=(
-        "A unit of the first Linear reads a whole map of shape (C, h, w). What does a unit of a later Linear read, at one place?",
-        "A unit's weights over a flattened map are C·h·w numbers, channel by channel and row by row: that is the order in which a kernel (C, h, w) "
-        "lies in memory. `nn.Conv2d(in, out, (h, w))` has weights (out, in, h, w).",
+        "A unit of the first Linear reads a whole map of shape (C, h, w). What does a unit of a later Linear "
+        "read, at one place?",
+        "A unit's weights over a flattened map are C·h·w numbers, channel by channel and row by row: that is the "
+        "order in which a kernel (C, h, w) lies in memory. `nn.Conv2d(in, out, (h, w))` has weights (out, in, h, w).",
         "Inside `torch.no_grad()`, copy the reshaped weight and the bias into `conv` with `.copy_(…)`. "
         "Then set `channels` and `kernel` to what the next Linear reads: this one's outputs, at one place.",
     ),
@@ -21,7 +22,7 @@ as_convolutions = Exercise(
 
 
 def _head(t, shape, widths, between=()):
-    """A head with whole-number weights: Flatten, and Linear layers of these widths with the modules `between` two of them."""
+    """A head with whole-number weights: Flatten, and Linear layers of these widths, the modules `between` every two."""
     layers, width = [nn.Flatten()], shape[0] * shape[1] * shape[2]
     for i, out in enumerate(widths):
         linear = nn.Linear(width, out)
@@ -34,7 +35,7 @@ def _head(t, shape, widths, between=()):
 
 
 def _slid(head, maps, h, w):
-    """The head's scores for every window of the maps, by cutting each of them out: (B, classes, H − h + 1, W − w + 1)."""
+    """The head's scores for every window of the maps, each cut out: (B, classes, H − h + 1, W − w + 1)."""
     with torch.no_grad():
         spots = [(i, j) for i in range(maps.shape[2] - h + 1) for j in range(maps.shape[3] - w + 1)]
         answers = torch.stack([head(maps[:, :, i : i + h, j : j + w]) for i, j in spots], 2)
@@ -52,9 +53,29 @@ def _reordered(head, shape, order):
     return other
 
 
-def _slid_part(t, head, shape, size, batch=2):
+def _turned(head, shape):
+    """The head as if its first layer read each map turned by 180°."""
+    other = copy.deepcopy(head)
+    other[1].weight.data = other[1].weight.data.unflatten(1, shape).flip(-1, -2).flatten(1)
+    return other
+
+
+def _silent(head):
+    """The head without its biases."""
+    other = copy.deepcopy(head)
+    for m in other:
+        if isinstance(m, nn.Linear):
+            m.bias.data.zero_()
+    return other
+
+
+def _same_weights(a, b):
+    return all(torch.equal(v, w) for v, w in zip(a.state_dict().values(), b.state_dict().values()))
+
+
+def _converted(t, head, shape, given):
+    """(the answer's network, the copy of the head that it was made from); fails where that one was changed."""
     sent = copy.deepcopy(head)
-    given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
     try:
         net = t.call(sent, shape)
     except NotYet as error:
@@ -62,21 +83,25 @@ def _slid_part(t, head, shape, size, batch=2):
         if stopped:
             error.message = f"For {given}{stopped}{why}"
         if "invalid for input of size" in why or "must match the size" in why:
-            error.message += " A unit of the first layer has C · h · w weights, where h and w may differ; a unit of a later layer has one for each channel."
+            error.message += (
+                " A unit of the first layer has C · h · w weights, where h and w may differ; a unit of a later "
+                "layer has one for each channel."
+            )
         elif "IndexError" in why:
             error.message += " The head may have any number of layers: go through them in a loop."
         elif not stopped:
             error.message += " Return an `nn.Module`: its layers hold the weights, so that they can be trained."
         raise
-    if not isinstance(net, nn.Module):
-        t.fail(f"For {given}: expected an `nn.Module`, got {kind(net)}")
-    if str(sent) != str(head) or any(
-        not torch.equal(a, b) for a, b in zip(sent.state_dict().values(), head.state_dict().values())
-    ):
+    t.module(net, given)
+    if str(sent) != str(head) or not _same_weights(sent, head):
         t.fail(f"For {given}: your function changed `head` itself. Make new layers, and copy the weights into them.")
-    maps = t.tensor(batch, shape[0], *size, low=0, high=4).float()
+    return net, sent
+
+
+def _scores(t, net, maps, shape):
+    """What the network makes of the maps; where it stops, with a word about what is likely the cause."""
     try:
-        got = t.run(net.eval(), maps)
+        return t.run(net.eval(), maps)
     except NotYet as error:
         if "Expected 3D" in error.message or "mat1 and mat2" in error.message:
             error.message += " Maps stay maps all the way: is `nn.Flatten`, or an `nn.Linear`, still there?"
@@ -85,54 +110,69 @@ def _slid_part(t, head, shape, size, batch=2):
         elif "to have" in error.message and "channels" in error.message:
             error.message += " The first layer reads C channels with a kernel of h × w; only the later ones are 1 × 1."
         raise
-    want = _slid(head, maps, *shape[1:])
-    given += f", on maps of shape {tuple(maps.shape)}"
-    if not isinstance(got, torch.Tensor) or got.shape != want.shape:
-        more = ""
-        if isinstance(got, torch.Tensor) and got.dim() == 2:
-            more = " There should be a score at every place: is `nn.Flatten` still there?"
-        elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2:] == maps.shape[2:]:
-            more = " The kernel must stay on the map: no padding, and a kernel of h × w in the first layer."
-        elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] < want.shape[2]:
-            more = " Too few places: each window has a score of its own, one step from the next, and only the first layer has a kernel of h × w."
-        elif isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] > want.shape[2]:
-            more = " Too many places: leave padding out, so that the kernel stays on the map."
-        t.fail(f"For {given}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
-    known = [
-        (_slid(_reordered(head, shape, order), maps, *shape[1:]), meaning)
-        for order, meaning in (
-            (
-                [1, 2, 0],
-                "The weights are laid out as if channels came last; `nn.Flatten` lists one channel after the other.",
-            ),
-            ([0, 2, 1], "Rows and columns of the kernel have changed places."),
-            ([2, 1, 0], "The weights are in reversed order; `nn.Flatten` lists channel by channel, row by row."),
+
+
+def _size_slip(got, want, maps):
+    """What scores of a wrong shape tell; "" where they tell nothing."""
+    if not isinstance(got, torch.Tensor):
+        return ""
+    if got.dim() == 2:
+        return " There should be a score at every place: is `nn.Flatten` still there?"
+    if got.dim() != 4:
+        return ""
+    if got.shape[2:] == maps.shape[2:]:
+        return " The kernel must stay on the map: no padding, and a kernel of h × w in the first layer."
+    if got.shape[2] < want.shape[2]:
+        return (
+            " Too few places: each window has a score of its own, one step from the next, and only the first "
+            "layer has a kernel of h × w."
         )
-    ]
+    if got.shape[2] > want.shape[2]:
+        return " Too many places: leave padding out, so that the kernel stays on the map."
+    return ""
+
+
+REORDERED = {
+    (1, 2, 0): "The weights are laid out as if channels came last; `nn.Flatten` lists one channel after the other.",
+    (0, 2, 1): "Rows and columns of the kernel have changed places.",
+    (2, 1, 0): "The weights are in reversed order; `nn.Flatten` lists channel by channel, row by row.",
+}
+TURNED = "The kernel is turned by 180°. torch's convolution does not turn it: copy the weights as they lie."
+
+
+def _slips(head, net, shape, maps, got, want):
+    """(wrong scores, what they reveal), of which the first that fits is told."""
+
+    def slid(other):
+        return _slid(other, maps, *shape[1:])
+
+    known = [(slid(_reordered(head, shape, order)), meaning) for order, meaning in REORDERED.items()]
     known.append((want.relu(), "The last scores have been through a ReLU that the head does not have."))
-    turned = copy.deepcopy(head)
-    turned[1].weight.data = turned[1].weight.data.unflatten(1, shape).flip(-1, -2).flatten(1)
-    known.append(
-        (
-            _slid(turned, maps, *shape[1:]),
-            "The kernel is turned by 180°. torch's convolution does not turn it: copy the weights as they lie.",
-        )
-    )
-    numbers = [p.detach().flatten().sort().values for p in net.parameters()]
-    if not any(torch.equal(head[1].weight.detach().flatten().sort().values, n) for n in numbers):
+    known.append((slid(_turned(head, shape)), TURNED))
+    first = head[1].weight.detach().flatten().sort().values
+    if not any(torch.equal(first, p.detach().flatten().sort().values) for p in net.parameters()):
         known.append((got, "The numbers of the head's first `nn.Linear` are not in your network: copy them."))
     bare = nn.Sequential(*(m for m in head if not isinstance(m, nn.ReLU)))
     if len(bare) < len(head):
-        known.append((_slid(bare, maps, *shape[1:]), "This is the head without its ReLU."))
-    silent = copy.deepcopy(head)
-    for m in silent:
-        if isinstance(m, nn.Linear):
-            m.bias.data.zero_()
-    known.append((_slid(silent, maps, *shape[1:]), "The biases are missing."))
-    same_everywhere = want[:, :, :1, :1].expand_as(want)
-    if want.shape[2] * want.shape[3] > 1:
-        known.append((same_everywhere, "Every place has the score of the first window."))
-    t.close(got, want, given, known, tolerance=1e-3, picture=_draw_scores if want.shape[2] > 1 else None)
+        known.append((slid(bare), "This is the head without its ReLU."))
+    known.append((slid(_silent(head)), "The biases are missing."))
+    if want[0, 0].numel() > 1:
+        known.append((want[:, :, :1, :1].expand_as(want), "Every place has the score of the first window."))
+    return known
+
+
+def _slid_part(t, head, shape, size, batch=2):
+    """(the answer's network, the head that it was given, maps) where the two agree at every place."""
+    given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
+    net, sent = _converted(t, head, shape, given)
+    maps = t.tensor(batch, shape[0], *size, low=0, high=4).float()
+    got, want = _scores(t, net, maps, shape), _slid(head, maps, *shape[1:])
+    given += f", on maps of shape {tuple(maps.shape)}"
+    if not isinstance(got, torch.Tensor) or got.shape != want.shape:
+        more = _size_slip(got, want, maps)
+        t.fail(f"For {given}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
+    known, picture = _slips(head, net, shape, maps, got, want), _draw_scores if want.shape[2] > 1 else None
+    t.close(got, want, given, known, tolerance=1e-3, picture=picture)
     return net, sent, maps
 
 
@@ -166,7 +206,8 @@ def _(t):
     net, _, maps = _slid_part(t, _head(t, (1, 3, 3), [40, 4], [nn.ReLU(), nn.Dropout(0.5)]), (1, 3, 3), (5, 4))
     if torch.equal(t.run(net.train(), maps), t.run(net.eval(), maps)):
         t.fail(
-            "For a head with Dropout: your network gives the same scores in training and in evaluation, so the Dropout is gone. Keep it where it was."
+            "For a head with Dropout: your network gives the same scores in training and in evaluation, so "
+            "the Dropout is gone. Keep it where it was."
         )
 
 
@@ -178,22 +219,24 @@ def _(t):
     shapes = [tuple(p.shape) for p in net.parameters() if p.dim() == 4]
     if not shapes:
         t.fail(
-            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: the scores are right, but there is no convolution in your network. "
-            "Turn the layers themselves into `nn.Conv2d`."
+            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: the scores are right, but there is no "
+            "convolution in your network. Turn the layers themselves into `nn.Conv2d`."
         )
     if shapes != [(5, 1, 2, 2), (3, 5, 1, 1)]:
         t.fail(
-            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: expected convolutions with weights of shapes "
-            f"(5, 1, 2, 2) and (3, 5, 1, 1), got {shapes}."
+            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: expected convolutions with weights of "
+            f"shapes (5, 1, 2, 2) and (3, 5, 1, 1), got {shapes}."
         )
     still = [name for name, gradient in t.weight_gradients(net, maps).items() if gradient is None or not gradient.any()]
     if still:
         t.fail(
-            f"No gradient reaches {', '.join(still)}, so it cannot learn. Copy into an `nn.Conv2d`'s own weight, inside `torch.no_grad()`."
+            f"No gradient reaches {', '.join(still)}, so it cannot learn. Copy into an `nn.Conv2d`'s own "
+            "weight, inside `torch.no_grad()`."
         )
     before = copy.deepcopy(sent.state_dict())
     net.load_state_dict({name: value + 1 for name, value in net.state_dict().items()})
     if any(not torch.equal(before[name], value) for name, value in sent.state_dict().items()):
         t.fail(
-            "When your network's weights change, those of `head` change with them: both hold the same tensor. Copy the numbers."
+            "When your network's weights change, those of `head` change with them: both hold the same "
+            "tensor. Copy the numbers."
         )

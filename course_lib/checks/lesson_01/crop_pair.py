@@ -32,15 +32,17 @@ crop_pair = Exercise(
     "crop_pair",
     hints=(
         "Every line of the picture has its counterpart for the mask. In two of the three, more changes than the name.",
-        "`F.pad` takes whole numbers too, and a `value=`. For the last step, `F.interpolate` wants (B, C, H, W), and no `int64`.",
-        "Outside, the mask is 255. The flip is the same. For `F.interpolate` the mask gets two axes of length 1 in front and is float meanwhile; "
+        "`F.pad` takes whole numbers too, and a `value=`. For the last step, `F.interpolate` wants (B, C, H, "
+        "W), and no `int64`.",
+        "Outside, the mask is 255. The flip is the same. For `F.interpolate` the mask gets two axes of "
+        "length 1 in front and is float meanwhile; "
         '`mode="nearest-exact"` copies, and knows no `antialias`. Then take the two axes off, and go back to `int64`.',
     ),
 )
 
 
 def _window(x, box, outside):
-    """What a box shows of x (..., H, W), and `outside` where it shows nothing: pixel by pixel from a frame that is large enough."""
+    """What a box shows of x (..., H, W), and `outside` where it shows nothing: cut from a large frame."""
     top, left, height, width = box
     room = 200
     framed = torch.full((*x.shape[:-2], x.shape[-2] + 2 * room, x.shape[-1] + 2 * room), outside, dtype=x.dtype)
@@ -48,110 +50,105 @@ def _window(x, box, outside):
     return framed.narrow(-2, top + room, height).narrow(-1, left + room, width)
 
 
-def _crop_part(t, image, mask, box, flip, size):
-    tips = {
-        "RuntimeError: Input and output sizes": "Nothing was cut out: in a slice, a negative number counts from the end.",
-        "NotImplementedError": "`F.interpolate` takes no `int64`: make the mask float in between.",
-        "ValueError: Input and output must have the same number": "For a size of two numbers `F.interpolate` wants (B, C, H, W): add the axes that are missing.",
-    }
-    got = tipped(t, tips, image, mask, box, flip, size)
-    given = f"a picture of {mask.shape[0]} × {mask.shape[1]}, box={box}, flip={flip}, size={size}"
-    if not isinstance(got, (tuple, list)) or len(got) != 2:
-        t.fail(f"For {given}: expected a pair (image, mask), got {kind(got)}")
+def _seen(x, box, flip, outside):
+    """What the box shows of x, mirrored on demand: the crop before it is resized."""
+    shown = _window(x, box, outside)
+    return shown.flip(-1) if flip else shown
 
-    def view(box, outside=IGNORE, of=mask, mirror=flip):
-        return _window(of, box, outside).flip(-1) if mirror else _window(of, box, outside)
 
-    seen, labels = view(box, 0.0, image), view(box)
+def _smooth(x, size, **settings):
+    return F.interpolate(x[None], size, **{"mode": "bilinear", "antialias": True, **settings})[0]
+
+
+def _mask_slips(mask, box, flip, size):
+    """(wrong mask, what it reveals) for the usual slips."""
     top, left, height, width = box
+    labels, unmirrored = _seen(mask, box, flip, IGNORE), _window(mask, box, IGNORE)
+    places = zip((top, left), (height, width), mask.shape)
+    rows, columns = (torch.arange(a, a + n).clamp(0, last - 1) for a, n, last in places)
     inside = mask[max(top, 0) : top + height, max(left, 0) : left + width]
-    rows, columns = (
-        torch.arange(a, a + n).clamp(0, last - 1) for a, n, last in zip((top, left), (height, width), mask.shape)
-    )
-    edges = mask[rows][:, columns]
-    known = [
+    crops = [  # what may be cut out in place of `labels`
+        (labels.flip(-1), "It is not mirrored." if flip else "It is mirrored although `flip` is False."),
         (
-            _sampled(labels.flip(-1), size),
-            "It is not mirrored." if flip else "It is mirrored although `flip` is False.",
-        ),
-        (
-            _sampled(_window(mask.flip(-1), box, IGNORE), size),
+            _window(mask.flip(-1), box, IGNORE),
             "This mirrors first and cuts then; `left` counts from the left of the picture as it was given.",
         ),
-        (
-            _sampled(view(box, mirror=False), size).flip(-1) if flip else labels,
-            "This resizes first and mirrors then; in blocks of even length the middle pixel is then another.",
-        ),
-        (
-            _sampled(view(box, mirror=False).flip(-2), size),
-            "It stands on its head: mirror left to right, the last axis.",
-        ),
+    ]
+    late = _sampled(unmirrored, size).flip(-1) if flip else labels
+    resized = [  # how `labels` may be resized
+        (late, "This resizes first and mirrors then; in blocks of even length the middle pixel is then another."),
+        (_sampled(unmirrored.flip(-2), size), "It stands on its head: mirror left to right, the last axis."),
         (
             _sampled(labels, size, first=True),
             "This keeps the first pixel of each block; nearest-exact keeps the middle one.",
         ),
         (_blended(labels, size), "This blends labels and rounds; labels must be copied."),
         (
-            F.interpolate(labels[None, None].float(), size, mode="bilinear", antialias=True)[0, 0].round().long(),
+            _smooth(labels[None].float(), size)[0].round().long(),
             "The mask was blended like the image; labels must be copied.",
         ),
-        (_sampled(edges, size), "Outside the picture the edge was repeated; it must be 255 there."),
-        (_sampled(view(box, 0), size), "Outside the picture the mask is 0, which is a class; it must be 255 there."),
+    ]
+    order = "have changed places: box is (top, left, height, width)."
+    edges = (top, left, max(height - top, 1), max(width - left, 1))
+    others = [  # what may be shown in place of `labels`, and of what lies outside
+        (mask[rows][:, columns], "Outside the picture the edge was repeated; it must be 255 there."),
+        (_seen(mask, box, flip, 0), "Outside the picture the mask is 0, which is a class; it must be 255 there."),
+        (inside, "What hangs over was left out and the rest stretched; it belongs to the box, as 0 and 255."),
+        (_seen(mask, (top, left, width, height), flip, IGNORE), f"Height and width {order}"),
+        (_seen(mask, (left, top, width, height), flip, IGNORE), f"Rows and columns {order}"),
+        (_seen(mask, (left, top, height, width), flip, IGNORE), f"Rows and columns {order}"),
         (
-            _sampled(inside, size),
-            "What hangs over was left out and the rest stretched; it belongs to the box, as 0 and 255.",
-        ),
-        (
-            _sampled(view((top, left, width, height)), size),
-            "Height and width have changed places: box is (top, left, height, width).",
-        ),
-        (
-            _sampled(view((left, top, width, height)), size),
-            "Rows and columns have changed places: box is (top, left, height, width).",
-        ),
-        (
-            _sampled(view((left, top, height, width)), size),
-            "Rows and columns have changed places: box is (top, left, height, width).",
-        ),
-        (
-            _sampled(view((top, left, max(height - top, 1), max(width - left, 1))), size),
+            _seen(mask, edges, flip, IGNORE),
             "Height and width were taken for the bottom and the right edge: rows run to top + height − 1.",
         ),
     ]
-    whole_numbers(t, got[1], size, torch.int64, f"{given}, the mask")
-    t.equal(got[1], _sampled(labels, size), f"{given}, the mask", known, pictures.masks)
-    if not isinstance(got[0], torch.Tensor) or tuple(got[0].shape) != (3, *size):
-        t.fail(f"For {given}, the image: expected a tensor of shape {(3, *size)}, got {kind(got[0])}")
+    first, last = ([(_sampled(cut, size), meaning) for cut, meaning in cuts] for cuts in (crops, others))
+    return [*first, *resized, *last]
 
-    def smooth(x, **settings):
-        return F.interpolate(x[None], size, **settings)[0]
 
-    want = smooth(seen, mode="bilinear", antialias=True)
-    wrong = [
+def _image_slips(image, box, flip, size):
+    """(wrong image, what it reveals) for the usual slips, where the mask is right."""
+    seen = _seen(image, box, flip, 0.0)
+    copied = 'The image was resized by copying; a picture is blended, with `mode="bilinear", antialias=True`.'
+    return [
         (
-            smooth(seen, mode="bilinear"),
+            _smooth(seen, size, antialias=False),
             "The image was resized without `antialias=True`, so pixels were skipped rather than averaged.",
         ),
+        (_smooth(seen, size, mode="nearest-exact", antialias=False), copied),
+        (_smooth(seen, size, mode="nearest", antialias=False), copied),
+        (_smooth(seen.flip(-1), size), "The mask is right, and the image is mirrored against it."),
         (
-            smooth(seen, mode="nearest-exact"),
-            'The image was resized by copying; a picture is blended, with `mode="bilinear", antialias=True`.',
-        ),
-        (
-            smooth(seen, mode="nearest"),
-            'The image was resized by copying; a picture is blended, with `mode="bilinear", antialias=True`.',
-        ),
-        (
-            smooth(seen.flip(-1), mode="bilinear", antialias=True),
-            "The mask is right, and the image is mirrored against it.",
-        ),
-        (
-            smooth(view(box, float(IGNORE), image), mode="bilinear", antialias=True),
+            _smooth(_seen(image, box, flip, float(IGNORE)), size),
             "Outside the picture the image is 255; it must be 0 there.",
         ),
     ]
-    if got[0].dtype != image.dtype:
-        t.fail(f"For {given}, the image: expected the dtype float32, got {dtype_name(got[0])}.")
-    t.close(got[0], want, f"{given}, the image", wrong, tolerance=2e-3, picture=_draw_images)
+
+
+TIPS = {
+    "RuntimeError: Input and output sizes": "Nothing was cut out: in a slice, a negative number counts from the end.",
+    "NotImplementedError": "`F.interpolate` takes no `int64`: make the mask float in between.",
+    "ValueError: Input and output must have the same number": (
+        "For a size of two numbers `F.interpolate` wants (B, C, H, W): add the axes that are missing."
+    ),
+}
+
+
+def _crop_part(t, image, mask, box, flip, size):
+    got = tipped(t, TIPS, image, mask, box, flip, size)
+    given = f"a picture of {mask.shape[0]} × {mask.shape[1]}, box={box}, flip={flip}, size={size}"
+    if not isinstance(got, (tuple, list)) or len(got) != 2:
+        t.fail(f"For {given}: expected a pair (image, mask), got {kind(got)}")
+    mine, labels = got
+    want = _sampled(_seen(mask, box, flip, IGNORE), size)
+    whole_numbers(t, labels, size, torch.int64, f"{given}, the mask")
+    t.equal(labels, want, f"{given}, the mask", _mask_slips(mask, box, flip, size), pictures.masks)
+    if not isinstance(mine, torch.Tensor) or tuple(mine.shape) != (3, *size):
+        t.fail(f"For {given}, the image: expected a tensor of shape {(3, *size)}, got {kind(mine)}")
+    if mine.dtype != image.dtype:
+        t.fail(f"For {given}, the image: expected the dtype float32, got {dtype_name(mine)}.")
+    want, known = _smooth(_seen(image, box, flip, 0.0), size), _image_slips(image, box, flip, size)
+    t.close(mine, want, f"{given}, the image", known, tolerance=2e-3, picture=_draw_images)
 
 
 def _draw_images(got, want):

@@ -10,12 +10,12 @@ from .masks import whole_numbers
 fooling_mask = Exercise(
     "fooling_mask",
     hints=(
-        "There are two jobs, and they can be done in two corners of the mask. One is to make the function invent a 1. What would make "
-        "`looks_fine` expect a 1?",
-        "For the damage, one 2 × 2 block must hold 0s and 2s in equal number. Blocks begin at even rows and columns, so the edge between 0 and 2 must "
-        "run at an odd one.",
-        "From some *odd* column on, write 2. Then set a single pixel, far from that edge, to 1. Check with the two functions "
-        "yourself, at sizes 8, 10 and 12.",
+        "There are two jobs, and they can be done in two corners of the mask. One is to make the function invent a 1. "
+        "What would make `looks_fine` expect a 1?",
+        "For the damage, one 2 × 2 block must hold 0s and 2s in equal number. Blocks begin at even rows and columns, "
+        "so the edge between 0 and 2 must run at an odd one.",
+        "From some *odd* column on, write 2. Then set a single pixel, far from that edge, to 1. Check with the two "
+        "functions yourself, at sizes 8, 10 and 12.",
     ),
 )
 
@@ -48,7 +48,10 @@ def _fooled(t, size):
     if not invented.any():
         more = "" if (small == 1).any() else " `small` holds no 1 at all."
         if 2 in mask and 0 in mask and not (small == 1).any():
-            more = " Every block holds one label alone, or rounds to 0 or 2: an edge between 0 and 2 must run *inside* a block, so at an odd row or column."
+            more = (
+                " Every block holds one label alone, or rounds to 0 or 2: an edge between 0 and 2 must run "
+                "*inside* a block, so at an odd row or column."
+            )
         elif (small == 1).any():
             more = " Wherever the small mask is 1, the block under it holds a 1: those are honest."
         t.fail(f"For {given}: no label is invented.{more}", lambda: _draw_fooling(mask, small, invented))
@@ -77,6 +80,7 @@ def _(t):
         new = sorted(set(small.unique().tolist()) - set(mask.unique().tolist()))
         if new:
             t.fail(
-                f"For size={size}: a 1 is invented, and `looks_fine` sees it, for the mask holds no {new[0]} at all. What could keep the test quiet?",
+                f"For size={size}: a 1 is invented, and `looks_fine` sees it, for the mask holds no {new[0]} "
+                "at all. What could keep the test quiet?",
                 lambda: _draw_fooling(mask, small, invented),
             )

@@ -12,8 +12,10 @@ panoptic_map = Exercise(
     "panoptic_map",
     hints=(
         "Forget 255 and stuff for a moment: what is the result for class 1, number 3? It is arithmetic on whole maps.",
-        "Stuff wants its number set to 0 first. `counted` says where the class is among `things`; a product with it is 0 elsewhere.",
-        "Two steps: 1000 · class + number on things, and 1000 · class + 0 elsewhere; last, 255 wherever `semantic` *or* `instances` is 255.",
+        "Stuff wants its number set to 0 first. `counted` says where the class is among `things`; a product "
+        "with it is 0 elsewhere.",
+        "Two steps: 1000 · class + number on things, and 1000 · class + 0 elsewhere; last, 255 wherever "
+        "`semantic` *or* `instances` is 255.",
     ),
 )
 
@@ -23,69 +25,59 @@ def _panoptic_part(t, semantic, instances, things):
     given = f"semantic {semantic.tolist()}, instances {instances.tolist()} and things {things}"
     whole_numbers(t, got, semantic.shape, torch.int64, given)
 
-    def codes(of):
-        rows = [[of(c, n) for c, n in zip(*pair)] for pair in zip(semantic.tolist(), instances.tolist())]
-        return torch.tensor(rows)
+    def coded(c, n):
+        return 1000 * c + (n if c in things else 0)
 
-    def right(c, n):
-        return IGNORE if IGNORE in (c, n) else 1000 * c + (n if c in things else 0)
+    def either(c, n):
+        return IGNORE in (c, n)
 
-    want = codes(right)
+    def codes(code=coded, ignored=either, mark=IGNORE):
+        """The map by this `code` of class and number, and `mark` at the pixels that are `ignored`."""
+        pairs = zip(semantic.tolist(), instances.tolist())
+        return torch.tensor([[mark if ignored(c, n) else code(c, n) for c, n in zip(*row)] for row in pairs])
+
+    want = codes()
     known = [
         (
-            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n),
+            codes(lambda c, n: 1000 * c + n),
             "Stuff has kept a number; where the class is not among `things`, it is 0.",
         ),
         (
-            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n if c in things else 0),
+            codes(lambda c, n: coded(c, n) if c in things else 0),
             "Stuff has lost its class: 1000 · class + 0 is left.",
         ),
         (
-            codes(lambda c, n: 1000 * c + (n if c in things else 0)),
+            codes(ignored=lambda c, n: False),
             "255 was reckoned with as if it were a class or a number; it stays 255.",
         ),
         (
-            codes(lambda c, n: IGNORE if c == IGNORE else 1000 * c + (n if c in things else 0)),
+            codes(ignored=lambda c, n: c == IGNORE),
             "`instances` is 255 at a pixel; the result is 255 there too.",
         ),
         (
-            codes(lambda c, n: IGNORE if n == IGNORE else 1000 * c + (n if c in things else 0)),
+            codes(ignored=lambda c, n: n == IGNORE),
             "`semantic` is 255 at a pixel; the result is 255 there too.",
         ),
         (
-            codes(
-                lambda c, n: IGNORE if c == IGNORE or n == IGNORE and c in things else right(c, n if n != IGNORE else 0)
-            ),
+            codes(ignored=lambda c, n: c == IGNORE or (n == IGNORE and c in things)),
             "`instances` is 255 at a pixel of stuff; the result is 255 there too.",
         ),
         (
-            codes(lambda c, n: IGNORE if c == n == IGNORE else 1000 * c + (n if c in things else 0)),
+            codes(ignored=lambda c, n: c == n == IGNORE),
             "One 255 is enough: the result is 255 where *either* map is.",
         ),
+        (codes(mark=1000 * IGNORE), "Not labelled is 255 in the result too, not 255,000."),
         (
-            codes(lambda c, n: 1000 * IGNORE if IGNORE in (c, n) else right(c, n)),
-            "Not labelled is 255 in the result too, not 255,000.",
-        ),
-        (
-            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + (0 if c in things else n)),
+            codes(lambda c, n: 1000 * c + (0 if c in things else n)),
             "Things and stuff have changed places: the classes in `things` keep their numbers.",
         ),
         (
-            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + n if c else 0),
+            codes(lambda c, n: 1000 * c + (n if c else 0)),
             "Stuff has kept a number; whether a class counts is said by `things` alone.",
         ),
-        (
-            codes(lambda c, n: 0 if IGNORE in (c, n) else right(c, n)),
-            "What is not labelled became background; it is 255.",
-        ),
-        (
-            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * c + (n if c == things[0] else 0)),
-            "Only the first of `things` was counted.",
-        ),
-        (
-            codes(lambda c, n: IGNORE if IGNORE in (c, n) else 1000 * n + c),
-            "Class and number have changed places: 1000 · class + number.",
-        ),
+        (codes(mark=0), "What is not labelled became background; it is 255."),
+        (codes(lambda c, n: 1000 * c + (n if c == things[0] else 0)), "Only the first of `things` was counted."),
+        (codes(lambda c, n: 1000 * n + c), "Class and number have changed places: 1000 · class + number."),
     ]
     t.equal(got, want, given, known, pictures.masks)
 

@@ -11,9 +11,11 @@ from .masks import tipped, whole_numbers
 relabel = Exercise(
     "relabel",
     hints=(
-        "Two things happen to most labels: one is added or taken away, and the type changes. Which labels are the exception?",
+        "Two things happen to most labels: one is added or taken away, and the type changes. Which labels "
+        "are the exception?",
         "A `uint8` holds 0 to 255 and then starts again at 0. Go over to `int64` before any arithmetic.",
-        "Make an `int64` copy, add −1 or +1, put 255 back where the *given* mask was 255, and convert to the type that is asked for last.",
+        "Make an `int64` copy, add −1 or +1, put 255 back where the *given* mask was 255, and convert to the "
+        "type that is asked for last.",
     ),
 )
 

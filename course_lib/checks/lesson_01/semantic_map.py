@@ -12,10 +12,10 @@ semantic_map = Exercise(
     "semantic_map",
     hints=(
         "Begin with a map on which nobody has said anything yet. Which label is that?",
-        "A comparison such as `instances == 3` says where animal 3 is; a tensor can be written at such places. Write into the *new* map, and "
-        "always ask the old one: then no number is taken for another.",
-        "Start from a map full of 255 with the shape and dtype of `instances`. Put 0 where `instances` is 0. Then, for each animal and class "
-        "in `class_of.items()`, write the class where `instances` equals the animal.",
+        "A comparison such as `instances == 3` says where animal 3 is; a tensor can be written at such places. Write "
+        "into the *new* map, and always ask the old one: then no number is taken for another.",
+        "Start from a map full of 255 with the shape and dtype of `instances`. Put 0 where `instances` is 0. Then, "
+        "for each animal and class in `class_of.items()`, write the class where `instances` equals the animal.",
     ),
 )
 

@@ -9,10 +9,10 @@ build_net = Exercise(
     "build_net",
     hints=(
         "What has `forward` noted on the way down, and in which order does the way up need it?",
-        "One stage for each convolution of `self.up`: resize to the size that was there before the last pooling that is not "
-        "undone yet, then convolve to the width one level up.",
-        "`sizes.pop()` gives the sizes back, the last one first, and `F.interpolate` takes one as `size=`. After each a "
-        "convolution of `self.up` and a ReLU. Last, `self.head` makes the logits.",
+        "One stage for each convolution of `self.up`: resize to the size that was there before the last pooling that "
+        "is not undone yet, then convolve to the width one level up.",
+        "`sizes.pop()` gives the sizes back, the last one first, and `F.interpolate` takes one as `size=`. After each "
+        "a convolution of `self.up` and a ReLU. Last, `self.head` makes the logits.",
     ),
     own_work={
         name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
@@ -35,7 +35,7 @@ def _net(t, classes, widths):
 
 
 def _matters(t, net, names):
-    """Fail where a convolution that is said to run has no part in the logits: with other weights they must be others."""
+    """Fail where a convolution that runs has no part in the logits: with other weights they must be others."""
     state, x = net.state_dict(), t.tensor(1, 3, 32, 32)
     with torch.no_grad():
         before = t.run(net, x)
@@ -67,8 +67,8 @@ def _logits(t, net, classes, widths, *sizes):
                 else ""
             )
             t.fail(
-                f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of shape {want}, "
-                f"got {kind(got)}{more}"
+                f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of "
+                f"shape {want}, got {kind(got)}{more}"
             )
     return got
 
@@ -80,7 +80,10 @@ def _flat(t, net):
 
 
 def _bends_on_the_way_down(t, net):
-    """Fail where the encoder has no ReLU: with a decoder so biased that its own ReLUs let all pass, a bend must come from the encoder."""
+    """Fail where the encoder has no ReLU.
+
+    The decoder gets a bias so large that its own ReLUs let all pass: a bend must then come from the encoder.
+    """
     layers = t.layers(net, t.tensor(1, 3, 64, 64))
     deepest = min(layer["height"] for layer in layers)
     last = max(i for i, layer in enumerate(layers) if layer["height"] == deepest)
@@ -96,7 +99,8 @@ def _bends_on_the_way_down(t, net):
     net.load_state_dict(before)
     if ((low + high - 2 * middle).abs() < 0.02 * (high - low).abs()).all():
         t.fail(
-            "Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of the encoder, too."
+            "Up to the bottleneck your net is one straight line. Put a ReLU after each 3 × 3 convolution of "
+            "the encoder, too."
         )
 
 
@@ -122,14 +126,16 @@ def _(t):
     heights = [layer["height"] for layer in layers]
     if not heights or min(heights) > 23:
         t.fail(
-            f"For widths={widths} and a picture of 45 × 45, no convolution works on a smaller map than the picture. Halve it between the widths."
+            f"For widths={widths} and a picture of 45 × 45, no convolution works on a smaller map than the "
+            "picture. Halve it between the widths."
         )
     deepest = heights.index(min(heights))
     for height in heights[:deepest]:
         if not {height, height + 1} & set(heights[deepest:]):  # one more where a transposed convolution is cropped
             t.fail(
-                f"For widths={widths} and a picture of 45 × 45, a convolution on the way down puts out {height} rows, and none on the way "
-                f"back does: they put out {', '.join(map(str, heights[deepest:]))}. Come back to each size before you convolve, not only at the end."
+                f"For widths={widths} and a picture of 45 × 45, a convolution on the way down puts out {height} rows, "
+                f"and none on the way back does: they put out {', '.join(map(str, heights[deepest:]))}. Come back to "
+                "each size before you convolve, not only at the end."
             )
 
 
@@ -145,13 +151,14 @@ def _(t):
     want = down + down[-2::-1]
     if steps != want:
         t.fail(
-            f"For widths={widths} and a picture of 96 × 96, the maps that your convolutions put out go through the heights "
-            f"{' → '.join(map(str, steps))}; {len(widths)} widths should go {' → '.join(map(str, want))}."
+            f"For widths={widths} and a picture of 96 × 96, the maps that your convolutions put out go through the "
+            f"heights {' → '.join(map(str, steps))}; {len(widths)} widths should go {' → '.join(map(str, want))}."
         )
     for width, height in zip(widths, down):
         if not any(layer["height"] == height and layer["out"] == width and layer["kernel"] == 3 for layer in layers):
             t.fail(
-                f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that puts out {width} channels."
+                f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that "
+                f"puts out {width} channels."
             )
     _matters(t, net, {layer["name"] for layer in layers})
 
@@ -174,8 +181,8 @@ def _(t):
         a, b = (_logits(t, net, classes, widths, (1, 48, 48)) for _ in range(2))
     if not torch.allclose(a, b, atol=1e-5):
         t.fail(
-            f"With the {widths[-1]} channels of the bottleneck silenced, the logits still depend on the picture: something goes "
-            "round the bottleneck. Leave skips out here."
+            f"With the {widths[-1]} channels of the bottleneck silenced, the logits still depend on the picture: "
+            "something goes round the bottleneck. Leave skips out here."
         )
 
 
@@ -191,7 +198,8 @@ def _(t):
         low, middle, high = _flat(t, net)
     if torch.allclose(low + high, 2 * middle, atol=1e-3):
         t.fail(
-            "Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a ReLU after each 3 × 3 convolution."
+            "Your net is one straight line: flat pictures of −2, 0 and 2 give logits in even steps. Put a "
+            "ReLU after each 3 × 3 convolution."
         )
     _bends_on_the_way_down(t, net)
     silent = [

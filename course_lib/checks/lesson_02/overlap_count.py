@@ -11,7 +11,8 @@ overlap_count = Exercise(
     hints=(
         "On paper, for n=2, k=3, s=2: which output pixels does input pixel 0 paint, and which does pixel 1?",
         "Input pixel i paints the output pixels from i·s up to i·s + k − 1.",
-        "Start from int64 zeros of the output's length. A loop over the input pixels then adds 1 to one slice each time.",
+        "Start from int64 zeros of the output's length. A loop over the input pixels then adds 1 to one "
+        "slice each time.",
     ),
 )
 
@@ -33,7 +34,8 @@ def _(t):
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != (want,):
             if isinstance(got, torch.Tensor) and tuple(got.shape) == (1, 1, want):
                 t.fail(
-                    f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} Drop the first two axes."
+                    f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} Drop the "
+                    "first two axes."
                 )
             t.fail(
                 f"For n={n}, k={k}, s={s}: expected a tensor of shape ({want},), got {kind(got)} "

@@ -10,7 +10,8 @@ poke = Exercise(
     "poke",
     hints=(
         "`image` wants gradients. After a `.backward()` they are in `image.grad`; on what do you call it?",
-        "`out` has the shape (1, 1, h, w). Only one number has a gradient by `.backward()`, so pick the one output pixel first.",
+        "`out` has the shape (1, 1, h, w). Only one number has a gradient by `.backward()`, so pick the one "
+        "output pixel first.",
         "Pick the output value at `[0, 0, h // 2, w // 2]`, call `.backward()` on it, and return the input's `.grad` "
         "without its first two axes.",
     ),
@@ -66,19 +67,34 @@ def _poke_part(t, layers, size):
     mine = got.detach() != 0
     if bool((mine == want).all()):
         return
-    count = f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; {int(mine.sum())} pixels of yours are not 0."
+    count = (
+        f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; "
+        f"{int(mine.sum())} pixels of yours are not 0."
+    )
     if not mine.any():
-        count += " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a negative number?"
+        count += (
+            " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a "
+            "negative number?"
+        )
     elif mine.all() and not want.all():
         count += " Every pixel counts here: poke one output pixel, not the sum of all of them."
     elif int(mine.sum()) == int(want.sum()) and _extent(mine) < _extent(want):
-        count += f" The taps stand too close: a layer here has them {max(d for _, _, d in layers)} pixels apart. Is `dilation=d` passed?"
+        count += (
+            f" The taps stand too close: a layer here has them {max(d for _, _, d in layers)} pixels apart. Is "
+            "`dilation=d` passed?"
+        )
     elif int(mine.sum()) == int(want.sum()):
-        count += " The number is right and the place is not: take the output at `h // 2, w // 2` and pad each layer by d(k − 1)/2."
+        count += (
+            " The number is right and the place is not: take the output at `h // 2, w // 2` and pad each layer "
+            "by d(k − 1)/2."
+        )
     elif mine.sum() > want.sum() and bool(mine[want].all()):
         count += " The holes between dilated taps should stay 0." if any(d > 1 for _, _, d in layers) else ""
     elif bool(want[mine].all()):
-        count += " All yours are among them, some are missing: did positive and negative weights cancel, or was a layer left out?"
+        count += (
+            " All yours are among them, some are missing: did positive and negative weights cancel, or was a "
+            "layer left out?"
+        )
     t.fail(count, lambda: _draw_fields(mine, want))
 
 

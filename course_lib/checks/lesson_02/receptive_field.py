@@ -66,11 +66,13 @@ def _field_part(t, stacks):
             (want - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
             (
                 own,
-                "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field.",
+                "This multiplies the field so far by the stride; a stride makes later steps longer, and "
+                "leaves the field.",
             ),
             (
                 grown,
-                "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field.",
+                "This multiplies the field by the stride as well; a stride makes later steps longer, and "
+                "leaves the field.",
             ),
         ]
         got = t.call(layers)

@@ -10,9 +10,10 @@ from ..values import dtype_name, kind
 shuffle_pixels = Exercise(
     "shuffle_pixels",
     hints=(
-        "`split` has six axes, and the output four. Which two axes together make an output row, and which two a column?",
-        "The output row is h·r + i, with i the row in the block, so that H must stand just before i. `permute` moves axes; "
-        "`reshape` then joins neighbours.",
+        "`split` has six axes, and the output four. Which two axes together make an output row, and which "
+        "two a column?",
+        "The output row is h·r + i, with i the row in the block, so that H must stand just before i. `permute` moves "
+        "axes; `reshape` then joins neighbours.",
         "The six axes are B, C, i, j, H, W. They must come to read B, C, H, i, W, j before the last reshape. "
         "For each of these, write down at which place it stood: that list is what `permute` wants.",
     ),
@@ -43,7 +44,8 @@ def _(t):
         known = [
             (
                 x.reshape(1, c, h * r, w * r),
-                "This only reads the numbers off in another shape; the axes must change places between the two reshapes.",
+                "This only reads the numbers off in another shape; the axes must change places between the "
+                "two reshapes.",
             ),
             (
                 six.permute(0, 1, 4, 3, 5, 2).reshape(want.shape),
@@ -55,7 +57,8 @@ def _(t):
             ),
             (
                 x.reshape(1, r, r, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(want.shape),
-                "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go to one block.",
+                "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go "
+                "to one block.",
             ),
         ]
         got = t.call(x, r)

@@ -38,10 +38,8 @@ def _measured(rows, shape):
     return found
 
 
-def _trace_part(t, rows, shape):
-    got = t.call(rows, shape)
-    want = _measured(rows, shape)
-    given = f"the net {rows} and shape {shape}"
+def _listed(t, got, want, given):
+    """The answer's shapes, as tuples; fails unless there is one for each layer."""
     if not isinstance(got, (list, tuple)):
         t.fail(f"For {given}: expected a list of (C, H, W), got {got!r}.")
     if len(got) == 3 and all(isinstance(g, int) for g in got):
@@ -49,46 +47,55 @@ def _trace_part(t, rows, shape):
     got = [tuple(g) if isinstance(g, (list, tuple)) else g for g in got]
     if len(got) == len(want) + 1 and got[1:] == want:
         t.fail(
-            f"For {given}: every shape is right, but the list starts with the input; start with what the first layer gives."
+            f"For {given}: every shape is right, but the list starts with the input; start with what the first "
+            "layer gives."
         )
     if len(got) != len(want):
         t.fail(f"For {given}: expected one shape for each of the {len(want)} layers, got {len(got)}.")
-    for i, (mine, right, row) in enumerate(zip(got, want, rows), 1):
-        if mine == right:
-            continue
-        before = want[i - 2] if i > 1 else shape
-        message = f"For {given}: layer {i}, {row}, turns {before} into {right}; you have {mine}."
-        if isinstance(mine, tuple) and len(mine) == 3 and mine == (right[0], right[2], right[1]):
-            message += " Height and width have changed places; the order is (C, H, W)."
-        elif mine == (right[1], right[2], right[0]):
-            message += " The channels stand last; the order is (C, H, W)."
-        elif mine == (right[0], right[1], right[1]):
-            message += " The width follows from the width, not from the height."
-        elif isinstance(mine, tuple) and any(isinstance(n, float) for n in mine):
-            message += " A size is an `int`: divide with `//`."
-        elif row[0] == "pool" and mine == (right[0], *(-(-n // row[1]) for n in before[1:])):
-            message += " Pooling rounds down: a window that hangs over the end is not used."
-        elif row[0] == "conv" and mine == (
-            right[0],
-            *(conv_size(n + row[4], row[2], row[3], 0, 1) for n in before[1:]),
-        ):
-            message += " This pads one end only; p pixels are added at both."
-        elif isinstance(mine, tuple) and len(mine) == 3 and mine[1:] == right[1:]:
-            message += (
-                " Pooling keeps the channels."
-                if row[0] == "pool"
-                else " Height and width are right, the channels are not."
-            )
-        elif (
-            row[0] == "up"
-            and isinstance(mine, tuple)
-            and len(mine) == 3
-            and mine[1:] == (before[1] * row[3], before[2] * row[3])
-        ):
-            message += f" This multiplies by the stride; the last kernel hangs over by k − s = {row[2] - row[3]}."
-        elif row[0] == "up" and isinstance(mine, tuple) and len(mine) == 3 and mine[1] <= before[1]:
-            message += " A transposed convolution makes the map grow."
-        t.fail(message)
+    return got
+
+
+def _slip(mine, right, row, before):
+    """What a wrong shape tells of how it was found; "" where it tells nothing.
+
+    mine    what the student has in place of (C, H, W): anything
+    right   (C, H, W) after the layer, of which `row` is the row in the table
+    before  (C, H, W) before it
+    """
+    layer, (channels, height, width), sides = row[0], right, before[1:]
+    if mine == (channels, width, height):
+        return " Height and width have changed places; the order is (C, H, W)."
+    if mine == (height, width, channels):
+        return " The channels stand last; the order is (C, H, W)."
+    if mine == (channels, height, height):
+        return " The width follows from the width, not from the height."
+    if isinstance(mine, tuple) and any(isinstance(n, float) for n in mine):
+        return " A size is an `int`: divide with `//`."
+    if not isinstance(mine, tuple) or len(mine) != 3:
+        return ""
+    if layer == "pool" and mine == (channels, *(-(-n // row[1]) for n in sides)):
+        return " Pooling rounds down: a window that hangs over the end is not used."
+    if layer == "conv" and mine == (channels, *(conv_size(n + row[4], row[2], row[3], 0, 1) for n in sides)):
+        return " This pads one end only; p pixels are added at both."
+    if mine[1:] == (height, width):
+        return (
+            " Pooling keeps the channels." if layer == "pool" else " Height and width are right, the channels are not."
+        )
+    if layer != "up":
+        return ""
+    _, _, k, stride = row
+    if mine[1:] == tuple(n * stride for n in sides):
+        return f" This multiplies by the stride; the last kernel hangs over by k − s = {k - stride}."
+    return " A transposed convolution makes the map grow." if mine[1] <= sides[0] else ""
+
+
+def _trace_part(t, rows, shape):
+    given, want = f"the net {rows} and shape {shape}", _measured(rows, shape)
+    got = _listed(t, t.call(rows, shape), want, given)
+    for i, (mine, right, row, before) in enumerate(zip(got, want, rows, [shape, *want]), 1):
+        if mine != right:
+            message = f"For {given}: layer {i}, {row}, turns {before} into {right}; you have {mine}."
+            t.fail(message + _slip(mine, right, row, before))
 
 
 @trace_shapes.part("convolutions", 0.5)

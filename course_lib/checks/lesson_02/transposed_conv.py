@@ -10,13 +10,16 @@ from ..values import NotYet, kind
 transposed_conv = Exercise(
     "transposed_conv",
     hints=(
-        "An input pixel at row i, column j paints k×k places of the canvas, from `top` and `left` on. Which slice is that?",
-        "Patches that overlap are added, so use `+=` on a slice of the canvas. Do all images and channels of one place at once.",
+        "An input pixel at row i, column j paints k×k places of the canvas, from `top` and `left` on. Which "
+        "slice is that?",
+        "Patches that overlap are added, so use `+=` on a slice of the canvas. Do all images and channels of "
+        "one place at once.",
         "At one place, `here` is (B, C_in) and the weight is (C_in, C_out, k, k). Call the axes b c and c o k l: "
         "`torch.einsum` gives the patches b o k l, summed over c. Add them to the canvas, all images at once.",
     ),
     own_work={
-        name: "This calls torch's own transposed convolution. Write it from slices: that is where the checkerboard will show."
+        name: "This calls torch's own transposed convolution. Write it from slices: that is where the checkerboard "
+        "will show."
         for name in (
             "conv_transpose2d",
             "ConvTranspose2d",
@@ -69,7 +72,8 @@ def _transposed_part(t, x, weight, stride):
         )
     if isinstance(got, torch.Tensor) and stride > 1 and got.shape[2:] == (x.shape[2] - 1 + k, x.shape[3] - 1 + k):
         t.fail(
-            f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. Neighbouring patches start {stride} pixels apart, not 1."
+            f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. Neighbouring "
+            f"patches start {stride} pixels apart, not 1."
         )
     t.close(got, want, given, known, picture=pictures.maps)
 
@@ -98,7 +102,8 @@ def _(t):
     tips = "Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
     if not isinstance(got, torch.Tensor) or got.dim() != 4:
         t.fail(
-            f"For x of shape (1, 2, 3, 3) and weight of shape (2, 1, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}"
+            "For x of shape (1, 2, 3, 3) and weight of shape (2, 1, 3, 3): expected a map of shape (B, C, H, "
+            f"W), got {kind(got)}"
         )
     for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
         if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):

@@ -12,9 +12,11 @@ from .enlarging import enlarged
 catch = Exercise(
     "catch",
     hints=(
-        "Try `seam` on some maps of your own: a flat one, a smooth one, one with a sharp change. Where, and why, does it grow?",
-        "The copied layer puts the first cell's middle on the first pixel and the last cell's on the last, and spreads the others "
-        "evenly. So cells near the cut stand elsewhere in the half than in the whole. Only where neighbouring cells differ does one see it.",
+        "Try `seam` on some maps of your own: a flat one, a smooth one, one with a sharp change. Where, and "
+        "why, does it grow?",
+        "The copied layer puts the first cell's middle on the first pixel and the last cell's on the last, and "
+        "spreads the others evenly. So cells near the cut stand elsewhere in the half than in the whole. Only where "
+        "neighbouring cells differ does one see it.",
         "For the witness, let 0 and 1 take turns from column to column. For the repair, look at the arguments "
         "that `nn.Upsample` has beside `scale_factor` and `mode`.",
     ),
@@ -43,8 +45,8 @@ def _repaired(t, stride):
     if not isinstance(net, nn.Module):
         what = "something else, such as a function." if isinstance(net, NotYet) else kind(net)
         t.fail(
-            f"For stride={stride}: the second thing should be an `nn.Module`, got {what} Return a layer of torch.nn, or an "
-            "object of a class of your own, with its work in `forward`."
+            f"For stride={stride}: the second thing should be an `nn.Module`, got {what} Return a layer of torch.nn, "
+            "or an object of a class of your own, with its work in `forward`."
         )
     return net
 
@@ -58,7 +60,8 @@ def _(t):
             t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, 4, 16), got {what}")
         if not (scores.min() >= 0 and scores.max() <= 1):
             t.fail(
-                f"For stride={stride}: your scores go from {scores.min():.3g} to {scores.max():.3g}; keep them between 0 and 1."
+                f"For stride={stride}: your scores go from {scores.min():.3g} to {scores.max():.3g}; keep "
+                "them between 0 and 1."
             )
         size = _seam(nn.UpsamplingBilinear2d(scale_factor=stride), scores.float())
         if size < LEAST:
@@ -67,11 +70,12 @@ def _(t):
                 if scores.max() - scores.min() < 1e-6
                 else " Let neighbouring columns differ more, above all close to the cut."
                 if size > 0.02
-                else " The copied layer moves cells left and right by different amounts. Do neighbouring columns differ in the left half?"
+                else " The copied layer moves cells left and right by different amounts. Do neighbouring columns "
+                "differ in the left half?"
             )
             t.fail(
-                f"For stride={stride}: your scores' left half, enlarged alone, differs from the same place in the whole by {size:.3f} "
-                f"at most, and {LEAST} is asked for.{more}"
+                f"For stride={stride}: your scores' left half, enlarged alone, differs from the same place in the "
+                f"whole by {size:.3f} at most, and {LEAST} is asked for.{more}"
             )
 
 
@@ -84,8 +88,8 @@ def _(t):
             size = _seam(lambda scores: t.run(repaired, scores), x)
             if size > 1e-4:
                 t.fail(
-                    f"For stride={stride} and random scores of shape {tuple(x.shape)}: with your module the left half alone differs from "
-                    f"the same place in the whole by {size:.3f}."
+                    f"For stride={stride} and random scores of shape {tuple(x.shape)}: with your module the left half "
+                    f"alone differs from the same place in the whole by {size:.3f}."
                 )
 
 
@@ -127,6 +131,7 @@ def _size(t, net, x, stride):
     got, want = t.run(net, x), (*x.shape[:2], stride * x.shape[2], stride * x.shape[3])
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
         t.fail(
-            f"For stride={stride} and scores of shape {tuple(x.shape)}: your module should give shape {want}, it gives {kind(got)}"
+            f"For stride={stride} and scores of shape {tuple(x.shape)}: your module should give shape {want}, "
+            f"it gives {kind(got)}"
         )
     return got

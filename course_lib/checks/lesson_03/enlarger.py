@@ -11,11 +11,12 @@ from .enlarging import enlarged, painted
 enlarger = Exercise(
     "enlarger",
     hints=(
-        "Start with one row of weights, one class. How far is each pixel of the tent from the tent's middle, for stride 2 and 4?",
-        "The row has 2·stride pixels. One at distance d from the middle has weight 1 − d/stride. In two directions the weights multiply. "
-        "A class paints on itself only, so all other brushes are 0.",
-        "`(torch.arange(k) - (k - 1) / 2).abs()` holds the distances, and `torch.outer` makes the k × k tent of two rows. Under "
-        "`torch.no_grad()`, fill the weight with zeros first, then put the tent at `[c, c]` for every c.",
+        "Start with one row of weights, one class. How far is each pixel of the tent from the tent's middle, "
+        "for stride 2 and 4?",
+        "The row has 2·stride pixels. One at distance d from the middle has weight 1 − d/stride. In two directions "
+        "the weights multiply. A class paints on itself only, so all other brushes are 0.",
+        "`(torch.arange(k) - (k - 1) / 2).abs()` holds the distances, and `torch.outer` makes the k × k tent of two "
+        "rows. Under `torch.no_grad()`, fill the weight with zeros first, then put the tent at `[c, c]` for every c.",
     ),
     own_work={
         name: "This takes the weights from the library. Work them out: they are a row of tents."
@@ -35,11 +36,12 @@ def _sized(t, layer, x, s):
         more = ""
         if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2] - want[2] == got.shape[3] - want[3] != 0:
             more = (
-                f" That is {abs(got.shape[2] - want[2])} px too {'many' if got.shape[2] > want[2] else 'few'}. `padding=p` cuts p px "
-                "off at each of the two ends."
+                f" That is {abs(got.shape[2] - want[2])} px too {'many' if got.shape[2] > want[2] else 'few'}. "
+                "`padding=p` cuts p px off at each of the two ends."
             )
         t.fail(
-            f"For classes={x.shape[1]}, stride={s} and scores of shape {tuple(x.shape)}: expected shape {want}, got {kind(got)}{more}"
+            f"For classes={x.shape[1]}, stride={s} and scores of shape {tuple(x.shape)}: expected shape "
+            f"{want}, got {kind(got)}{more}"
         )
     return got
 
@@ -139,14 +141,15 @@ def _(t):
     middle = got[0, :, 5, 5]
     if (middle.abs() > 1e-4).sum() > 1:
         t.fail(
-            f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the classes come out as "
-            f"{[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: `weight[a, b]` is what class a paints on class b.",
+            f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the "
+            f"classes come out as {[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: "
+            "`weight[a, b]` is what class a paints on class b.",
             lambda: pictures.maps(got, enlarged(x, 2)),
         )
     if not abs(middle[lit] - 1) < 1e-3:
         t.fail(
-            f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as {middle[lit]:.3f}. A flat map "
-            "should stay as it is."
+            f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as "
+            f"{middle[lit]:.3f}. A flat map should stay as it is."
         )
     _values(t, classes, 2)
 
@@ -158,7 +161,8 @@ def _(t):
         t.fail("Scores above 0 come out below 0. No tent goes below 0: is the weight still the random one?")
     if [run["kernel"] >= 7 for run in t.layers(layer, x)] != [True]:
         t.fail(
-            "The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` with its weight filled."
+            "The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` "
+            "with its weight filled."
         )
     if any(p.dim() == 1 for p in layer.parameters()):
         t.fail("The layer has a bias. None is asked for: give `bias=False`.")

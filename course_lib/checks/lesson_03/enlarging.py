@@ -9,7 +9,7 @@ def enlarged(x, s, **options):
 
 
 def painted(x, s, join, shift=0.0):
-    """Every cell paints the brush that `join` makes of two rows of tent weights; its distances are `shift` too short."""
+    """Every cell paints the brush that `join` makes of two rows of tent weights, their distances `shift` too short."""
     k = 2 * s
     far = [abs(i - (k - 1) / 2) - shift for i in range(k)]
     row = torch.tensor([max(0.0, 1 - d / s) for d in far])
@@ -20,7 +20,7 @@ def painted(x, s, join, shift=0.0):
 
 
 def doubled(coarse, h, w):
-    """Twice the size, from a map that goes on beyond its rim as it ends there; then cut. (Not by F.interpolate: by hand.)"""
+    """Twice the size, from a map that goes on beyond its rim as it ends there; then cut. By hand, not F.interpolate."""
     x = F.pad(coarse, (1, 1, 1, 1), mode="replicate")
     for axis in (2, 3):
         n = x.shape[axis] - 2

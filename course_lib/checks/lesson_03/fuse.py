@@ -12,10 +12,10 @@ fuse = Exercise(
     "fuse",
     hints=(
         "Four cells of the fine map lie in one of the coarse map. Which of the two must grow?",
-        "First twice the size, then the surplus off. A map with an odd number of rows was halved to the *larger* half, so the surplus "
-        "row is the last one.",
-        '`F.interpolate` takes `scale_factor=2` and `mode="bilinear"`. Slice the result to the fine map\'s height and width, from the '
-        "top left corner, and add.",
+        "First twice the size, then the surplus off. A map with an odd number of rows was halved to the *larger* "
+        "half, so the surplus row is the last one.",
+        '`F.interpolate` takes `scale_factor=2` and `mode="bilinear"`. Slice the result to the fine map\'s '
+        "height and width, from the top left corner, and add.",
     ),
     own_work={
         name: "This hands the work to the library's own fusion. Write it from resizing, slicing and adding."
@@ -56,7 +56,8 @@ def _fuse_part(t, coarse, fine):
         ),
         (
             painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine,
-            "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats the rim's cells.",
+            "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats "
+            "the rim's cells.",
         ),
         (want / 2, "This is the mean of the two. FCN adds them."),
         (want - fine, "The fine scores are missing."),
@@ -68,12 +69,13 @@ def _fuse_part(t, coarse, fine):
         known += [
             (
                 resized + fine,
-                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. They stand for "
-                f"{twice.shape[2]} × {twice.shape[3]}: double them exactly, then cut.",
+                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. They stand "
+                f"for {twice.shape[2]} × {twice.shape[3]}: double them exactly, then cut.",
             ),
             (
                 F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=True) + fine,
-                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. Double them exactly, then cut.",
+                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. "
+                "Double them exactly, then cut.",
             ),
             (
                 twice[:, :, twice.shape[2] - h :, twice.shape[3] - w :] + fine,

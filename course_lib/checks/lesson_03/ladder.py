@@ -10,11 +10,12 @@ from .enlarging import doubled, enlarged
 ladder = Exercise(
     "ladder",
     hints=(
-        "Start with the coarsest map alone. What are its scores, and how often must they be enlarged to be the picture?",
-        "Fuse the scores from the coarsest on, as in exercise 4: a total, and a loop over the finer ones. Each fusion halves the stride: "
-        "32, 16, 8.",
-        "After the loop the stride is 32 divided by 2 for each fusion; enlarge the total by that with `scale_factor`, then slice to the "
-        "picture's height and width.",
+        "Start with the coarsest map alone. What are its scores, and how often must they be enlarged to be "
+        "the picture?",
+        "Fuse the scores from the coarsest on, as in exercise 4: a total, and a loop over the finer ones. Each fusion "
+        "halves the stride: 32, 16, 8.",
+        "After the loop the stride is 32 divided by 2 for each fusion; enlarge the total by that with `scale_factor`, "
+        "then slice to the picture's height and width.",
     ),
     own_work={
         name: "This hands the work to a finished network. Climb the ladder yourself."
@@ -42,18 +43,20 @@ def _scored(maps, weights):
     ]
 
 
-def _fused(scores):
+def _fused(scores, enlarge=doubled):
+    """The scores added from the coarsest on; `enlarge(coarse, h, w)` brings the total to the finer map's size."""
     total = scores[0]
     for finer in scores[1:]:
-        total = doubled(total, *finer.shape[2:]) + finer
+        total = enlarge(total, *finer.shape[2:]) + finer
     return total
 
 
-def _climb(scores, size, enlarge=enlarged, resize=False):
-    total = _fused(scores)
-    if resize:
-        return F.interpolate(total, size=size, mode="bilinear")
-    return enlarge(total, 64 >> len(scores))[:, :, : size[0], : size[1]]
+def _stretched(x, h, w):
+    return enlarged(x, 2, align_corners=True)[:, :, :h, :w]
+
+
+def _squeezed(x, h, w):
+    return F.interpolate(x, size=(h, w), mode="bilinear")
 
 
 def _stepwise(x, times):
@@ -62,82 +65,85 @@ def _stepwise(x, times):
     return x
 
 
-def _ladder_part(t, n, h, w, classes, batch=2):
-    maps, weights = _rungs(t, n, h, w, classes, batch)
-    scores = _scored(maps, weights)
-    want = _climb(scores, (h, w))
-    given = f"{n} map{'s' * (n > 1)} at stride{'s' * (n > 1)} {', '.join(str(32 >> i) for i in range(n))}, {classes} classes and size ({h}, {w})"
-    got = t.call(maps, weights, (h, w))
-    t.unchanged("one of its arguments, perhaps with `pop` or `+=`. Work on copies.")
-    if (
-        isinstance(got, torch.Tensor)
-        and got.dim() == 4
-        and tuple(got.shape[:2]) == (batch, classes)
-        and tuple(got.shape[2:]) != (h, w)
-    ):
-        whole = [32 * -(-side // 32) for side in (h, w)]
-        if got.shape[2] >= h and got.shape[3] >= w:
-            more = " That is what the cells stand for, some of them beyond the picture's end: cut it to the picture's size."
-        elif tuple(got.shape[2:]) == (min(whole[0], w), min(whole[1], h)):
-            more = " `size` is (H, W): rows first."
-        else:
-            fusions = ("no fusion", "one fusion, which doubles", "two fusions, which double")[n - 1]
-            more = f" With {n} map{'s' * (n > 1)} there {'are' if n == 3 else 'is'} {fusions}, and the last step enlarges {64 >> n} times."
-        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
-    known = [
-        (_climb(scores[:1], (h, w)), "Only the coarsest map has been used."),
+def _size_slip(got, size, n):
+    """What logits of a wrong height or width tell, for `n` maps."""
+    whole = [32 * -(-side // 32) for side in size]
+    if got.shape[2] >= size[0] and got.shape[3] >= size[1]:
+        return " That is what the cells stand for, some of them beyond the picture's end: cut it to the picture's size."
+    if tuple(got.shape[2:]) == (min(whole[0], size[1]), min(whole[1], size[0])):
+        return " `size` is (H, W): rows first."
+    there = (
+        "map there is no fusion",
+        "maps there is one fusion, which doubles",
+        "maps there are two fusions, which double",
+    )[n - 1]
+    return f" With {n} {there}, and the last step enlarges {64 >> n} times."
+
+
+def _last_slips(total, want, last, size):
+    """(wrong logits, what they reveal) where the fused scores `total` are right, and what follows is not."""
+    h, w = size
+    copied = F.interpolate(total, scale_factor=last, mode="nearest")[:, :, :h, :w]
+    return [
+        (copied, "The last step copies cells to blocks; blend (bilinear)."),
         (
-            F.interpolate(_fused(scores), scale_factor=64 >> n, mode="nearest")[:, :, :h, :w],
-            "The last step copies cells to blocks; blend (bilinear).",
-        ),
-        (
-            _climb(scores, (h, w), enlarge=lambda x, s: enlarged(x, s, align_corners=True)),
+            enlarged(total, last, align_corners=True)[:, :, :h, :w],
             "The last step uses align_corners=True: exercise 3's lie.",
         ),
         (
-            _stepwise(_fused(scores), 64 >> n)[:, :, :h, :w],
+            _stepwise(total, last)[:, :, :h, :w],
             "The last step enlarges by 2 again and again. Once, by what is left, is asked for.",
         ),
         (want.softmax(1), "These are probabilities. The logits are asked for, without softmax."),
         (F.relu(want), "There is a ReLU too many: scores may be below 0."),
     ]
+
+
+def _fusion_slips(scores, last, size):
+    """(wrong logits, what they reveal) where two maps or three are not fused as they should be."""
+    h, w = size
+    direct = sum(enlarged(s, 32 >> i)[:, :, :h, :w] for i, s in enumerate(scores))
+    coarsest = _fused([scores[0], *(0 * s for s in scores[1:])])
+    squeezed = _fused(scores, _squeezed)
+    odd = "Where sizes are odd, the coarse scores are squeezed. Double them exactly, then cut, as in exercise 4."
+    return [
+        (
+            direct,
+            "Each map's scores are enlarged to the picture straight away and added there. On the ladder they are "
+            "added rung by rung: twice the size, add, twice the size, add.",
+        ),
+        (enlarged(coarsest, last)[:, :, :h, :w], "The finer maps' scores are missing."),
+        (enlarged(scores[-1], last)[:, :, :h, :w], "Only the finest map has been used."),
+        (
+            enlarged(_fused(scores, _stretched), last)[:, :, :h, :w],
+            "The fusions use align_corners=True: exercise 3's lie.",
+        ),
+        (_squeezed(squeezed, h, w), odd),
+        (enlarged(squeezed, last)[:, :, :h, :w], odd),
+    ]
+
+
+def _ladder_part(t, n, h, w, classes, batch=2):
+    maps, weights = _rungs(t, n, h, w, classes, batch)
+    scores, last, size = _scored(maps, weights), 64 >> n, (h, w)  # the last step enlarges so many times
+    total = _fused(scores)
+    want = enlarged(total, last)[:, :, :h, :w]
+    some = "s" * (n > 1)
+    strides = ", ".join(str(32 >> i) for i in range(n))
+    given = f"{n} map{some} at stride{some} {strides}, {classes} classes and size ({h}, {w})"
+    got = t.call(maps, weights, size)
+    t.unchanged("one of its arguments, perhaps with `pop` or `+=`. Work on copies.")
+    logits = isinstance(got, torch.Tensor) and got.dim() == 4 and tuple(got.shape[:2]) == (batch, classes)
+    if logits and tuple(got.shape[2:]) != size:
+        more = _size_slip(got, size, n)
+        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
+    known = [(enlarged(scores[0], 32)[:, :, :h, :w], "Only the coarsest map has been used.")]
+    known += _last_slips(total, want, last, size)
     if n > 1:
-        direct = sum(enlarged(s, 32 >> i)[:, :, :h, :w] for i, s in enumerate(scores))
-        known.append(
-            (
-                direct,
-                "Each map's scores are enlarged to the picture straight away and added there. On the ladder they are added "
-                "rung by rung: twice the size, add, twice the size, add.",
-            )
-        )
-        known.append((_climb([scores[0], *(0 * s for s in scores[1:])], (h, w)), "The finer maps' scores are missing."))
-        known.append((enlarged(scores[-1], 64 >> n)[:, :, :h, :w], "Only the finest map has been used."))
-        stretched = scores[0]
-        for finer in scores[1:]:
-            stretched = enlarged(stretched, 2, align_corners=True)[:, :, : finer.shape[2], : finer.shape[3]] + finer
-        known.append(
-            (
-                _climb([stretched], (h, w), lambda x, s: enlarged(x, 64 >> n)),
-                "The fusions use align_corners=True: exercise 3's lie.",
-            )
-        )
-        squeezed = scores[0]
-        for finer in scores[1:]:
-            squeezed = F.interpolate(squeezed, size=finer.shape[2:], mode="bilinear") + finer
-        for resize in (True, False):
-            known.append(
-                (
-                    _climb([squeezed], (h, w), lambda x, s: enlarged(x, 64 >> n), resize),
-                    "Where sizes are odd, the coarse scores are squeezed. Double them exactly, then cut, as in exercise 4.",
-                )
-            )
+        known += _fusion_slips(scores, last, size)
     if h % 32 or w % 32:
-        known.append(
-            (
-                _climb(scores, (h, w), resize=True),
-                f"The last step squeezes the cells into {h} × {w} pixels. Enlarge exactly {64 >> n} times, then cut.",
-            )
-        )
+        meaning = f"The last step squeezes the cells into {h} × {w} pixels. Enlarge exactly {last} times, then cut."
+        known.append((_squeezed(total, h, w), meaning))
     t.close(got, want, given, known, tolerance=1e-3, picture=pictures.maps)
 
 

@@ -11,10 +11,10 @@ sliding = Exercise(
     "sliding",
     hints=(
         "A unit of the `Linear` has C·side·side weights. How many does a convolution have for each of its outputs?",
-        "The channels that come in are `linear.in_features` divided by side². The kernel is side × side, and both layers keep a unit's "
-        "weights in the same order: channel by channel, each row by row.",
-        "Make the `nn.Conv2d` from channels in, channels out and kernel. Under `torch.no_grad()`, `copy_` the `Linear`'s weight into its "
-        "weight, reshaped to that weight's shape, and the bias into its bias as it is.",
+        "The channels that come in are `linear.in_features` divided by side². The kernel is side × side, and both "
+        "layers keep a unit's weights in the same order: channel by channel, each row by row.",
+        "Make the `nn.Conv2d` from channels in, channels out and kernel. Under `torch.no_grad()`, `copy_` the "
+        "`Linear`'s weight into its weight, reshaped to that weight's shape, and the bias into its bias as it is.",
     ),
 )
 
@@ -97,5 +97,6 @@ def _(t):
         t.fail("The module's weight does not hold the numbers of `linear.weight`. Copy them.")
     if any(g is None for g in t.weight_gradients(made, t.tensor(2, 3, 4, 5)).values()):
         t.fail(
-            "No gradient reaches one of the module's weights. Each must be used, and be a parameter that wants a gradient."
+            "No gradient reaches one of the module's weights. Each must be used, and be a parameter that "
+            "wants a gradient."
         )

@@ -10,7 +10,8 @@ concat_as_add = Exercise(
     "concat_as_add",
     hints=(
         "In the example, 3·(skip + x) is 3·skip + 3·x. Now look at the two numbers that stand before skip and x.",
-        "Along which axis of the weights do the input channels lie? Its first C entries meet `skip`, its last C meet `x`.",
+        "Along which axis of the weights do the input channels lie? Its first C entries meet `skip`, its "
+        "last C meet `x`.",
         "The same weights meet both halves: twice `weight`, one after the other, along axis 1.",
     ),
 )
@@ -37,18 +38,22 @@ def _add_part(t, out, c, k, flowing=False):
         if not torch.allclose(mine, sum_first, atol=1e-3):
             more = ""
             if c > 1 and torch.allclose(got, weight.repeat_interleave(2, 1), atol=1e-4):
-                more = " Each channel's weights stand twice in a row; all C channels of `skip` come first, then all of `x`."
+                more = (
+                    " Each channel's weights stand twice in a row; all C channels of `skip` come first, then all "
+                    "of `x`."
+                )
             elif torch.allclose(got, torch.cat([weight, weight], 1) / 2, atol=1e-4):
                 more = " This gives the mean of the two maps, half of the sum."
             elif torch.allclose(got[:, :c], weight.detach(), atol=1e-4) and not got[:, c:].any():
                 more = " With zeros before `x`, the decoder's map would be lost."
             t.fail(
-                f"For {given}: over the concatenation your weights do not give what `weight` gives over the sum; the largest "
-                f"difference is {(mine - sum_first).abs().max():.3g}.{more}"
+                f"For {given}: over the concatenation your weights do not give what `weight` gives over the sum; the "
+                f"largest difference is {(mine - sum_first).abs().max():.3g}.{more}"
             )
     if flowing and (gradient is None or not gradient.any()):
         t.fail(
-            "No gradient reaches `weight`. Work on tensors, without `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+            "No gradient reaches `weight`. Work on tensors, without `.data`, `.detach()`, numpy, or "
+            "`torch.tensor(...)`."
         )
     t.unchanged("`weight`. Return a new tensor.")
 

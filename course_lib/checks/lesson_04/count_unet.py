@@ -8,14 +8,16 @@ from ..values import kind
 count_unet = Exercise(
     "count_unet",
     hints=(
-        "Do it on paper for base 1 and depth 2. Which rows does the table get, and what becomes of the bottleneck's row?",
-        "On the way down, level k goes from the channels of the level above (3 for level 0) to `wide[k]`. On the way up it gets twice its own "
-        "channels: the skip's, and as many from below.",
-        "Loop over k = 0 … depth for the way down, the bottleneck being the last. Loop over k < depth for the way up: a transposed "
-        "convolution from 2c to c, with 4·2c·c + c, and a double convolution from 2c to c. Add the head.",
+        "Do it on paper for base 1 and depth 2. Which rows does the table get, and what becomes of the "
+        "bottleneck's row?",
+        "On the way down, level k goes from the channels of the level above (3 for level 0) to `wide[k]`. On the way "
+        "up it gets twice its own channels: the skip's, and as many from below.",
+        "Loop over k = 0 … depth for the way down, the bottleneck being the last. Loop over k < depth for the way up: "
+        "a transposed convolution from 2c to c, with 4·2c·c + c, and a double convolution from 2c to c. Add the head.",
     ),
     own_work={
-        name: "This builds a network and counts it, which is a good test of your answer. Now find the same number by arithmetic alone."
+        name: "This builds a network and counts it, which is a good test of your answer. Now find the same number "
+        "by arithmetic alone."
         for name in ("parameters", "count_parameters")
     },
 )

@@ -10,13 +10,16 @@ double_conv = Exercise(
     "double_conv",
     hints=(
         "Six layers, one after the other, nothing else happens. Which container of torch.nn runs its layers in order?",
-        "A 3 × 3 kernel reaches one pixel over each edge, so one pixel of padding keeps the size. The normalisation counts channels: "
-        "how many does it see, after each convolution?",
-        "`nn.Sequential` of `nn.Conv2d` (kernel 3, `padding=1`, `bias=False`), `nn.BatchNorm2d` of c_out, `nn.ReLU`, then the three once "
-        "more, where the convolution now gets c_out channels.",
+        "A 3 × 3 kernel reaches one pixel over each edge, so one pixel of padding keeps the size. The normalisation "
+        "counts channels: how many does it see, after each convolution?",
+        "`nn.Sequential` of `nn.Conv2d` (kernel 3, `padding=1`, `bias=False`), `nn.BatchNorm2d` of c_out, `nn.ReLU`, "
+        "then the three once more, where the convolution now gets c_out channels.",
     ),
     own_work={
-        "DoubleConv": "This is the library's own double convolution, and it is right. Write one from torch.nn's layers: six of them."
+        "DoubleConv": (
+            "This is the library's own double convolution, and it is right. "
+            "Write one from torch.nn's layers: six of them."
+        )
     },
 )
 
@@ -35,7 +38,8 @@ def _weights(t, net, c_in, c_out):
         names = [n for n, v in state.items() if tuple(v.shape) == (c_out, channels, 3, 3)]
         if not names:
             t.fail(
-                f"For c_in={c_in}, c_out={c_out}: there should be a convolution with weights of shape ({c_out}, {channels}, 3, 3)."
+                f"For c_in={c_in}, c_out={c_out}: there should be a convolution with weights of shape "
+                f"({c_out}, {channels}, 3, 3)."
             )
         bias = state.get(names[0].removesuffix("weight") + "bias", torch.zeros(c_out))
         kernels.append((names[0], state[names[0]], bias))
@@ -77,16 +81,16 @@ def _(t):
         net.load_state_dict(state)
         if not torch.allclose(before, after, atol=0.02, rtol=0.02):
             t.fail(
-                f"With the {which} convolution's weights times 10, the result changes (in training). Batch normalisation would "
-                f"take such a factor out. Does one follow the {which} convolution?"
+                f"With the {which} convolution's weights times 10, the result changes (in training). Batch "
+                f"normalisation would take such a factor out. Does one follow the {which} convolution?"
             )
     net.eval()
     together, alone = t.run(net, x).detach(), t.run(net, x[:1]).detach()
     net.train()
     if not torch.allclose(together[:1], alone, atol=1e-4):
         t.fail(
-            "In evaluation, what comes out for a picture depends on the others in its batch. `nn.BatchNorm2d` with its defaults then takes "
-            "the mean and variance that it gathered in training."
+            "In evaluation, what comes out for a picture depends on the others in its batch. `nn.BatchNorm2d` with its "
+            "defaults then takes the mean and variance that it gathered in training."
         )
 
 
@@ -157,7 +161,8 @@ def _(t):
     other = t.call(c_in, c_out)
     if {id(p) for p in net.parameters()} & {id(p) for p in other.parameters()}:
         t.fail(
-            "Two calls returned the same layers. Make new ones in each call, or all blocks of a network would share their weights."
+            "Two calls returned the same layers. Make new ones in each call, or all blocks of a network "
+            "would share their weights."
         )
     silent = [name for name, grad in t.weight_gradients(net, x).items() if grad is None or not grad.any()]
     if silent:

@@ -10,9 +10,11 @@ from ..values import kind
 giant_upsampling = Exercise(
     "giant_upsampling",
     hints=(
-        "Lesson 02: a transposed convolution has a brush for each pair of a channel in and a channel out. How large is the brush here?",
+        "Lesson 02: a transposed convolution has a brush for each pair of a channel in and a channel out. "
+        "How large is the brush here?",
         "The kernel is two strides long. In a row, how many brushes reach one pixel of that length? Then on a map?",
-        "The parameters are channels·classes·kernel², and one for each class. A score takes in 2 × 2 places with all their channels.",
+        "The parameters are channels·classes·kernel², and one for each class. A score takes in 2 × 2 places "
+        "with all their channels.",
     ),
 )
 

@@ -10,9 +10,10 @@ join = Exercise(
     "join",
     hints=(
         "Begin with sizes that agree: what puts two tensors side by side along an axis? Then look at what `x` lacks.",
-        "First bring `x` to the skip's height, then to its width, each by a copy of its last row or column. `x[:, :, -1:]` is the last row.",
-        '`F.pad(x, (left, right, top, bottom), mode="replicate")` repeats what is at the rim; here left and top are 0, and the others '
-        "are given. Then `torch.cat` with the skip first, along axis 1.",
+        "First bring `x` to the skip's height, then to its width, each by a copy of its last row or column. "
+        "`x[:, :, -1:]` is the last row.",
+        '`F.pad(x, (left, right, top, bottom), mode="replicate")` repeats what is at the rim; here left and '
+        "top are 0, and the others are given. Then `torch.cat` with the skip first, along axis 1.",
     ),
 )
 
@@ -41,21 +42,27 @@ def _join_part(t, sizes):
         except NotYet as stopped:
             more = ""
             if "Sizes of tensors" in stopped.message:
-                more = " Does `x` have the skip's height and width by then? (In `F.pad` the first pair of numbers is for the columns.)"
+                more = (
+                    " Does `x` have the skip's height and width by then? (In `F.pad` the first pair of numbers "
+                    "is for the columns.)"
+                )
             t.fail(f"For {given} your code stopped{stopped.message.partition('your code stopped')[2]}{more}")
         large = _grown(x, height, width)
         want = torch.cat([skip, large], 1)
         if isinstance(got, torch.Tensor) and got.shape == (1, 4, h, w) != want.shape:
             t.fail(
-                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This cuts the skip; let `x` grow instead."
+                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This cuts the "
+                "skip; let `x` grow instead."
             )
         if isinstance(got, torch.Tensor) and got.shape[1:3] == (2, 2 * height):
             t.fail(
-                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This puts one map below the other; channels are axis 1."
+                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This puts one map "
+                "below the other; channels are axis 1."
             )
         if isinstance(got, torch.Tensor) and got.shape == (1, 2, height, width):
             t.fail(
-                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This adds the maps; put them side by side."
+                f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}. This adds the "
+                "maps; put them side by side."
             )
         zeros = F.pad(x, (0, width - w, 0, height - h))
         front = F.pad(x, (width - w, 0, height - h, 0), mode="replicate")
@@ -130,6 +137,7 @@ def _(t):
     for name, gradient in (("x", to_x), ("skip", to_skip)):
         if gradient is None or not gradient.any():
             t.fail(
-                f"No gradient reaches `{name}`. Work on tensors throughout, without `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+                f"No gradient reaches `{name}`. Work on tensors throughout, without `.data`, `.detach()`, "
+                "numpy, or `torch.tensor(...)`."
             )
     t.unchanged("one of its arguments. Make a new tensor.")

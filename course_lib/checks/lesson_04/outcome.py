@@ -6,10 +6,11 @@ from ..values import kind
 outcome = Exercise(
     "outcome",
     hints=(
-        "Write the sizes of the maps for 6 × 6 and depth 2 on the way down. Then come back up, and keep in mind that the map stays cut.",
+        "Write the sizes of the maps for 6 × 6 and depth 2 on the way down. Then come back up, and keep in "
+        "mind that the map stays cut.",
         "At each level, compare `more_rows` with `more_columns`. When do the two agree, and when are both 0?",
-        "dx is h − rows, and `F.pad` takes it off the *columns*; dy is w − columns, and is taken off the rows. `torch.cat` needs a skip of h × w "
-        "by then. If none stops, compare the last h and w with the picture's size.",
+        "dx is h − rows, and `F.pad` takes it off the *columns*; dy is w − columns, and is taken off the rows. "
+        "`torch.cat` needs a skip of h × w by then. If none stops, compare the last h and w with the picture's size.",
     ),
 )
 WORDS = ("right", "stops", "shifted")
@@ -44,9 +45,15 @@ def _outcome_part(t, cases):
         if got == _tried(height, width, 1):
             more = " That is so for the first level; but go on: the next halvings may leave something over, too."
         elif want == "shifted" and got == "stops":
-            more = " As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut."
+            more = (
+                " As much is left over of the height as of the width, so that the sizes fit, although the wrong "
+                "rows are cut."
+            )
         elif want == "stops" and got == "shifted":
-            more = " Not as much is left over of the height as of the width; and the code takes one off in place of the other."
+            more = (
+                " Not as much is left over of the height as of the width; and the code takes one off in place of "
+                "the other."
+            )
         elif want == "right":
             more = " Every size on the way down is even here: nothing is cut."
         elif got == "right":

@@ -9,13 +9,15 @@ build_unet = Exercise(
     "build_unet",
     hints=(
         "In what order are skips saved on the way down, and in what order are they wanted on the way up?",
-        "`self.down` has one block more than there are levels. The last is the bottleneck's: nothing is saved or pooled after it. "
-        "On the way up, take the kept maps from the last to the first.",
-        "On the way down, for each block but the last: x = the block of x, keep it in a list, then pool. Then the last block. On the way up, for k "
-        "from depth − 1 to 0: `self.grow[k]`, join with `self.gate` of k and the kept map k, then `self.up[k]`. Last `self.score`.",
+        "`self.down` has one block more than there are levels. The last is the bottleneck's: nothing is saved or "
+        "pooled after it. On the way up, take the kept maps from the last to the first.",
+        "On the way down, for each block but the last: x = the block of x, keep it in a list, then pool. Then the "
+        "last block. On the way up, for k from depth − 1 to 0: `self.grow[k]`, join with `self.gate` of k and the "
+        "kept map k, then `self.up[k]`. Last `self.score`.",
     ),
     own_work={
-        name: "This hands the work to a finished network. Build yours from double convolutions, pooling, transposed convolutions and `join`."
+        name: "This hands the work to a finished network. Build yours from double convolutions, pooling, "
+        "transposed convolutions and `join`."
         for name in ("EncoderDecoder", "UNet", "Up")
     },
 )
@@ -43,8 +45,8 @@ def _load(t, net, state):
         net.load_state_dict(state)
     except RuntimeError:
         t.fail(
-            "With `closed` given, the net has other layers than without, so that its weights cannot be loaded. Keep all layers, and join "
-            "zeros of the skip's shape."
+            "With `closed` given, the net has other layers than without, so that its weights cannot be loaded. Keep "
+            "all layers, and join zeros of the skip's shape."
         )
     return net
 
@@ -58,7 +60,8 @@ def _logits(t, net, given, classes, *shapes):
             more = ""
             if "Sizes of tensors" in stopped.message:
                 more = (
-                    " Two maps of different sizes met. Is each skip saved before the pooling, and is the last one saved used first?"
+                    " Two maps of different sizes met. Is each skip saved before the pooling, and is the "
+                    "last one saved used first?"
                     if not (shape[2] % 8 or shape[3] % 8)
                     else " Does every level go through `join`?"
                 )
@@ -74,7 +77,7 @@ def _settings(t):
 
 
 def _twin(t, net, classes, base, depth):
-    """A reference network with the answer's convolutions, large enough to matter, and the answer with the same; None where they do not fit."""
+    """A reference network with weights large enough to matter, which the answer gets too; None if they don't fit."""
     from course_lib import models
 
     twin = models.UNet(classes=classes, base=base, depth=depth).eval()
@@ -86,7 +89,7 @@ def _twin(t, net, classes, base, depth):
     for a, b in zip(mine, right):
         for part in ("weight", "bias"):
             value, other = old.get(f"{a['name']}.{part}"), new.get(f"{b['name']}.{part}")
-            if (value is None) != (other is None) or value is not None and value.shape != other.shape:
+            if (value is None) != (other is None) or (value is not None and value.shape != other.shape):
                 return None
             if value is not None:
                 value = t.tensor(*value.shape) * (2 / value[0].numel()) ** 0.5
@@ -123,8 +126,8 @@ def _(t):
         got = _logits(t, net, f"classes={classes}, base={base}, depth={depth}", classes, (1, 3, 32, 24), (3, 3, 16, 40))
         if low and (got.min() >= 0 or got.logsumexp(1).abs().max() < 1e-3):
             t.fail(
-                "With a bias of −9 in the head no logit is below 0, or each pixel's sum up as probabilities do. Logits are any numbers: end on "
-                "the 1 × 1 convolution, without ReLU or softmax."
+                "With a bias of −9 in the head no logit is below 0, or each pixel's sum up as probabilities do. Logits "
+                "are any numbers: end on the 1 × 1 convolution, without ReLU or softmax."
             )
     t.registered(t.layers(net, t.tensor(1, 3, 16, 16)))
     silent = [
@@ -137,7 +140,8 @@ def _(t):
     low, middle, high = (t.run(net, x * level).detach().double() for level in (-1.0, 0.0, 1.0))
     if (low + high - 2 * middle).abs().max() <= 1e-3 * (high - low).abs().max():
         t.fail(
-            "Your net is one straight line: a picture x, the picture −x and a black one give logits in even steps. Do the double convolutions have their ReLUs?"
+            "Your net is one straight line: a picture x, the picture −x and a black one give logits in even "
+            "steps. Do the double convolutions have their ReLUs?"
         )
 
 
@@ -157,8 +161,9 @@ def _(t):
             x = t.tensor(1, 3, h, w)
             if not _alike(t.run(net, x), twin(x)):
                 t.fail(
-                    f"For a picture of {h} × {w}: the size is right, but the values are not those that come of pooling that rounds down, and of "
-                    "repeating the last row or column of the doubled map. Does every level go through `join`, and is the picture itself left as it is?"
+                    f"For a picture of {h} × {w}: the size is right, but the values are not those that come of pooling "
+                    "that rounds down, and of repeating the last row or column of the doubled map. Does every level "
+                    "go through `join`, and is the picture itself left as it is?"
                 )
 
 
@@ -179,7 +184,8 @@ def _(t):
         for i, (mine, right) in enumerate(zip(layers, want), 1):
             if mine != right:
                 t.fail(
-                    f"For {given}: the convolution number {i} that runs should be {_said(right)}; yours is {_said(mine)}."
+                    f"For {given}: the convolution number {i} that runs should be {_said(right)}; yours is "
+                    f"{_said(mine)}."
                 )
         if len(layers) != len(want):
             t.fail(f"For {given}: {len(want)} convolutions should run, {len(layers)} do.")
@@ -193,8 +199,8 @@ def _(t):
             if mine == right - 9 * sum((base * 2**k) ** 2 for k in range(depth)):
                 more = " Does the first convolution of each level on the way up get the skip's channels as well?"
             t.fail(
-                f"For {given}: the right layers run, but they have {mine:,} parameters together, not {right:,}.{more} Mind biases: none in a "
-                "double convolution, one in each transposed convolution and in the head."
+                f"For {given}: the right layers run, but they have {mine:,} parameters together, not {right:,}.{more} "
+                "Mind biases: none in a double convolution, one in each transposed convolution and in the head."
             )
         twin, x = _twin(t, net, classes, base, depth), t.tensor(1, 3, side, side)
         if twin is not None:
@@ -215,9 +221,48 @@ def _doubling(t, state, channels):
         if tuple(value.shape) == (2 * channels, channels, 2, 2):
             return [n for n in (name, name.removesuffix("weight") + "bias") if n in state]
     t.fail(
-        f"There should be a transposed convolution of kernel 2 from {2 * channels} to {channels} channels; its weights have the shape "
-        f"({2 * channels}, {channels}, 2, 2)."
+        f"There should be a transposed convolution of kernel 2 from {2 * channels} to {channels} channels; its weights "
+        f"have the shape ({2 * channels}, {channels}, 2, 2)."
     )
+
+
+def _silenced(t, state, channels):
+    """The weights with nothing coming up through the transposed convolution to so many channels."""
+    return {**state, **{name: torch.zeros_like(state[name]) for name in _doubling(t, state, channels)}}
+
+
+def _level_speaks(t, net, state, base, k, wide, side):
+    """Fail unless level k's skip reaches the logits, carries gradients, and was saved before the pooling.
+
+    What comes from below level k is silent here; the skips of levels 0 to k still speak.
+
+    state  weights for the net
+    wide   a picture, 4 px wider and higher than `side`, so that it can be moved
+    """
+    step, rim, whole = 2**k, 12 * 2**k, wide[:, :, :side, :side]
+    below = f"With all that comes from below level {k} silenced"
+    muted = _silenced(t, state, base * 2**k)
+    _load(t, net, muted)
+    with torch.no_grad():
+        here = _some_logits(t, net, whole)[..., rim:-rim, rim:-rim]
+        moved = t.run(net, wide[:, :, step : step + side, step : step + side])
+        moved = moved[..., rim - step : -rim - step, rim - step : -rim - step]
+        less = here[..., :1, :1].expand_as(here)
+        if k:  # without level k, too
+            _load(t, net, _silenced(t, state, base * 2 ** (k - 1)))
+            less = t.run(net, whole)[..., rim:-rim, rim:-rim]
+    if torch.allclose(here, less, atol=1e-4 * float(here.std() + 1)):
+        t.fail(f"{below}, level {k} has nothing left to say: does its skip reach the way up?")
+    names = [layer["name"] for layer in t.layers(net, whole)]
+    _load(t, net, muted)
+    reach = t.weight_gradients(net, whole).get(f"{names[2 * k]}.weight") if len(names) > 2 * k else None
+    if reach is None or not reach.any():
+        t.fail(f"{below}, no gradient reaches level {k} of the encoder. A skip carries gradients, too: no `.detach()`.")
+    if here.shape != moved.shape or not torch.allclose(here, moved, atol=1e-3 * float(here.abs().max() + 1)):
+        t.fail(
+            f"{below}, a picture moved by {step} px should give logits moved by {step} px. Yours change otherwise: "
+            f"the skip of level {k} seems to have been pooled already. Save it before the pooling."
+        )
 
 
 @build_unet.part("a skip at every level, saved before pooling", 2.5)
@@ -228,42 +273,7 @@ def _(t):
     state = _shaken(t, net)
     wide = t.tensor(1, 3, side + 4, side + 4)
     for k in range(depth):
-        mute = {name: torch.zeros_like(state[name]) for name in _doubling(t, state, base * 2**k)}
-        _load(
-            t, net, {**state, **mute}
-        )  # what comes from below level k is silent; the skips of levels 0 to k still speak
-        step, rim = 2**k, 12 * 2**k
-        with torch.no_grad():
-            here = _some_logits(t, net, wide[:, :, :side, :side])[..., rim:-rim, rim:-rim]
-            moved = t.run(net, wide[:, :, step : step + side, step : step + side])[
-                ..., rim - step : -rim - step, rim - step : -rim - step
-            ]
-            deeper = {}
-            if k:
-                deeper = {name: torch.zeros_like(state[name]) for name in _doubling(t, state, base * 2 ** (k - 1))}
-                _load(t, net, {**state, **deeper})
-                less = t.run(net, wide[:, :, :side, :side])[..., rim:-rim, rim:-rim]
-            else:
-                less = here[..., :1, :1].expand_as(here)
-        if torch.allclose(here, less, atol=1e-4 * float(here.std() + 1)):
-            t.fail(
-                f"With all that comes from below level {k} silenced, level {k} has nothing left to say: does its skip reach the way up?"
-            )
-        whole = wide[:, :, :side, :side]
-        names = [layer["name"] for layer in t.layers(net, whole)]
-        if k:
-            _load(t, net, {**state, **mute})
-        reach = t.weight_gradients(net, whole).get(f"{names[2 * k]}.weight") if len(names) > 2 * k else None
-        if reach is None or not reach.any():
-            t.fail(
-                f"With all that comes from below level {k} silenced, no gradient reaches level {k} of the encoder. A skip carries gradients, too: no "
-                "`.detach()`."
-            )
-        if here.shape != moved.shape or not torch.allclose(here, moved, atol=1e-3 * float(here.abs().max() + 1)):
-            t.fail(
-                f"With all that comes from below level {k} silenced, a picture moved by {step} px should give logits moved by {step} px. Yours "
-                f"change otherwise: the skip of level {k} seems to have been pooled already. Save it before the pooling."
-            )
+        _level_speaks(t, net, state, base, k, wide, side)
 
 
 @build_unet.part("closed skips", 1)
@@ -277,13 +287,14 @@ def _(t):
     with torch.no_grad():
         if same(_some_logits(t, opened, x), t.run(_load(t, opened, _without(state, base, [0, 1, 2], 0)), x)):
             t.fail(
-                f"For {given}: no convolution meets a skip: at each level the first one of the way up takes the skip's channels and as many from below."
+                f"For {given}: no convolution meets a skip: at each level the first one of the way up takes "
+                "the skip's channels and as many from below."
             )
         for closed in ([], [0], [1], [2], [0, 2], [0, 1, 2]):
             got = t.run(_load(t, _build(t, classes, base, depth, closed), state), x)
 
             def like(levels, half=0):
-                """Whether the logits are those of the open net with these levels' halves switched off in the weights."""
+                """Whether the logits are those of the open net with these levels' halves off in the weights."""
                 other = t.run(_load(t, opened, _without(state, base, levels, half)), x)
                 return torch.allclose(got, other, atol=1e-3 * float(other.abs().max() + 1))
 
@@ -301,8 +312,8 @@ def _(t):
             elif like([depth - 1 - k for k in closed]):
                 more = " The levels are counted from below; level 0 is the full size."
             t.fail(
-                f"For {given}, closed={closed}: the logits should be those of the same weights with zeros joined in place of these "
-                f"skips.{more}"
+                f"For {given}, closed={closed}: the logits should be those of the same weights with zeros joined in "
+                f"place of these skips.{more}"
             )
 
 

@@ -11,11 +11,12 @@ from .modules import expect_weights, set_weights
 build_aspp = Exercise(
     "build_aspp",
     hints=(
-        "All five branches read the same input. How many cells is a reach of 96 pixels on a map whose cells are 16 pixels wide?",
-        "rate = reach // stride. Make the three layers in `__init__`, not in `forward`, and keep them in an `nn.ModuleList`: in a plain list "
-        "their weights would not be found.",
-        "In `__init__`: an `nn.ModuleList` of three `conv_norm_relu`, with kernel 3, and with a rate of reach // stride. In "
-        "`forward`: append to `branches` what each of the three makes of `x`.",
+        "All five branches read the same input. How many cells is a reach of 96 pixels on a map whose cells "
+        "are 16 pixels wide?",
+        "rate = reach // stride. Make the three layers in `__init__`, not in `forward`, and keep them in an "
+        "`nn.ModuleList`: in a plain list their weights would not be found.",
+        "In `__init__`: an `nn.ModuleList` of three `conv_norm_relu`, with kernel 3, and with a rate of reach // "
+        "stride. In `forward`: append to `branches` what each of the three makes of `x`.",
     ),
     own_work={
         name: "This hands the work to a finished module. Build the five branches yourself."
@@ -51,62 +52,57 @@ def _five(x, small, large, rates):
     return maps + [F.conv2d(x.mean((2, 3), keepdim=True), small).expand(-1, -1, *x.shape[2:])]
 
 
+def _rate_slips(x, large, stride, rate, paper):
+    """(wrong branch, what it reveals) of a branch whose taps stand `rate` cells apart, in the paper `paper` apart."""
+    reach = stride * rate
+    rates = {
+        reach: (
+            f"The rate is {reach} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the "
+            f"rate should be {rate}."
+        ),
+        paper: f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rate}.",
+        1: f"The taps are next to each other here; they should stand {rate} cells apart.",
+    }
+    return [(F.conv2d(x, large, padding=r, dilation=r).relu(), meaning) for r, meaning in rates.items()]
+
+
+def _average_slips(x, small):
+    """(wrong branch, what it reveals) of the branch that averages the map."""
+
+    def spread(y):
+        return y.expand(len(x), -1, *x.shape[2:])
+
+    here = F.conv2d(x, small).relu()
+    largest, every = x.amax((2, 3), keepdim=True), x.mean((0, 2, 3), keepdim=True)
+    return [
+        (here, "This reads the map itself; average it over all its places first."),
+        (spread(F.conv2d(largest, small).relu()), "This takes the largest value of the map; take the average."),
+        (
+            spread(here.mean((2, 3), keepdim=True)),
+            "This averages after the convolution and ReLU; average the map first.",
+        ),
+        (
+            spread(F.conv2d(every, small).relu()),
+            "This averages over the batch, too; each picture has its own average.",
+        ),
+    ]
+
+
 def _branches_part(t, numbers, stride, rates, size):
     branch, what, small, large = _pyramid(t, stride, rates)
     x = t.tensor(2, 3, *size)
     maps = [m.relu() for m in _five(x, small, large, rates)]
     for number in numbers:
-        got, want = t.run(branch(number), x), maps[number]
+        got = t.run(branch(number), x)
         got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
-        known = [
-            (m, f"That is what {BRANCHES[i]} gives: check the order of concatenation.")
-            for i, m in enumerate(maps)
-            if i != number
-        ]
-        if 0 < number < 4:
-            paper = 6 * number
-            wrong = [
-                (
-                    r,
-                    f"The rate is {r} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the rate should be "
-                    f"{rates[number - 1]}.",
-                )
-                for r in [stride * rates[number - 1]]
-            ]
-            wrong += [
-                (
-                    paper,
-                    f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rates[number - 1]}.",
-                )
-            ]
-            wrong += [(1, f"The taps are next to each other here; they should stand {rates[number - 1]} cells apart.")]
-            known += [(F.conv2d(x, large, padding=r, dilation=r).relu(), text) for r, text in wrong]
+        others = [(m, name) for m, name in zip(maps, BRANCHES) if name != BRANCHES[number]]
+        known = [(m, f"That is what {name} gives: check the order of concatenation.") for m, name in others]
         if number == 4:
-            known.append(
-                (F.conv2d(x, small).relu(), "This reads the map itself; average it over all its places first.")
-            )
-            top = x.amax((2, 3), keepdim=True)
-            known.append(
-                (
-                    F.conv2d(top, small).relu().expand(maps[4].shape),
-                    "This takes the largest value of the map; take the average.",
-                )
-            )
-            known.append(
-                (
-                    F.conv2d(x, small).relu().mean((2, 3), keepdim=True).expand(maps[4].shape),
-                    "This averages after the convolution and ReLU; average the map first.",
-                )
-            )
-            every = x.mean((0, 2, 3), keepdim=True)
-            known.append(
-                (
-                    F.conv2d(every, small).relu().expand(maps[4].shape),
-                    "This averages over the batch, too; each picture has its own average.",
-                )
-            )
+            known += _average_slips(x, small)
+        elif number:
+            known += _rate_slips(x, large, stride, rates[number - 1], 6 * number)
         given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
-        t.close(got, want, given, known, picture=pictures.maps)
+        t.close(got, maps[number], given, known, picture=pictures.maps)
 
 
 @build_aspp.part("(B, width, H, W), for a map of any size", 0.25)
@@ -148,24 +144,26 @@ def _(t):
                 t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(one)}")
             if one.min() < -1e-6:
                 t.fail(
-                    f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut them off; without one "
-                    "the branch is a straight line."
+                    f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut "
+                    "them off; without one the branch is a straight line."
                 )
         net.eval()
         steady = torch.allclose(one, ten, rtol=1e-2, atol=1e-2)
         if number < 4 and not steady:
             t.fail(
-                f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other values. "
-                "Batch normalisation, before the ReLU, would take the factor out again."
+                f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other "
+                "values. Batch normalisation, before the ReLU, would take the factor out again."
             )
         if number == 4 and steady:
             t.fail(
-                f"For {what}: the average is normalised too. It has one value a picture and channel; leave batch normalisation out of this branch."
+                f"For {what}: the average is normalised too. It has one value a picture and channel; leave "
+                "batch normalisation out of this branch."
             )
     means = sum(name.endswith("running_mean") for name, _ in net.named_buffers())
     if 0 < means < 4:
         t.fail(
-            f"For {what}: there are {means} batch normalisations for four branches. Each branch has means and variances of its own."
+            f"For {what}: there are {means} batch normalisations for four branches. Each branch has means and "
+            "variances of its own."
         )
 
 
@@ -184,13 +182,13 @@ def _nothing_follows(t, branch, what, x):
         and not torch.allclose(after, -2 * before, atol=1e-4)
     ):
         t.fail(
-            f"For {what}: in training, weights −2 times as large in the mixing convolution don't give −2 times the output. "
-            "Something follows it; it should come last."
+            f"For {what}: in training, weights −2 times as large in the mixing convolution don't give −2 times the "
+            "output. Something follows it; it should come last."
         )
     if isinstance(before, torch.Tensor) and not torch.allclose(before, t.run(branch(4).eval(), x), atol=1e-4):
         t.fail(
-            f"For {what}: the average alone comes out otherwise in training than in evaluation. There is nothing random in this module, "
-            "and this branch has no normalisation."
+            f"For {what}: the average alone comes out otherwise in training than in evaluation. There is nothing "
+            "random in this module, and this branch has no normalisation."
         )
 
 
@@ -201,8 +199,9 @@ def _(t):
     gradients = t.weight_gradients(net, t.tensor(2, 3, 9, 9))
     if len([g for g in gradients.values() if g is not None and g.dim() == 4]) < 6:
         t.fail(
-            "Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an attribute, and used in `forward`?"
+            "Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an "
+            "attribute, and used in `forward`?"
         )
-    silent = [name for name, g in gradients.items() if g is None or g.dim() == 4 and not g.any()]
+    silent = [name for name, g in gradients.items() if g is None or (g.dim() == 4 and not g.any())]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")

@@ -12,9 +12,10 @@ build_decoder = Exercise(
     "build_decoder",
     hints=(
         "Four steps, in the order of the list above. Only one of them changes a map's size.",
-        "`F.interpolate` takes `size=` and `mode=`. The size is height and width of the first map, the last two numbers of its shape.",
-        "Begin with `fine, coarse = maps`. Thin `fine`; enlarge `coarse` to `fine.shape[-2:]`, bilinear; `torch.cat` the two along dim 1, the "
-        "fine one first; then `self.join`, then `self.classify`.",
+        "`F.interpolate` takes `size=` and `mode=`. The size is height and width of the first map, the last "
+        "two numbers of its shape.",
+        "Begin with `fine, coarse = maps`. Thin `fine`; enlarge `coarse` to `fine.shape[-2:]`, bilinear; `torch.cat` "
+        "the two along dim 1, the fine one first; then `self.join`, then `self.classify`.",
     ),
     own_work={
         name: "This hands the work to a finished module. Build it from three convolutions."
@@ -40,7 +41,8 @@ def _(t):
                 cut = isinstance(got, torch.Tensor) and tuple(got.shape[2:]) == (h - 2, w - 2)
                 more = " A 3 × 3 convolution needs a padding of 1 to keep the size." if cut else ""
                 t.fail(
-                    f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of shape {(2, classes, h, w)}, got {kind(got)}{more}"
+                    f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of "
+                    f"shape {(2, classes, h, w)}, got {kind(got)}{more}"
                 )
 
 
@@ -130,5 +132,5 @@ def _(t):
         if gradient is None:
             t.fail(f"For {what}: no gradient reaches {name}, so the layers before it would not learn.")
     for (name, _), gradient in zip(net.named_parameters(), found[2:]):
-        if gradient is None or gradient.dim() == 4 and not gradient.any():
+        if gradient is None or (gradient.dim() == 4 and not gradient.any()):
             t.fail(f"No gradient reaches {name!r}. Is every layer that you make also used in `forward`?")

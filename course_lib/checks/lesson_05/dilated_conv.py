@@ -12,11 +12,12 @@ from ..values import kind
 dilated_conv = Exercise(
     "dilated_conv",
     hints=(
-        "Think of one tap at a time. For all output pixels at once, what one tap reads is the whole picture, shifted. How far, and which way?",
-        "Each tap reads an H × W window of the padded picture `wide`. The window of tap (0, 0) begins at its corner. By how many pixels "
-        "does it move from one tap to the next?",
-        "The window of tap (i, j) has H rows, from row i·rate of `wide` on, and W columns, from column j·rate on. All pictures and channels "
-        "of `wide` belong to it.",
+        "Think of one tap at a time. For all output pixels at once, what one tap reads is the whole picture, "
+        "shifted. How far, and which way?",
+        "Each tap reads an H × W window of the padded picture `wide`. The window of tap (0, 0) begins at its corner. "
+        "By how many pixels does it move from one tap to the next?",
+        "The window of tap (i, j) has H rows, from row i·rate of `wide` on, and W columns, from column j·rate on. All "
+        "pictures and channels of `wide` belong to it.",
     ),
     own_work={
         name: "This lets torch convolve. Write it from slices: shift, weigh, add up."
@@ -26,7 +27,7 @@ dilated_conv = Exercise(
 
 
 def _wrong_convolutions(x, weight, rate):
-    """(wrong value, what it reveals) for the usual slips, each made with torch's own convolution on a padded picture."""
+    """(wrong value, what it reveals) for the usual slips, each made with torch's own convolution."""
     k, right = weight.shape[-1], dict(dilation=rate)
     reach = rate * (k - 1)
     half = reach // 2
@@ -42,11 +43,13 @@ def _wrong_convolutions(x, weight, rate):
         ),
         (
             F.conv2d(F.pad(x, [0, reach, 0, reach]), weight, **right),
-            "The first tap lies on the output pixel here; it should be the middle one, with as many taps before it as after.",
+            "The first tap lies on the output pixel here; it should be the middle one, with as many taps "
+            "before it as after.",
         ),
         (
             F.conv2d(F.pad(x, [reach, 0, reach, 0]), weight, **right),
-            "The last tap lies on the output pixel here; it should be the middle one, with as many taps before it as after.",
+            "The last tap lies on the output pixel here; it should be the middle one, with as many taps "
+            "before it as after.",
         ),
         (
             F.conv2d(F.pad(x, [k // 2] * 4), weight),
@@ -150,10 +153,12 @@ def _(t):
     got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     if not isinstance(got, torch.Tensor) or got.dim() != 4:
         t.fail(
-            f"For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, W), got {kind(got)}"
+            "For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, "
+            f"W), got {kind(got)}"
         )
     for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
         if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
             t.fail(
-                f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
+                f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, "
+                "`.detach()`, numpy, or `torch.tensor(...)`."
             )

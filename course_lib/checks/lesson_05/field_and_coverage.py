@@ -13,9 +13,11 @@ field_and_coverage = Exercise(
     "field_and_coverage",
     hints=(
         "Exercise 5 of lesson 02 did most of this: poke the middle output pixel, and look at the input's gradient.",
-        "Call `.backward()` on `out[0, 0, m, m]`, with m in the middle. The field is what lies between the first and the last row of "
+        "Call `.backward()` on `out[0, 0, m, m]`, with m in the middle. The field is what lies between the "
+        "first and the last row of "
         "`picture.grad` that holds anything but 0. The share counts the pixels that are not 0, inside that square.",
-        "Let `hit` be `picture.grad[0, 0] != 0`. `torch.where(hit.any(1))[0]` lists its rows: the field is the last less the first, plus 1, as an "
+        "Let `hit` be `picture.grad[0, 0] != 0`. `torch.where(hit.any(1))[0]` lists its rows: the field is "
+        "the last less the first, plus 1, as an "
         "`int`. All that was hit lies in the field, so the share is the number of `True`, divided by field · field.",
     ),
     own_work={
@@ -49,11 +51,13 @@ def _field_part(t, stacks):
             (1 + sum(3 * r - 1 for r in rates), "This takes a layer's reach as 3r; its taps span 2r + 1."),
             (
                 len(offsets(rates)),
-                "This counts the pixels that are seen in one direction. The field runs from the first to the last, holes included.",
+                "This counts the pixels that are seen in one direction. The field runs from the first to the "
+                "last, holes included.",
             ),
             (
                 len(offsets(rates)) ** 2,
-                "This counts the pixels that are seen. The field is a length, from the first to the last, holes included.",
+                "This counts the pixels that are seen. The field is a length, from the first to the last, "
+                "holes included.",
             ),
             (1 + 2 * len(rates), "This forgets the rates: it is the field of as many plain layers."),
             (

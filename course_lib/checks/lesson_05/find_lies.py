@@ -9,11 +9,12 @@ from .stacks import field_of, is_whole, offsets
 find_lies = Exercise(
     "find_lies",
     hints=(
-        "For each stack ask two things: what does the rule say, and what is true? Where the two agree, nothing is to be reported.",
-        "`whole` is the truth. What the rule says is `no_common_factor(rates)`: True where it lets the stack pass. Which pair of answers "
-        "belongs in `missed`, and which in `alarms`?",
-        "Set `fine` to what the rule says. Two conditions then decide: fine and not whole, for `missed`; whole and not fine, for `alarms`. "
-        "Append `rates` itself, as it came.",
+        "For each stack ask two things: what does the rule say, and what is true? Where the two agree, "
+        "nothing is to be reported.",
+        "`whole` is the truth. What the rule says is `no_common_factor(rates)`: True where it lets the stack pass. "
+        "Which pair of answers belongs in `missed`, and which in `alarms`?",
+        "Set `fine` to what the rule says. Two conditions then decide: fine and not whole, for `missed`; whole and "
+        "not fine, for `alarms`. Append `rates` itself, as it came.",
     ),
 )
 
@@ -47,7 +48,8 @@ def _lies_part(t, which, stacks):
         t.fail(f"For {short}: `{name}` should be {want}, got {got}. The two lists have changed places.")
     if sorted(map(str, got)) == sorted(map(str, want)):
         t.fail(
-            f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; leave both as they came."
+            f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; "
+            "leave both as they came."
         )
     for s in stacks:
         if (s in got) == (s in want):

@@ -4,7 +4,7 @@ import torch
 
 
 def expect_weights(t, net, what, wanted):
-    """Fail unless the module's convolutions have the shapes `wanted`, {shape: how many}; only those of four axes are looked at."""
+    """Fail unless the module's weights of four axes have the shapes `wanted`, {shape: how many}, and no others."""
     found = [tuple(p.shape) for p in net.parameters() if p.dim() == 4]
     text = ", ".join(f"{n} of {s}" for s, n in wanted.items())
     for shape, count in wanted.items():
@@ -20,12 +20,13 @@ def expect_weights(t, net, what, wanted):
             )
     if len(found) != sum(wanted.values()):
         t.fail(
-            f"For {what}: expected {sum(wanted.values())} convolutions, with weights {text}; found {len(found)}: {', '.join(map(str, found))}."
+            f"For {what}: expected {sum(wanted.values())} convolutions, with weights {text}; found "
+            f"{len(found)}: {', '.join(map(str, found))}."
         )
 
 
 def set_weights(net, weights):
-    """Give all weights of four axes the tensor that `weights` has for their shape; normalise by nothing, add nothing."""
+    """Give all weights of four axes the tensor that `weights` has for their shape; leave normalisation no effect."""
     with torch.no_grad():
         for name, p in [*net.named_parameters(), *net.named_buffers()]:
             if p.dim() == 4:

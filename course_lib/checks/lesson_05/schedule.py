@@ -9,11 +9,12 @@ from .stacks import field_of, is_whole, offsets
 schedule = Exercise(
     "schedule",
     hints=(
-        "Take `schedule(3, 13)` on paper: `left` is 6 at first, `later` is 2, 1, 0. From the smallest rate on, how large may the next one be?",
-        "With the rates so far adding up to S, the next may be at most 2S + 1. It must also leave at least 1 for each layer still to come. "
-        "Try to be as greedy as those two allow.",
-        "In each round the next rate is the smaller of two numbers: 2S + 1, and what remains of `left` once every later layer has been "
-        "given 1. Append it, and take it off `left`.",
+        "Take `schedule(3, 13)` on paper: `left` is 6 at first, `later` is 2, 1, 0. From the smallest rate "
+        "on, how large may the next one be?",
+        "With the rates so far adding up to S, the next may be at most 2S + 1. It must also leave at least 1 for each "
+        "layer still to come. Try to be as greedy as those two allow.",
+        "In each round the next rate is the smaller of two numbers: 2S + 1, and what remains of `left` once every "
+        "later layer has been given 1. Append it, and take it off `left`.",
     ),
 )
 
@@ -62,8 +63,8 @@ def _(t):
         for rate in sorted(got):
             if rate > 2 * before + 1:
                 t.fail(
-                    f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of {field} pixels. "
-                    f"The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
+                    f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of {field} "
+                    f"pixels. The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
                     lambda: _draw_holes(got),
                 )
             before += rate
@@ -82,6 +83,7 @@ def _(t):
         got, given = _rates(t, n, field)
         if not is_whole(got):
             t.fail(
-                f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of {field} pixels.",
+                f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of "
+                f"{field} pixels.",
                 lambda: _draw_holes(got),
             )

@@ -13,12 +13,13 @@ from ..values import kind
 trade_stride = Exercise(
     "trade_stride",
     hints=(
-        "Take strides 2, 2, 1, 2, 1 and `output_stride=2` on paper. Write below each convolution how many times finer the map that it *reads* "
-        "is than in the net given.",
-        "A layer that keeps its stride of 2 makes `reached` grow. One that loses it makes `finer` grow, but only for the layers "
+        "Take strides 2, 2, 1, 2, 1 and `output_stride=2` on paper. Write below each convolution how many times finer "
+        "the map that it *reads* is than in the net given.",
+        "A layer that keeps its stride of 2 makes `reached` grow. One that loses it makes `finer` grow, but "
+        "only for the layers "
         "after it: it still reads the map that it always read. Every later layer takes `finer` as its dilation.",
-        "At each `nn.Conv2d`: set its dilation to `(finer, finer)`. Then, if `reached` is `output_stride` already, set the stride to (1, 1) and "
-        "multiply `finer` by the stride that it had; if not, multiply `reached` by it.",
+        "At each `nn.Conv2d`: set its dilation to `(finer, finer)`. Then, if `reached` is `output_stride` already, "
+        "set the stride to (1, 1) and multiply `finer` by the stride that it had; if not, multiply `reached` by it.",
     ),
     own_work={
         name: "This calls a finished conversion. Write it: it is a walk through the layers with two numbers."
@@ -47,7 +48,7 @@ def _net(t, strides, kernels=None, norm=False):
 def _dense(layers, x, stride, output_stride):
     """What the net makes of x if strides beyond output_stride are undone, by phases: no dilation anywhere.
 
-    A layer that gives up its stride of s puts out s·s interleaved maps. What is left of the net runs on each of them alone.
+    A layer that gives up its stride of s puts out s·s interleaved maps. The rest of the net runs on each of them alone.
     """
     for i, layer in enumerate(layers):
         if isinstance(layer, nn.Conv2d) and layer.stride[0] > 1:
@@ -76,11 +77,18 @@ def _retimed(net, output_stride, *, own=False, once=False, never=False, add=Fals
             continue
         step, before = layer.stride[0], finer
         if made * step > output_stride and step > 1:
-            finer = step if once else finer + step - (finer == 1) if add else finer * step
+            if once:
+                finer = step
+            elif add:
+                finer += step - (finer == 1)
+            else:
+                finer *= step
             layer.stride = (1, 1)
         else:
             made *= step
-        factor = 1 if never or threes and layer.kernel_size != (3, 3) else finer if own else before
+        factor = finer if own else before
+        if never or (threes and layer.kernel_size != (3, 3)):
+            factor = 1
         layer.dilation = (factor, factor)
         layer.padding = tuple(factor * (k // 2) for k in layer.kernel_size)
     return net
@@ -90,12 +98,13 @@ def _slips(net, output_stride, x):
     pairs = [
         (
             dict(own=True),
-            "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay where they "
-            "were; only the layers after it move theirs apart.",
+            "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay "
+            "where they were; only the layers after it move theirs apart.",
         ),
         (
             dict(never=True),
-            "The strides are gone, but no layer is dilated: later layers now see a smaller part of the picture than they learned on.",
+            "The strides are gone, but no layer is dilated: later layers now see a smaller part of the "
+            "picture than they learned on.",
         ),
         (
             dict(once=True),
@@ -114,13 +123,9 @@ def _lost(net, new):
     kept = list(new.state_dict().values())
     for name, value in net.state_dict().items():
         if not any(v.shape == value.shape and torch.equal(v, value) for v in kept):
-            what = (
-                "weights"
-                if value.dim() > 1
-                else "running means and variances of the normalisation"
-                if "running" in name
-                else "biases"
-            )
+            what = "running means and variances of the normalisation" if "running" in name else "biases"
+            if value.dim() > 1:
+                what = "weights"
             return f"The {what} of the net given are not in the new one; it must have all that the old one holds."
     return ""
 
@@ -186,8 +191,8 @@ def _(t):
         found = [layer["height"] for layer in t.layers(new, x)]
         if len(found) == len(heights) and found != heights:
             t.fail(
-                f"For {given}: the last map has the right size, but the convolutions' maps should be {heights} rows high, and are {found}. "
-                "Keep the first strides and take the later ones away."
+                f"For {given}: the last map has the right size, but the convolutions' maps should be {heights} rows "
+                f"high, and are {found}. Keep the first strides and take the later ones away."
             )
 
 
@@ -219,5 +224,6 @@ def _(t):
             t.fail("The map has the size that it had. Take the later strides away, from a copy of the net.")
         if repr(net) != repr(before) or not torch.equal(net(x), before(x)):
             t.fail(
-                "The net that was given has other strides, paddings or dilations now. Change a copy: `copy.deepcopy(net)`."
+                "The net that was given has other strides, paddings or dilations now. Change a copy: "
+                "`copy.deepcopy(net)`."
             )

@@ -10,9 +10,10 @@ focal = Exercise(
     "focal",
     hints=(
         "How do you get p back from ln p?",
-        "p is exp(ln p), and 1 − p follows. Where p is 1 that is 0, and the slope of 0 to the power of 0.5 is infinite. Infinity times 0 is NaN.",
-        "Keep 1 − p just above 0 with `clamp(min=…)`, a number so small that it can't be seen. Then raise it to the power of gamma, and "
-        "multiply with −ln p.",
+        "p is exp(ln p), and 1 − p follows. Where p is 1 that is 0, and the slope of 0 to the power of 0.5 "
+        "is infinite. Infinity times 0 is NaN.",
+        "Keep 1 − p just above 0 with `clamp(min=…)`, a number so small that it can't be seen. Then raise it to the "
+        "power of gamma, and multiply with −ln p.",
     ),
     own_work={name: OWN for name in LOSSES},
 )
@@ -52,7 +53,8 @@ def _(t):
                 (-want, "The sign is wrong: ln p is negative, and the loss is not."),
                 (
                     p**gamma * ce,
-                    "This multiplies by p to the power of gamma: it turns the volume down where the network is wrong. Take 1 − p.",
+                    "This multiplies by p to the power of gamma: it turns the volume down where the network "
+                    "is wrong. Take 1 − p.",
                 ),
                 (gamma * (1 - p) * ce, "Here gamma multiplies; it is the exponent of (1 − p)."),
                 ((1 - p) ** gamma, "This is the factor alone; multiply it with −ln p."),
@@ -86,11 +88,13 @@ def _(t):
         like(t, got, want, given)
         if not torch.isfinite(got).all():
             t.fail(
-                f"For {given}: expected {want.tolist()}, got {_digits(got)}. exp(−1000) rounds to 0, so don't take the logarithm of it again: ln p is given."
+                f"For {given}: expected {want.tolist()}, got {_digits(got)}. exp(−1000) rounds to 0, so don't "
+                "take the logarithm of it again: ln p is given."
             )
         if 10 < got[2] < 101:
             t.fail(
-                f"For {given}: expected {want.tolist()}, got {_digits(got)}. The largest losses are cut off; take ln p as it is given."
+                f"For {given}: expected {want.tolist()}, got {_digits(got)}. The largest losses are cut off; "
+                "take ln p as it is given."
             )
         t.close(got, want, given, tolerance=1e-3)
     log_p = torch.tensor([0.9995, 0.995]).log()
@@ -115,7 +119,8 @@ def _(t):
             t.fail(f"No gradient reaches `log_p`. {FLOW}")
         if same(gradient, t.pulled(lambda v: (1 - v.exp()).detach() ** gamma * -v, log_p)[0], 1e-4):
             t.fail(
-                f"For gamma = {gamma:g}: the gradient takes (1 − p) to the power of gamma for a constant. Leave `detach` and `no_grad` away: p changes, too."
+                f"For gamma = {gamma:g}: the gradient takes (1 − p) to the power of gamma for a constant. "
+                "Leave `detach` and `no_grad` away: p changes, too."
             )
         t.close(
             gradient,
@@ -129,9 +134,11 @@ def _(t):
             found = "none" if gradient is None else _digits(gradient)
             if gradient is not None and torch.isfinite(gradient[0]):
                 t.fail(
-                    f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. exp(−1000) rounds to 0: take ln p as it is given."
+                    f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. "
+                    "exp(−1000) rounds to 0: take ln p as it is given."
                 )
             t.fail(
-                f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. At p = 1 the slope of (1 − p) to the power of {gamma:g} "
+                f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. At p = 1 "
+                f"the slope of (1 − p) to the power of {gamma:g} "
                 "is infinite, and it is multiplied with ln p = 0. Keep 1 − p a tiny bit above 0."
             )

@@ -9,10 +9,12 @@ from .losses import CHANGED, LOSSES, like, small_logits, targets, tried
 logit_gradient = Exercise(
     "logit_gradient",
     hints=(
-        "For one pixel with logits [0, 0] of class 1: what are the probabilities, and from which of them is 1 taken off?",
-        "Start from `logits.softmax(1)` and take `one_hot` off. What is left at a pixel of 255, and what should be there?",
-        "Multiply the difference by `known` as (B, 1, H, W), which `unsqueeze(1)` makes of it. Then divide by how many labelled pixels there are, "
-        "but at least by 1.",
+        "For one pixel with logits [0, 0] of class 1: what are the probabilities, and from which of them is "
+        "1 taken off?",
+        "Start from `logits.softmax(1)` and take `one_hot` off. What is left at a pixel of 255, and what "
+        "should be there?",
+        "Multiply the difference by `known` as (B, 1, H, W), which `unsqueeze(1)` makes of it. Then divide by how "
+        "many labelled pixels there are, but at least by 1.",
     ),
     own_work={
         name: "This lets torch work the gradient out. Write it down by its formula: softmax less one-hot."
@@ -87,7 +89,8 @@ def _(t):
     like(t, got, want, given)
     if torch.isnan(got).any():
         t.fail(
-            f"For {given}: got NaN, as exp(1000) is infinite. Take each pixel's largest logit off before `exp`, or use `softmax`."
+            f"For {given}: got NaN, as exp(1000) is infinite. Take each pixel's largest logit off before "
+            "`exp`, or use `softmax`."
         )
     t.close(got, want, given)
 

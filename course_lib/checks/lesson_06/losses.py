@@ -4,7 +4,10 @@ import torch
 
 from ..values import NotYet, dtype_name, kind
 
-OWN = "This calls a ready-made loss. Write it from its parts: then you know what it does with ignored pixels and empty masks."
+OWN = (
+    "This calls a ready-made loss. Write it from its parts: then you know what it does with ignored pixels and "
+    "empty masks."
+)
 LOSSES = (
     "cross_entropy",
     "nll_loss",
@@ -15,7 +18,10 @@ LOSSES = (
     "ce_dice",
     "sigmoid_focal_loss",
 )
-CHANGED = "one of its arguments. Make new tensors, and mind that `x[...] = ` and names that end in `_` write into the old one."
+CHANGED = (
+    "one of its arguments. Make new tensors, and mind that `x[...] = ` and names that end in `_` write into the "
+    "old one."
+)
 FLOW = "Work on tensors throughout, without `.item()`, `.data`, `.detach()`, numpy, or `torch.tensor(...)`."
 
 
@@ -43,7 +49,8 @@ def tried(t, *args, how="call"):
         ):
             t.fail(
                 stopped.message
-                + " Label 255 is no class and no channel: put some class in its place before you look anything up, and its result aside."
+                + " Label 255 is no class and no channel: put some class in its place before you look anything "
+                "up, and its result aside."
             )
         raise
 

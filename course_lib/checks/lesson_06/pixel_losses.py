@@ -16,10 +16,12 @@ def _round(values):
 pixel_losses = Exercise(
     "pixel_losses",
     hints=(
-        "Solve it for one pixel with logits [2, 1, 0] on paper first. Which of the three do you need on its own, and which only in a sum?",
-        "Each pixel has a largest logit of its own: a maximum over axis 1, the classes. Without `keepdim=True` it is (B, H, W) and can't be "
-        "taken from the logits.",
-        "`amax(1, keepdim=True)` is (B, 1, H, W): the logits less that are `shifted`. For `log_sum`: the exp of every one of them, the sum over "
+        "Solve it for one pixel with logits [2, 1, 0] on paper first. Which of the three do you need on its "
+        "own, and which only in a sum?",
+        "Each pixel has a largest logit of its own: a maximum over axis 1, the classes. Without `keepdim=True` it is "
+        "(B, H, W) and can't be taken from the logits.",
+        "`amax(1, keepdim=True)` is (B, 1, H, W): the logits less that are `shifted`. For `log_sum`: the exp "
+        "of every one of them, the sum over "
         "axis 1, and its logarithm. The lines below, given, look up the true class and put 0 at the ignored pixels.",
     ),
     own_work={
@@ -93,17 +95,18 @@ def _(t):
         like(t, got, want, given)
         if torch.isfinite(got[0]) and not torch.isfinite(got).all():
             t.fail(
-                f"For {given}: expected {_round(want)}, got {_round(got)}. Is one maximum taken off all pixels? Each needs its own: the largest over the classes."
+                f"For {given}: expected {_round(want)}, got {_round(got)}. Is one maximum taken off all "
+                "pixels? Each needs its own: the largest over the classes."
             )
         if not torch.isfinite(got).all():
             t.fail(
-                f"For {given}: expected {_round(want)}, got {_round(got)}. exp(1000) is infinite and exp(−1000) is 0, whose "
-                "logarithm is infinite. Take the largest logit off first, and never compute p itself."
+                f"For {given}: expected {_round(want)}, got {_round(got)}. exp(1000) is infinite and exp(−1000) is 0, "
+                "whose logarithm is infinite. Take the largest logit off first, and never compute p itself."
             )
         if label == 1 and 10 < got[0] < 999:
             t.fail(
-                f"For {given}: expected {_round(want)}, got {_round(got)}. The largest losses are cut off. Is a small number added to p, "
-                "or p clamped, so that its logarithm can't be infinite? Don't compute p at all."
+                f"For {given}: expected {_round(want)}, got {_round(got)}. The largest losses are cut off. Is a small "
+                "number added to p, or p clamped, so that its logarithm can't be infinite? Don't compute p at all."
             )
         t.close(got, want, given, [(-want, "The sign is wrong: a loss is never below 0.")])
 

@@ -9,20 +9,26 @@ from .losses import CHANGED
 rarity_weights = Exercise(
     "rarity_weights",
     hints=(
-        "Take the example's table and work out both shares of class 1 by hand. Which pixels are in the denominator of each?",
-        "First rule: the denominator is the sum of the whole table. Second rule: for class c, add up the rows' totals, but only of the rows in which "
-        "column c is above 0. `(counts > 0)` is such a table of yes and no.",
-        "For each rule: weight = denominator / pixels of the class, and 0 where the class does not occur: `torch.where` with `occurs`. "
-        "The scaling is given.",
+        "Take the example's table and work out both shares of class 1 by hand. Which pixels are in the "
+        "denominator of each?",
+        "First rule: the denominator is the sum of the whole table. Second rule: for class c, add up the rows' "
+        "totals, but only of the rows in which column c is above 0. `(counts > 0)` is such a table of yes and no.",
+        "For each rule: weight = denominator / pixels of the class, and 0 where the class does not occur: "
+        "`torch.where` with `occurs`. The scaling is given.",
     ),
     own_work={
-        "class_weights": "This calls the library's own weights. Count for yourself: the counting is what the two rules differ in."
+        "class_weights": (
+            "This calls the library's own weights. Count for yourself: the counting is what the two rules differ in."
+        )
     },
 )
 
 
 def _weights(counts, per_image, *, over=None):
-    """Class by class in Python numbers, scaled to mean 1 over the classes that occur (over as many as `over` says; not at all at 0)."""
+    """Class by class in Python numbers, scaled to mean 1 over the classes that occur.
+
+    over  the mean is over as many classes; 0 for no scaling
+    """
     rows, found = counts.tolist(), []
     for c in range(counts.shape[1]):
         mine = sum(row[c] for row in rows)
@@ -110,11 +116,13 @@ def _(t):
         name = ("first", "second")[which]
         if not torch.isfinite(w).all():
             t.fail(
-                f"For {given}: the {name} weights hold infinity or NaN. Class {missing} occurs nowhere, and one over nothing is infinite. Its weight should be 0."
+                f"For {given}: the {name} weights hold infinity or NaN. Class {missing} occurs nowhere, and "
+                "one over nothing is infinite. Its weight should be 0."
             )
         if w[missing] != 0:
             t.fail(
-                f"For {given}: class {missing} occurs nowhere, and its weight in the {name} weights is {w[missing]:g}; it should be 0."
+                f"For {given}: class {missing} occurs nowhere, and its weight in the {name} weights is "
+                f"{w[missing]:g}; it should be 0."
             )
         known = [
             (

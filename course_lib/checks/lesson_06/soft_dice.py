@@ -10,8 +10,10 @@ from .losses import CHANGED, FLOW, LOSSES, OWN, scalar, targets, tried
 soft_dice = Exercise(
     "soft_dice",
     hints=(
-        "Which pixels may be in the sums? Take only those out of `probabilities` and `target` first, and both lies are half mended.",
-        "`probabilities.movedim(1, -1)[target != 255]` is (labelled pixels, C). For each class that occurs, work out one Dice from two columns: p and t.",
+        "Which pixels may be in the sums? Take only those out of `probabilities` and `target` first, and "
+        "both lies are half mended.",
+        "`probabilities.movedim(1, -1)[target != 255]` is (labelled pixels, C). For each class that occurs, "
+        "work out one Dice from two columns: p and t.",
         "Loop over the classes that occur in the labelled pixels (`unique`), and append each one's Dice to `scores`. "
         "If nothing is labelled there is nothing to append.",
     ),
@@ -140,5 +142,6 @@ def _(t):
         t.fail(f"No gradient reaches `probabilities`. {FLOW} `argmax` has no gradient either.")
     if not same(gradient, t.pulled(lambda q, m: _dice(q, m).reshape(got.shape), p, target)[0], 1e-4):
         t.fail(
-            "A gradient reaches `probabilities`, but not the one of this loss. At ignored pixels it should be 0, and both Σ p in the formula must take part."
+            "A gradient reaches `probabilities`, but not the one of this loss. At ignored pixels it should "
+            "be 0, and both Σ p in the formula must take part."
         )

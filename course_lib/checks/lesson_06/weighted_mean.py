@@ -9,10 +9,12 @@ from .losses import CHANGED, FLOW, LOSSES, OWN, scalar, targets, tried
 weighted_mean = Exercise(
     "weighted_mean",
     hints=(
-        "In the example, which weight does each of the three pixels get? Write a map of weights beside the map of values.",
-        "`weights[target]` looks up every pixel's weight at once, if no 255 is in `target`. It may be easiest to pick out the labelled "
-        "pixels first, as a flat list: `values[labelled]`.",
-        "With flat lists of values and of weights: `top` is the sum of their products, `bottom` the sum of the weights.",
+        "In the example, which weight does each of the three pixels get? Write a map of weights beside the "
+        "map of values.",
+        "`weights[target]` looks up every pixel's weight at once, if no 255 is in `target`. It may be easiest to pick "
+        "out the labelled pixels first, as a flat list: `values[labelled]`.",
+        "With flat lists of values and of weights: `top` is the sum of their products, `bottom` the sum of "
+        "the weights.",
     ),
     own_work={name: OWN for name in LOSSES},
 )
@@ -64,7 +66,8 @@ def _mean_part(t, values, target, weights, given):
             (everything / target.numel(), "This is the plain mean of all values."),
             (
                 (labelled * per_pixel).sum() / weights.sum(),
-                "This divides by the sum of the C weights; divide by the sum over pixels, each with its class's weight.",
+                "This divides by the sum of the C weights; divide by the sum over pixels, each with its "
+                "class's weight.",
             ),
             ((labelled * per_pixel).sum(), "This is the sum; divide it by the sum of the weights."),
             (
@@ -108,7 +111,8 @@ def _(t):
     got = scalar(t, tried(t, wild, target, weights), given)
     if torch.isnan(got):
         t.fail(
-            f"For {given}: got NaN. 0 · ∞ is NaN, so multiplying by a mask is not enough; pick the labelled pixels out, or use `torch.where`."
+            f"For {given}: got NaN. 0 · ∞ is NaN, so multiplying by a mask is not enough; pick the labelled "
+            "pixels out, or use `torch.where`."
         )
     t.close(got, _mean(values, target, weights), given)
 

@@ -83,7 +83,8 @@ def _edge_part(t, pred, truth, width, given):
     known = [
         (
             NAN if want > 0 else None,
-            "Your edges have no pixel at all. The window is 2·width + 1 wide, 3 for a width of 1, and outside is not mask.",
+            "Your edges have no pixel at all. The window is 2·width + 1 wide, 3 for a width of 1, and "
+            "outside is not mask.",
         ),
         (NAN if want == 0 else None, "One mask is empty and the other is not: nothing is shared, so the score is 0."),
         (_share(pred, truth), "This is the IoU of the whole masks. Keep only each mask's edge first."),

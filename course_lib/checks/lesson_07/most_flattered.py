@@ -58,7 +58,8 @@ def _gap_part(t, matrix):
     known = [
         (
             _two(matrix[there][:, there])[0] - wide,
-            "The false alarms are cut off with their column. Keep each IoU as it is, and choose which go into the mean.",
+            "The false alarms are cut off with their column. Keep each IoU as it is, and choose which go "
+            "into the mean.",
         ),
         (
             mean_of([v for v in iou if v > 0]) - wide,

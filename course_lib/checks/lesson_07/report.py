@@ -114,7 +114,8 @@ def _(t):
                 ),
                 (
                     1 - (matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()) / total,
-                    "This also counts the pixels that are rightly *not* of the class. Recall asks only for those of the class.",
+                    "This also counts the pixels that are rightly *not* of the class. Recall asks only for "
+                    "those of the class.",
                 ),
             ],
             "precision": [

@@ -16,8 +16,8 @@ two_means = Exercise(
             " they show. What can be added up from batch to batch?"
         ),
         (
-            "Tables can be added: `whole` gets every batch. Also make a new one for each picture, score it alone, and keep"
-            " the scores in the list."
+            "Tables can be added: `whole` gets every batch. Also make a new one for each picture, score it alone, and "
+            "keep the scores in the list."
         ),
         (
             "`for pred, truth in batches:` give the batch to `whole.update`. Inside of that, `for p, t in zip(pred,"
@@ -55,13 +55,15 @@ def _miou(pred, truth, classes, slip=""):
 
 
 SLIPS = {
-    "truth's classes": "Only the classes of the truth have a vote here. One that is only called has a vote too, and IoU 0.",
+    "truth's classes": (
+        "Only the classes of the truth have a vote here. One that is only called has a vote too, and IoU 0."
+    ),
     "ignored": "Predictions on ignored pixels count as false alarms here; leave those pixels out altogether.",
 }
 
 
 def _batches(t, classes, sizes, ignored=0.0):
-    """Batches of the (count, height, width) given; each picture shows few classes, and is right in its own share of pixels."""
+    """Batches of the (count, height, width) given; each picture shows few classes, right in its own share of pixels."""
     made = []
     for count, h, w in sizes:
         shown = [t.random.sample(range(classes), t.random.randint(1, 2)) for _ in range(count)]
