@@ -187,7 +187,7 @@ def test_notebooks_hold_no_markers_seeds_outputs_or_foreign_metadata(lesson, rel
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_no_hidden_seed_is_shipped(lesson, shipped):
     seeds = {s for c in notebook("solutions", lesson).cells for s in re.findall(r"seed=(\d+)", c.source)}
-    # a cell's id and checksum and a wheel's list of hashes and sizes follow from what is shipped: digits there are chance
+    # a cell's id and checksum, a wheel's list of hashes and sizes: they follow from what is shipped, digits are chance
     kept = {name: text for name, text in shipped.texts.items() if not name.endswith(".dist-info/RECORD")}
     texts = {name: re.sub(r'"(?:id|checksum)": "[^"]*"', "", text) for name, text in kept.items()}
     assert not [(seed, name) for seed in seeds for name, text in texts.items() if seed in text]
