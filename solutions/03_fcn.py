@@ -126,11 +126,7 @@ def sliding(linear, side):
     return conv
     ### END SOLUTION
 
-# %% check="sliding"
-check.sliding(sliding)
-### BEGIN HIDDEN TESTS
-check.sliding(sliding) & check.sliding(sliding, seed=30911)
-### END HIDDEN TESTS
+# %% check="sliding" seed=30911
 
 # %% [markdown]
 # If you are stuck, ask for a hint in a cell of your own: `check.sliding.hint()`. There are three; the last is nearly the answer.
@@ -192,11 +188,7 @@ def enlarger(classes, stride):
     ### END SOLUTION
     return layer
 
-# %% check="enlarger"
-check.enlarger(enlarger)
-### BEGIN HIDDEN TESTS
-check.enlarger(enlarger) & check.enlarger(enlarger, seed=77213)
-### END HIDDEN TESTS
+# %% check="enlarger" seed=77213
 
 # %% [markdown]
 # ## 4 · A lie in old code
@@ -242,11 +234,7 @@ def catch(stride):
     return stripes, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
     ### END SOLUTION
 
-# %% check="catch"
-check.catch(catch)
-### BEGIN HIDDEN TESTS
-check.catch(catch) & check.catch(catch, seed=64817)
-### END HIDDEN TESTS
+# %% check="catch" seed=64817
 
 # %% [markdown]
 # What goes wrong? The copied layer is bilinear with `align_corners=True`. It puts the middle of the first cell on the first pixel, that of the last cell on the last pixel, and spreads the others evenly. Where do the middles land?
@@ -287,11 +275,7 @@ def fuse(coarse, fine):
     return fine + twice[:, :, :rows, :columns]
     ### END SOLUTION
 
-# %% check="fuse"
-check.fuse(fuse)
-### BEGIN HIDDEN TESTS
-check.fuse(fuse) & check.fuse(fuse, seed=81649)
-### END HIDDEN TESTS
+# %% check="fuse" seed=81649
 
 # %% [markdown] statement="ladder" minutes=8 level=3
 # One fusion gives FCN-16s, two give FCN-8s, none is FCN-32s. The number is the stride of the finest scores.
@@ -321,11 +305,7 @@ def ladder(maps, weights, size):
     return F.interpolate(total, scale_factor=left, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
     ### END SOLUTION
 
-# %% check="ladder"
-check.ladder(ladder)
-### BEGIN HIDDEN TESTS
-check.ladder(ladder) & check.ladder(ladder, seed=12547)
-### END HIDDEN TESTS
+# %% check="ladder" seed=12547
 
 # %% [markdown]
 # ## 6 · Three rungs, trained

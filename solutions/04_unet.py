@@ -67,11 +67,7 @@ def double_conv(c_in, c_out):
     return nn.Sequential(*layers)
     ### END SOLUTION
 
-# %% check="double_conv"
-check.double_conv(double_conv)
-### BEGIN HIDDEN TESTS
-check.double_conv(double_conv) & check.double_conv(double_conv, seed=41809)
-### END HIDDEN TESTS
+# %% check="double_conv" seed=41809
 
 # %% [markdown] statement="concat_as_add" minutes=3 level=1
 # Hints: `check.double_conv.hint()`. You can go on without an exercise: `models.DoubleConv` does what yours does.
@@ -97,11 +93,7 @@ def concat_as_add(weight):
     return weight.repeat(1, 2, 1, 1)
     ### END SOLUTION
 
-# %% check="concat_as_add"
-check.concat_as_add(concat_as_add)
-### BEGIN HIDDEN TESTS
-check.concat_as_add(concat_as_add) & check.concat_as_add(concat_as_add, seed=70423)
-### END HIDDEN TESTS
+# %% check="concat_as_add" seed=70423
 
 # %% [markdown] statement="join" minutes=6 level=2
 # It can: addition is the case of two equal halves. In general, a convolution over a concatenation is a sum of two, one over `skip` and one over `x`. So U-Net adds, too, but after giving each side weights of its own.
@@ -132,11 +124,7 @@ def join(x, skip):
     return torch.cat([skip, x], 1)
     ### END SOLUTION
 
-# %% check="join"
-check.join(join)
-### BEGIN HIDDEN TESTS
-check.join(join) & check.join(join, seed=15277)
-### END HIDDEN TESTS
+# %% check="join" seed=15277
 
 # %% [markdown]
 # Now the same step as many repositories have copied it from one another. It fits the skip to `x`. In `F.pad` a negative number cuts off.
@@ -187,11 +175,7 @@ def outcome(height, width, depth):
     return "right" if (h, w) == (height, width) else "shifted"
         ### END SOLUTION
 
-# %% check="outcome"
-check.outcome(outcome)
-### BEGIN HIDDEN TESTS
-check.outcome(outcome) & check.outcome(outcome, seed=33461)
-### END HIDDEN TESTS
+# %% check="outcome" seed=33461
 
 # %% [markdown]
 # Everyone who tested it on 256 × 256 was content. With your `join`, a picture may have any size that can be halved often enough, but for one trap. The library's U-Net joins as yours does:
@@ -268,11 +252,7 @@ def build_unet(classes, base, depth, closed=()):
     """A U-Net with base·2^k channels at level k, the skips of the levels in `closed` replaced by zeros."""
     return Ushape(classes, base, depth, closed)
 
-# %% check="build_unet"
-check.build_unet(build_unet)
-### BEGIN HIDDEN TESTS
-check.build_unet(build_unet) & check.build_unet(build_unet, seed=86509)
-### END HIDDEN TESTS
+# %% check="build_unet" seed=86509
 
 # %% [markdown] statement="count_unet" minutes=6 level=2
 # ## 6 · Count it
@@ -307,11 +287,7 @@ def count_unet(classes, base, depth):
     return total
     ### END SOLUTION
 
-# %% check="count_unet"
-check.count_unet(count_unet)
-### BEGIN HIDDEN TESTS
-check.count_unet(count_unet) & check.count_unet(count_unet, seed=9743)
-### END HIDDEN TESTS
+# %% check="count_unet" seed=9743
 
 # %% [markdown]
 # Now the 31 million: 64 base channels, 4 levels, 19 classes. The second network doubles its maps by bilinear resizing. That learns nothing and leaves the channels alone, so a 1 × 1 convolution halves them first.
@@ -341,11 +317,7 @@ def giant_upsampling(channels, classes, depth):
     return classes * (channels * kernel * kernel + 1), 4 * channels
     ### END SOLUTION
 
-# %% check="giant_upsampling"
-check.giant_upsampling(giant_upsampling)
-### BEGIN HIDDEN TESTS
-check.giant_upsampling(giant_upsampling) & check.giant_upsampling(giant_upsampling, seed=27751)
-### END HIDDEN TESTS
+# %% check="giant_upsampling" seed=27751
 
 # %% tags=["demo"] fold="What the stroke and the decoder weigh"
 for depth in (4, 5):

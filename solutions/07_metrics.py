@@ -96,11 +96,7 @@ def two_lies(classes):
     ### END SOLUTION
     return (labels, labels), (called, ground)
 
-# %% check="two_lies"
-check.two_lies(two_lies)
-### BEGIN HIDDEN TESTS
-check.two_lies(two_lies) & check.two_lies(two_lies, seed=31607)
-### END HIDDEN TESTS
+# %% check="two_lies" seed=31607
 
 # %% [markdown] statement="count_pairs" minutes=7 level=2
 # (Stuck? `check.two_lies.hint()`, in a cell of your own.)
@@ -134,11 +130,7 @@ def count_pairs(pred, truth, classes):
     ### END SOLUTION
     return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
 
-# %% check="count_pairs"
-check.count_pairs(count_pairs)
-### BEGIN HIDDEN TESTS
-check.count_pairs(count_pairs) & check.count_pairs(count_pairs, seed=72839)
-### END HIDDEN TESTS
+# %% check="count_pairs" seed=72839
 
 # %% [markdown] statement="report" minutes=6 level=2
 # ## 3 · Four ways to divide
@@ -183,11 +175,7 @@ def report(matrix):
     ### END SOLUTION
     return found
 
-# %% check="report"
-check.report(report)
-### BEGIN HIDDEN TESTS
-check.report(report) & check.report(report, seed=50923)
-### END HIDDEN TESTS
+# %% check="report" seed=50923
 
 # %% [markdown]
 # Street scenes with 19 classes. One model says "road" everywhere; road is 35 % of the pixels. The other is perfect on the two largest classes and wrong on every pixel of the 17 others. Guess their mIoU.
@@ -248,11 +236,7 @@ def most_flattered(matrices):
     best = max(gaps, key=gaps.get)
     return best, gaps[best]
 
-# %% check="most_flattered"
-check.most_flattered(most_flattered)
-### BEGIN HIDDEN TESTS
-check.most_flattered(most_flattered) & check.most_flattered(most_flattered, seed=88117)
-### END HIDDEN TESTS
+# %% check="most_flattered" seed=88117
 
 # %% [markdown]
 # ## 5 · Many pictures
@@ -300,11 +284,7 @@ def two_means(batches, classes):
     ### END SOLUTION
     return whole.miou, torch.tensor(scores).nanmean().item()
 
-# %% check="two_means"
-check.two_means(two_means)
-### BEGIN HIDDEN TESTS
-check.two_means(two_means) & check.two_means(two_means, seed=4409)
-### END HIDDEN TESTS
+# %% check="two_means" seed=4409
 
 # %% [markdown]
 # ## 6 · The outline
@@ -384,11 +364,7 @@ def edge_iou(pred, truth, width):
     a, b = edge(pred), edge(truth)
     return ((a & b).sum() / (a | b).sum()).item()  # 0/0 is NaN
 
-# %% check="edge_iou"
-check.edge_iou(edge_iou)
-### BEGIN HIDDEN TESTS
-check.edge_iou(edge_iou) & check.edge_iou(edge_iou, seed=27011)
-### END HIDDEN TESTS
+# %% check="edge_iou" seed=27011
 
 # %% [markdown]
 # Does boundary IoU see everything? The last number in each title is by your function, once it passes.

@@ -1,4 +1,4 @@
-"""`python3 -m course_lib release DIR --repository owner/name --tag v1`: the tree that students get, and no answer in it.
+"""`python3 -m course_lib release DIR --repository owner/name --tag v1`: the tree that students get, without an answer.
 
 What is written follows from this checkout and the two options alone, byte for byte:
 
@@ -35,7 +35,6 @@ ROOMS = ("checks", "data", "models", "plot", "start")
 DATA = ("data/menagerie/**/*", "models/checkpoints/*.npz")
 PROGRAMS = ("binder/postBuild", "binder/start")
 IGNORED = ("/.venv/", "/.setup.lock", "/work", "__pycache__/", ".ipynb_checkpoints/")
-HIDDEN = re.compile(r"<!-- for instructors -->\n.*?<!-- /for instructors -->\n+", re.DOTALL)
 REPOSITORY, TAG = r"[\w.-]+/[\w.-]+", r"[\w][\w./-]*"
 
 
@@ -81,6 +80,9 @@ def _replaceable(folder):
 
 
 def _write(tree, root, repository, tag):
+    """The tree is built from the sources; answers to it are graded by the notebooks here, so the two must agree."""
+    if stale := build.drift(root):
+        raise Stop(f"{stale[0]} is not what its source builds: run `python3 -m course_lib build`, and release again.")
     settings = {"repository": repository, "branch": tag}
     with tempfile.TemporaryDirectory() as folder:
         for name in build.build(root, folder, settings):
@@ -131,8 +133,12 @@ def project(text, tree, settings):
 
 
 def requirements(root, binder=False):
-    """The pins of a student's machine: of requirements.txt, what the package depends on, pip, JupyterLab, and what those
-    bring on any system, as the packages installed here tell. binder: of an image that brings its own Jupyter."""
+    """The pins of a student's machine: what the package depends on, pip, JupyterLab, and what those bring anywhere.
+
+    They are lines of requirements.txt; what a package brings, the packages installed here tell.
+
+    binder  for an image that brings its own Jupyter
+    """
     text = (root / "requirements.txt").read_text("utf-8")
     pinned = {
         canonicalize_name(found[1]): line for line in text.splitlines() if (found := re.match(r"([\w.-]+)==", line))
@@ -154,11 +160,8 @@ def requirements(root, binder=False):
     if not binder:
         return "# What the course runs on, in the versions that it is tested with.\n\n" + "\n".join(lines) + "\n"
     cpu = [re.sub(r"^(torch|torchvision)==([\w.]+)", r"\1==\2+cpu", line) for line in lines]
-    return (
-        f"# What notebooks import, with PyTorch's CPU build; Jupyter is the image's own.\n\n--extra-index-url={CPU_INDEX}\n"
-        + "\n".join(cpu)
-        + "\n"
-    )
+    head = "# What notebooks import, with PyTorch's CPU build; Jupyter is the image's own.\n\n"
+    return head + "\n".join([f"--extra-index-url={CPU_INDEX}", *cpu]) + "\n"
 
 
 # --- README -------------------------------------------------------------------------------------------------
@@ -166,7 +169,7 @@ def requirements(root, binder=False):
 
 def readme(text, settings):
     """The student's README: without what is marked for instructors, with a badge or two beside each lesson."""
-    text = HIDDEN.sub("", text)
+    text = build.FOR_INSTRUCTORS.sub("", text)
 
     def row(match):
         badges = frame.badges(match[2], settings)
@@ -194,6 +197,9 @@ def main(arguments=None):
         raise Stop(str(error)) from None
     size = sum((folder / name).stat().st_size for name in names)
     print(f"{len(names)} files, {size / 1e6:.1f} MB, in {folder}: what students get, without an answer.")
+    for path in sorted((folder / "lessons").glob("*/*.ipynb")):
+        if "draft" in json.loads(path.read_text("utf-8"))["cells"][0]["metadata"].get("tags", []):
+            print(f"{path.stem} is marked as a draft, and students get it all the same.")
     if not options.repository:
         print("It has no badges: give --repository owner/name, and --tag.")
     return 0

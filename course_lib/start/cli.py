@@ -69,14 +69,20 @@ COMMANDS = {
     "lab": (lab, "open JupyterLab on lesson 00, in your own copy under work/ (lab 02 opens lesson 02)"),
     "doctor": (doctor, "say in plain words whether this machine can run the course, and what to do"),
     "test": (test, "run every test; test --quick the quick ones, test 05 those of lesson 05 (the rest goes to pytest)"),
-    "build": (inside("build", "author.build"), "build lessons/ from solutions/ (--check only says what differs)"),
+    "new": (inside("new", "author.new"), 'write the skeleton of a lesson: new 08_training "Training that works"'),
+    "build": (
+        inside("build", "author.build"),
+        "build lessons/ from solutions/ (build 05: one lesson; --check only says what differs)",
+    ),
     "release": (
         inside("release", "author.release"),
         "write what students get into a folder: release DIR --repository owner/name --tag v1",
     ),
     "grade": (inside("grade", "grading.command"), "grade a class's notebooks (grade --help says how)"),
 }
-NEEDS = {"test": "tests"} | dict.fromkeys(("build", "release", "grade"), "solutions")  # what a student's tree lacks
+NEEDS = {"test": "tests"} | dict.fromkeys(
+    ("new", "build", "release", "grade"), "solutions"
+)  # what a student's tree lacks
 COMMANDS = {
     name: what for name, what in COMMANDS.items() if (environment.ROOT / NEEDS.get(name, "course_lib")).is_dir()
 }

@@ -12,10 +12,12 @@ import zipfile
 
 import pytest
 
-from course_lib.author import release
+import course_lib
+from course_lib.author import build, release
 from course_lib.grading import frame
 from course_lib.start import cli
 from course_lib.start.errors import Stop
+from tests.support import tiny
 from tests.support.course import LESSONS, ROOT, Released, build_wheel, process_env
 from tests.support.system_packages import needs_system
 
@@ -274,6 +276,16 @@ def test_a_wrong_option_is_a_sentence(options, said, tmp_path):
     assert "\n" not in str(caught.value) and not (tmp_path / "new").exists()
 
 
+def test_a_checkout_that_was_not_built_is_not_released(tmp_path):
+    root = tiny.course(tmp_path)
+    build.build(root)
+    source = root / "solutions/02_tiny.py"
+    source.write_text(source.read_text("utf-8").replace("A lesson", "Another lesson"), "utf-8")
+    with pytest.raises(Stop, match=r"^lessons.02_tiny.02_tiny\.ipynb is not what its source builds: run `.* build`"):
+        release.release(tmp_path / "students", root=root)
+    assert not (tmp_path / "students").exists()
+
+
 def test_the_course_itself_is_not_overwritten():
     for folder in (ROOT, ROOT.parent):
         with pytest.raises(Stop, match="give a"):
@@ -317,6 +329,12 @@ def test_readmes_lines_put_a_release_on_a_server(released, tmp_path):
     )
     assert {n: c for n, (_, c) in contents(clone).items()} == {n: c for n, (_, c) in contents(released.tree).items()}
     assert os.access(clone / "binder" / "start", os.X_OK)
+
+
+def test_the_version_is_the_same_everywhere():
+    version = re.escape(course_lib.__version__)
+    assert re.search(rf"^## {version}(,|$)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M)
+    assert re.search(rf"^version: {version}$", (ROOT / "CITATION.cff").read_text("utf-8"), re.M)
 
 
 def test_readme_names_no_command_that_is_not_there():

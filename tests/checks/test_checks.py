@@ -131,7 +131,7 @@ def test_tab_lists_the_checks_and_nothing_else(lesson):
         if c.metadata.get("nbgrader", {}).get("grade")
     }
     assert {f"check_{n}" for n in listed} == {i for i in ids if i.startswith("check_")}
-    assert "hint" in dir(getattr(CHECKS[lesson], listed[0]))
+    assert "hint" in dir(getattr(CHECKS[lesson], next(n for n in listed if not n.startswith("quiz_"))))
     with pytest.raises(AttributeError, match="has no check called 'nothing'"):
         CHECKS[lesson].nothing
 

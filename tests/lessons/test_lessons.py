@@ -7,9 +7,15 @@ import pytest
 import torch
 
 from course_lib import data, metrics, models, train
-from tests.support.course import LESSONS, ROOT, notebook
+from tests.support.course import LESSONS, ROOT, is_draft, notebook, where
 
 SECONDS, MEGABYTES = 60, 1536  # a whole lesson on two CPU cores
+
+
+def own(cells):
+    """How many cells a lesson has: a statement and the text that the builder cuts off before it count as one."""
+    cut = sum(b.source.startswith("### Exercise") and a.cell_type == "markdown" for a, b in zip(cells, cells[1:]))
+    return len(cells) - cut
 
 
 def words(cells):
@@ -36,7 +42,9 @@ def test_the_students_notebook_runs_whole_and_every_check_says_not_attempted(les
     checks = [c for c in run.cells if c.metadata.get("nbgrader", {}).get("grade") and c.cell_type == "code"]
     for cell in checks:
         assert run.texts(cell) == "0" and "Not attempted" in cell.outputs[0]["data"]["text/html"], cell.source
-    assert len(checks) >= 6
+    assert is_draft(lesson) or len(checks) >= 6, (
+        f"{where(lesson)} a lesson has five exercises or more and a quiz of three"
+    )
 
 
 @pytest.mark.parametrize("kind", ["solutions", "lessons"])
@@ -67,7 +75,9 @@ def test_every_figure_has_a_picture_and_says_what_it_shows(lesson, run_notebook)
                 pictures += 1
                 text = output["data"].get("text/plain", "")
                 assert len(text) > 20 and not text.startswith("<Figure"), text
-    assert pictures >= 5
+    assert is_draft(lesson) or pictures >= 5, (
+        f"{where(lesson)} a lesson has five pictures or more; this one has {pictures}"
+    )
 
 
 @pytest.mark.parametrize("lesson", LESSONS)
@@ -93,11 +103,13 @@ def test_a_lesson_fits_one_sitting(lesson, measured):
     exercises = [
         c for c in graded if c.cell_type == "code" and not c.metadata.nbgrader.grade_id.startswith("check_quiz_")
     ]
-    measured(f"{lesson}: {words(cells)} words, {len(cells)} cells, {len(exercises)} exercises")
-    assert words(cells) <= 3000 and len(cells) <= 70
+    measured(f"{lesson}: {words(cells)} words, {own(cells)} cells, {len(exercises)} exercises")
+    assert words(cells) <= 3000 and own(cells) <= 70, f"{where(lesson)} a lesson has at most 3000 words and 70 cells"
     assert max(len(c.source.splitlines()) for c in cells if c.cell_type == "code") <= 25
     if not lesson.startswith("00"):
-        assert len(cells) >= 40 and 5 <= len(exercises) <= 8
+        assert is_draft(lesson) or own(cells) >= 40 and 5 <= len(exercises) <= 8, (
+            f"{where(lesson)} a lesson has 40 cells or more and five to eight exercises"
+        )
         assert sum(c.metadata.nbgrader.points for c in graded) == 20
     assert sum(c.metadata.nbgrader.grade_id.startswith("check_quiz_") for c in graded) == 3
     assert sum(c.cell_type == "markdown" for c in graded) == 1

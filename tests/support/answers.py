@@ -36,7 +36,7 @@ class Answer:
     line: int
 
     def __str__(self):
-        return f"{self.exercise}: {self.kind}, {self.title}"
+        return f"{self.lesson} {self.exercise}: {self.kind}, {self.title}"
 
     def build(self):
         """The answer as a student's notebook would hold it."""

@@ -6,13 +6,12 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import nbformat
 
+from course_lib.start.environment import ROOT
 from tests.support.processes import PATIENCE
 
-ROOT = Path(__file__).resolve().parents[2]
 LESSONS = sorted(p.stem for p in (ROOT / "solutions").glob("[0-9][0-9]_*.py"))
 
 
@@ -24,6 +23,16 @@ def process_env(**more):
 def notebook(kind, lesson):
     """The committed notebook of a lesson; `kind` is "solutions" or "lessons"."""
     return nbformat.read(ROOT / kind / lesson / f"{lesson}.ipynb", as_version=4)
+
+
+def is_draft(lesson):
+    """Is it not finished yet: its first cell is tagged "draft"? Then it may have less than a lesson must."""
+    return "draft" in notebook("lessons", lesson).cells[0].metadata.get("tags", [])
+
+
+def where(lesson):
+    """How a sentence about a lesson begins: its source's file and line."""
+    return f"solutions/{lesson}.py:1:"
 
 
 class Released:
