@@ -45,10 +45,8 @@ class Far:
     def __init__(self, scope, shell=None):
         self.scope, self._shell, self.statements = scope, shell, []
         self.things, self.numbers = [], {}  # modules and tensors that were shown to the other side, and id -> place
-        self.calls, self.count = (
-            {},
-            itertools.count(),
-        )  # a call's number -> (outputs, what these may have gradients for)
+        self.calls = {}  # a call's number -> (outputs, what these may have gradients for)
+        self.count = itertools.count()
         self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
     def serve(self, connection):
