@@ -49,7 +49,8 @@ def refusal(lesson: str, reason: str) -> str:
 
 def fill(template: str, **facts) -> str:
     """A page of ours: a file of templates/ with these facts in it, all of them escaped."""
-    return _templates().get_template(template).render(facts)
+    text = _templates().get_template(template).render(facts)
+    return text.encode(errors="replace").decode()  # a file's name may hold what is no letter
 
 
 @functools.cache

@@ -9,7 +9,8 @@ import psutil
 import pytest
 import torch
 
-from course_lib.crossing import references, sandbox, stand_ins
+from course_lib.crossing import sandbox, stand_ins
+from tests.support.answers import names_in
 from tests.support.system_packages import needs_system
 
 MEGABYTE = 2**20
@@ -47,7 +48,7 @@ def ended(lane, code, name="f", call=()):
 
 def test_an_answer_runs_and_gives_values_and_gradients(lane):
     connection = lane.open()
-    session = stand_ins.Session(connection, references.Names("def f(x): return x * 2"))
+    session = stand_ins.Session(connection, names_in("def f(x): return x * 2"))
     assert session.ask("cell", "def f(x):\n    return x * 2") == {"printed": "", "raised": None}
     x = torch.ones(3, requires_grad=True)
     (session.look("f")(x) ** 2).sum().backward()

@@ -56,6 +56,11 @@ def test_a_class_of_nobody_has_a_page():
     assert "0 submissions, 0 with grades." in text and "Nothing." in text and "Median" not in text
 
 
+def test_a_file_whose_name_is_no_text_is_named_all_the_same():
+    text = report.page(LESSON, [], {}, {}, [("a/\udcff.txt", "is no notebook")])
+    assert "<code>a/?.txt</code> is no notebook." in text and text.encode()
+
+
 def test_the_table_has_a_column_for_each_part():
     rows = list(csv.reader(io.StringIO(report.table(LESSON, records(), {}, {"zoe": "why"}))))
     assert rows[0][5:8] == ["check_f", "check_f: one", "check_f: two"] and {len(row) for row in rows} == {12}
