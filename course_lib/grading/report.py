@@ -81,7 +81,11 @@ def page(
     faults: dict[str, str],
     left: list[tuple[str, str]],
 ) -> str:
-    """The class as HTML, by templates/report.html; as `table`, and (path, why) of what was left out."""
+    """The class as HTML, by templates/report.html.
+
+    records, scores, faults  as of `table`
+    left                     (path, why) of what could not be used
+    """
     graded = [r for r in records if not r.graded.unreadable]
     facts = {}
     if graded:

@@ -72,6 +72,10 @@ HARMLESS = {
         "import glob\ndef f(): return [p for n in range(4) for p in glob.glob('/' + '*/' * n + 'solutions')]",
         [],
     ),
+    "reads the rooms that checks, grade and build": (
+        "import os\ndef f(): return [os.listdir(f'/course/course_lib/{r}') for r in ('checks', 'grading', 'author')]",
+        [[], [], []],
+    ),
     "reads a file of the machine": (
         "import os\ndef f(): return [p for p in ('/etc/passwd', '/etc/shadow', '/var', '/srv', '/mnt', '/opt') if os.path.exists(p)]",
         [],
