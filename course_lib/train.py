@@ -23,6 +23,7 @@ from course_lib.losses import cross_entropy
 from course_lib.metrics import Confusion
 from course_lib.models.shapes import evaluating
 from course_lib.notebook import bar, in_kernel, progress  # noqa: F401  train.progress is for notebooks
+from course_lib.start.files import write_whole
 
 SAVE_SECONDS = 10.0  # time between two checkpoints
 
@@ -246,25 +247,22 @@ class History:
 
 
 def _save(path, settings, net, optimizer, scaler, history):
-    """Write beside the file, then rename over it: whoever stops us, a whole checkpoint is there, old or new."""
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(path.name + ".part")
-    with open(temporary, "wb") as file:
-        torch.save(
-            dict(
-                settings=settings,
-                net=net.state_dict(),
-                optimizer=optimizer.state_dict(),
-                scaler=scaler.state_dict(),
-                loss=history.loss,
-                seconds=history.seconds,
-            ),
-            file,
-        )
+    """Whoever stops us, a whole checkpoint is there, old or new."""
+    state = dict(
+        settings=settings,
+        net=net.state_dict(),
+        optimizer=optimizer.state_dict(),
+        scaler=scaler.state_dict(),
+        loss=history.loss,
+        seconds=history.seconds,
+    )
+
+    def write(file):
+        torch.save(state, file)
         file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+        os.fsync(file.fileno())  # a machine that goes down keeps it, too
+
+    write_whole(Path(path), write)
 
 
 def _load(path, settings, steps, net, optimizer, scaler, history):

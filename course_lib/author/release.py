@@ -126,6 +126,7 @@ def project(text, tree, settings):
     gone = ("[project.optional-dependencies]", "[tool.ruff", "[tool.pytest.", "[tool.course]")
     text = "".join(part for part in parts if not part.startswith(gone))
     text = re.sub(r"(?m)^# Where the course lives.*\n(#.*\n)*", "", text)
+    text = re.sub(r'(?m)^"course_lib\.grading" = .*\n', "", text)
     folders = {p.parent.relative_to(tree).as_posix().replace("/", ".") for p in (tree / "course_lib").rglob("*.py")}
     text = re.sub(r"(?m)^packages = \[[^]]*\]", f"packages = {json.dumps(sorted(folders))}", text)
     lines = [f"{key} = {json.dumps(value)}" for key, value in settings.items()]

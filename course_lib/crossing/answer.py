@@ -1,7 +1,8 @@
 """The side of the answer: it holds the student's names, does what the other side asks for, and replies in plain values.
 
 One request, one reply, both in `codec`'s format, over a `multiprocessing.connection.Connection` (its bytes, not its
-pickles). A request is a tuple, its name first; a reply is `("done", value)` or `("raised", names of its class and bases, message, is_stub)`.
+pickles). A request is a tuple, its name first. A reply is `("done", value)`, or for an exception `("raised", names of
+its class and bases, message, whether it is a stub's)`.
 """
 
 import contextlib
@@ -35,15 +36,17 @@ def notebook_shell():
 
 
 class Far:
-    """What one answer's process keeps: the names, the modules that were shown to the other side, calls with gradients."""
+    """What one answer's process keeps.
+
+    scope  the names of the student's notebook
+    shell  what runs its cells; made when it is needed
+    """
 
     def __init__(self, scope, shell=None):
-        self.scope, self.things, self.numbers, self.statements = scope, [], {}, []
-        self.calls, self.count = (
-            {},
-            itertools.count(),
-        )  # number of a call -> (outputs, what they may have gradients for)
-        self._shell = shell
+        self.scope, self._shell, self.statements = scope, shell, []
+        self.things, self.numbers = [], {}  # modules and tensors that were shown to the other side, and id -> place
+        self.calls = {}  # a call's number -> (outputs, what these may have gradients for)
+        self.count = itertools.count()
         self.first = {}  # memory -> the number of the first tensor that was seen to lie there
 
     def serve(self, connection):
@@ -61,9 +64,8 @@ class Far:
             return pack(("done", getattr(self, f"do_{name}")(*rest)))
         except BaseException as error:  # the student's, SystemExit too, or a value that can't be sent
             kinds = [kind.__name__ for kind in type(error).__mro__]
-            return pack(
-                ("raised", kinds, str(error)[:MOST_PRINTED], isinstance(error, NotImplementedError) and not error.args)
-            )
+            is_stub = isinstance(error, NotImplementedError) and not error.args
+            return pack(("raised", kinds, str(error)[:MOST_PRINTED], is_stub))
 
     # --- requests -------------------------------------------------------------------------------------------
 
@@ -75,7 +77,10 @@ class Far:
         return ("callable",) if callable(thing) and not self._is_module(thing) else ("value", self.outward(thing))
 
     def do_cell(self, source):
-        """Run a notebook's cell, magics and all, as Jupyter would: {"printed": text, "raised": None or "Type: message"}."""
+        """Run a notebook's cell, magics and all, as Jupyter would.
+
+        Returns {"printed": text, "raised": "Type: message" or None}.
+        """
         shell = self._shell = self._shell or notebook_shell()
         if shell.user_ns is not self.scope:
             shell.user_ns.update(self.scope)
@@ -114,11 +119,9 @@ class Far:
 
     def do_backward(self, call, gradients):
         outputs, wanted = self.calls[call]
-        return (
-            list(torch.autograd.grad(outputs, wanted, gradients, allow_unused=True, retain_graph=True))
-            if wanted
-            else []
-        )
+        if not wanted:
+            return []
+        return list(torch.autograd.grad(outputs, wanted, gradients, allow_unused=True, retain_graph=True))
 
     def do_forget(self, calls):
         for call in calls:
@@ -127,43 +130,44 @@ class Far:
     # --- calls ----------------------------------------------------------------------------------------------
 
     def _run(self, function, args, kwargs, net=None):
+        """Call a function, or the module `net`; what the other side has to know of it, as `stand_ins` reads it.
+
+        value    what it gave
+        printed  what it printed
+        call     the number under which `backward` asks for its gradients
+        args     the positional arguments where it changed some, else None
+        modules  of the modules among the arguments, as they are now; None for one that did not change
+        sent     the numbers of their tensors
+        buffers  {number: tensor} of the buffers of `net` that changed
+        """
         built = []
         args, kwargs = self.inward(args, built), self.inward(kwargs, built)
-        before = self.outward_state(built), [v.detach().clone() for v in tensors_in((args, kwargs))], pack_shapes(args)
+        tensors, shapes = [v.detach().clone() for v in tensors_in((args, kwargs))], pack_shapes(args)
+        modules = self.outward_state(built)
         sent = [[self.tensor_of(t)[0] for t in (*m.parameters(), *m.buffers())] for m in built]
-        leaves = [v for v in tensors_in((args, kwargs)) if v.requires_grad]
-        buffers = {
-            number: t.detach().clone() for t, number in self._buffers(net)
-        }  # batch norm's means keep their _version
-        out = io.StringIO()
-        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with torch.random.fork_rng(devices=[]):
-                torch.default_generator.manual_seed(0)
-                value = function(*args, **kwargs)
-        outputs = []
-        reply = {
-            "value": self.outward(value, outputs),
-            "printed": out.getvalue()[:MOST_PRINTED],
-            "call": next(self.count),
-        }
-        weights = [p for p in net.parameters() if p.requires_grad] if net is not None else []
+        wanted = [v for v in tensors_in((args, kwargs)) if v.requires_grad]
+        # copies: batch norm's means keep their _version
+        buffers = {number: t.detach().clone() for number, t in self._buffers(net)}
+        value, printed = call(function, args, kwargs)
+        outputs, number = [], next(self.count)
+        value = self.outward(value, outputs)
         if outputs:
-            self.calls[reply["call"]] = (outputs, leaves + weights)
-        now = tensors_in((args, kwargs))
-        unlike = pack_shapes(args) != before[2] or any(not alike(a, b) for a, b in zip(now, before[1]))
-        reply["args"] = self.outward(args) if unlike else None
-        reply["modules"] = [
-            None if old == new else self.describe(m) for m, old, new in zip(built, before[0], self.outward_state(built))
-        ]
-        reply["sent"] = sent
-        reply["buffers"] = {
-            number: t for t, number in self._buffers(net) if number not in buffers or not alike(t, buffers[number])
+            wanted += [p for p in net.parameters() if p.requires_grad] if net is not None else []
+            self.calls[number] = (outputs, wanted)
+        same = pack_shapes(args) == shapes and all(map(alike, tensors_in((args, kwargs)), tensors))
+        now = self.outward_state(built)
+        return {
+            "value": value,
+            "printed": printed,
+            "call": number,
+            "args": None if same else self.outward(args),
+            "modules": [None if a == b else self.describe(m) for m, a, b in zip(built, modules, now)],
+            "sent": sent,
+            "buffers": {n: t for n, t in self._buffers(net) if n not in buffers or not alike(t, buffers[n])},
         }
-        return reply
 
     def _buffers(self, net):
-        return [] if net is None else [(b, self.number_of(b)) for b in net.buffers()]
+        return [] if net is None else [(self.number_of(b), b) for b in net.buffers()]
 
     def _take(self, pushed, training):
         """Give tensors the values, and modules the mode, that they have on the other side."""
@@ -188,7 +192,7 @@ class Far:
         return self.numbers[id(thing)]
 
     def tensor_of(self, tensor):
-        """(number, tensor, twin): what describes a parameter or buffer. The twin is another's number, with the same memory."""
+        """(number, tensor, twin): what describes a parameter or buffer. The twin is that of another with its memory."""
         number, whole = self.number_of(tensor), tensor.as_subclass(torch.Tensor)
         place = whole.untyped_storage().data_ptr()
         first = self.first.get(place, number) if whole.numel() else number
@@ -241,7 +245,19 @@ class Far:
         return value
 
 
+def call(function, args, kwargs):
+    """(what it gives, what it prints) of a call without warnings, from one seed."""
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with torch.random.fork_rng(devices=[]):
+            torch.default_generator.manual_seed(0)
+            value = function(*args, **kwargs)
+    return value, out.getvalue()[:MOST_PRINTED]
+
+
 def alike(a, b):
+    """Whether two tensors hold the same values, NaN like NaN."""
     return a.shape == b.shape and a.dtype == b.dtype and bool(((a == b) | ((a != a) & (b != b))).all())
 
 
@@ -267,16 +283,11 @@ def tensors_in(value):
 
 def signature(module):
     """The build of a module without its numbers: names, types, plain settings."""
-    return [
-        (
-            name,
-            type(m).__name__,
-            sorted((k, repr(v)) for k, v in settings(m).items()),
-            sorted(m._parameters),
-            m.training,
-        )
-        for name, m in module.named_modules()
-    ]
+    found = []
+    for name, m in module.named_modules():
+        plain = sorted((k, repr(v)) for k, v in settings(m).items())
+        found.append((name, type(m).__name__, plain, sorted(m._parameters), m.training))
+    return found
 
 
 def settings(module):
@@ -293,25 +304,19 @@ def _is_plain(value):
 
 def describe(module, number_of, tensor_of):
     """A module as a `Thing`: its class, its settings, its tensors, its children."""
-    path = f"{type(module).__module__}.{type(module).__qualname__}"
+    parameters, buffers, children = module._parameters.items(), module._buffers.items(), module._modules.items()
     unsaved = getattr(module, "_non_persistent_buffers_set", set())
-    return Thing(
-        "module",
-        {
-            "number": number_of(module),
-            "type": type(module).__name__,
-            "path": path,
-            "training": module.training,
-            "settings": settings(module),
-            "parameters": {k: None if p is None else tensor_of(p) for k, p in module._parameters.items()},
-            "buffers": {
-                k: None if b is None else (*tensor_of(b), k not in unsaved) for k, b in module._buffers.items()
-            },
-            "children": {
-                k: None if c is None else describe(c, number_of, tensor_of) for k, c in module._modules.items()
-            },
-        },
-    )
+    facts = {
+        "number": number_of(module),
+        "type": type(module).__name__,
+        "path": f"{type(module).__module__}.{type(module).__qualname__}",
+        "training": module.training,
+        "settings": settings(module),
+        "parameters": {k: None if p is None else tensor_of(p) for k, p in parameters},
+        "buffers": {k: None if b is None else (*tensor_of(b), k not in unsaved) for k, b in buffers},
+        "children": {k: None if c is None else describe(c, number_of, tensor_of) for k, c in children},
+    }
+    return Thing("module", facts)
 
 
 def build(facts, made=None):

@@ -12,20 +12,8 @@ import torch
 MOST_BYTES = 64 * 2**20  # of one message; the lessons' largest has 0.7 MB
 MOST_TEXT = 2**20  # bytes of its JSON: read, these take up to fifty times as much
 MOST_DIMENSIONS = 16
-DTYPES = (
-    "float32",
-    "float64",
-    "float16",
-    "bfloat16",
-    "int64",
-    "int32",
-    "int16",
-    "int8",
-    "uint8",
-    "bool",
-    "complex64",
-    "complex128",
-)
+FLOATS, WHOLE = ("float32", "float64", "float16", "bfloat16"), ("int64", "int32", "int16", "int8", "uint8", "bool")
+DTYPES = (*FLOATS, *WHOLE, "complex64", "complex128")
 
 
 class Garbled(Exception):
@@ -47,9 +35,8 @@ def pack(value):
     except (RecursionError, ValueError) as error:
         raise Garbled(f"this value can't be sent: {error}") from error
     if len(text) > MOST_TEXT:
-        raise Garbled(
-            f"this value takes {len(text) / 2**20:.0f} MB as text; at most {MOST_TEXT / 2**20:.0f} MB can be sent"
-        )
+        most = f"at most {MOST_TEXT / 2**20:.0f} MB can be sent"
+        raise Garbled(f"this value takes {len(text) / 2**20:.0f} MB as text; {most}")
     head = struct.pack(f"<II{len(blobs)}Q", len(text), len(blobs), *map(len, blobs))
     whole = b"".join([head, text, *blobs])
     if len(whole) > MOST_BYTES:
@@ -94,18 +81,8 @@ def _plain(value, blobs):
         name = str(value.dtype).removeprefix("torch.")
         if name not in DTYPES or value.layout != torch.strided or value.device.type == "meta":
             raise Garbled(f"a {value.layout} tensor of {value.dtype} can't be sent")
-        raw = (
-            value.detach()
-            .cpu()
-            .resolve_conj()
-            .resolve_neg()
-            .contiguous()
-            .reshape(-1)
-            .view(torch.uint8)
-            .numpy()
-            .tobytes()
-        )
-        blobs.append(raw)
+        flat = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+        blobs.append(flat.view(torch.uint8).numpy().tobytes())
         return ["x", name, list(value.shape), value.requires_grad, len(blobs) - 1]
     if type(value) is Thing:
         return ["o", value.kind, _plain(value.facts, blobs)]

@@ -1,4 +1,4 @@
-"""The warm process: it imports what lessons import, once. A fork of it, a lane, forks for each answer, watches that, and ends it.
+"""The warm process: it imports what lessons import, once. A fork of it, a lane, forks for each answer and ends that.
 
 Run inside `sandbox.command()`, with the number of a socket, the door: each message there brings the end of a socket
 for one lane. Each message to a lane holds limits and the end of a connection for one answer; what the answer used
@@ -30,8 +30,9 @@ NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000
 NO_NEW_PRIVS, PARENT_DEATH = 38, 1  # prctl.h
 PRIVATE, BIND, NOSUID, NODEV = 1 << 18 | 1 << 14, 1 << 12 | 1 << 14, 2, 4  # mount.h
 SET_SECCOMP = 22  # prctl.h
-# What no answer needs: memory that belongs to no process (memfd_create, memfd_secret, shmget, msgget, io_uring_setup, bpf,
-# add_key, keyctl), and ends that look like ours (ptrace, seccomp; setrlimit, prlimit64 with a new limit, prctl(SET_SECCOMP)).
+# What no answer needs: memory that belongs to no process (memfd_create, memfd_secret, shmget, msgget, io_uring_setup,
+# bpf, add_key, keyctl), and ends that look like ours (ptrace, seccomp; setrlimit, prlimit64 with a new limit,
+# prctl(SET_SECCOMP)).
 CALLS = {
     "x86_64": (
         0xC000003E,
@@ -42,9 +43,8 @@ CALLS = {
         {"always": (279, 447, 194, 186, 425, 280, 217, 219, 117, 277, 164), "prctl": 167, "prlimit64": 261},
     ),
 }
-KILLED = (
-    9  # exit status of the guard where somebody else killed the answer's process, as the kernel does for want of memory
-)
+# exit status of the guard where somebody else killed the answer's process, as the kernel does for want of memory
+KILLED = 9
 PAUSE = 0.05  # seconds between two looks at a fork
 
 LINUX = sys.platform == "linux"
@@ -236,7 +236,7 @@ def drop_capabilities():
 
 
 def refuse_calls():
-    """Let the kernel refuse calls whose memory no limit counts, and those by which a process can end as if killed from outside.
+    """Let the kernel refuse calls whose memory no limit counts, and those by which a process can end as if killed.
 
     A filter as in Linux's seccomp_filter.rst: an instruction is (code, jump if true, jump if false, number).
     """
@@ -249,15 +249,8 @@ def refuse_calls():
     for number in refused["always"]:
         program += [(equal, 0, 1, number), no]
     program += [(equal, 0, 4, refused["prctl"]), (load, 0, 0, 16), (equal, 0, 1, SET_SECCOMP), no, yes]
-    program += [
-        (equal, 0, 5, refused["prlimit64"]),
-        (load, 0, 0, 32),
-        (equal, 0, 2, 0),
-        (load, 0, 0, 36),
-        (equal, 1, 0, 0),
-        no,
-        yes,
-    ]
+    program += [(equal, 0, 5, refused["prlimit64"]), (load, 0, 0, 32), (equal, 0, 2, 0), (load, 0, 0, 36)]
+    program += [(equal, 1, 0, 0), no, yes]
     raw = b"".join(struct.pack("HBBI", *step) for step in program)
 
     class Filter(ctypes.Structure):
@@ -278,7 +271,12 @@ def address_space():
 def watch(guard, limits, end, shared):
     """Wait until the fork ends, the other side hangs up, or a limit is passed; then end whatever is left of it.
 
-    `shared` is the memory, in bytes, that each process has in common with this one.
+    guard   the fork's number
+    limits  `sandbox.Limits` as a dict
+    end     the number of the connection that the answer is served at
+    shared  the memory, in bytes, that each process has in common with this one
+
+    Returns `sandbox.Used` as a dict, `memory` in MB.
     """
     ours = os.dup(end)
     os.close(end)

@@ -6,9 +6,9 @@ import types
 
 
 def statements_of(source):
-    """What a source's statements bind and refer to, one tuple each; runs nothing.
+    """What a source's statements bind and refer to; runs nothing.
 
-    (names bound, global names referred to, attributes and imports referred to, whether it is a definition)
+    Returns a list of (names bound, global names referred to, attributes and imports referred to, is it a definition?).
     """
     found = []
     for statement in ast.parse(source).body:
@@ -49,13 +49,3 @@ def reached(statements, name):
         seen |= new
         ahead += new
     return found - own
-
-
-class Names:
-    """What a text's names refer to: `get(name)` is `reached` for it."""
-
-    def __init__(self, source):
-        self.statements = statements_of(source)
-
-    def get(self, name, default=frozenset()):
-        return reached(self.statements, name)

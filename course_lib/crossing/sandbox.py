@@ -20,9 +20,12 @@ import tempfile
 from dataclasses import asdict, dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TypedDict
 
 NOBODY = 65534  # who runs student code where root grades
 HOME = "/home/answer"
+SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin", "/etc/ld.so.cache", "/etc/fonts", "/etc/alternatives")
+HIDDEN = ("author", "checks", "grading")  # rooms of ours that no answer may need; a student has checks alone
 SETTINGS = {
     "LANG": "C.UTF-8",
     "OMP_NUM_THREADS": "1",
@@ -57,39 +60,18 @@ def missing():
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap could not be started: {error}."
     if done.returncode:
-        return f"bubblewrap can't make a sandbox here: {done.stderr.strip().splitlines()[-1] if done.stderr.strip() else done.returncode}."
+        said = done.stderr.strip().splitlines() or [done.returncode]
+        return f"bubblewrap can't make a sandbox here: {said[-1]}."
     return ""
 
 
 def command():
     """bubblewrap's command line, up to the program that it is to run."""
     package = Path(__file__).resolve().parents[1]
-    system = [
-        p
-        for p in (
-            "/usr",
-            "/lib",
-            "/lib32",
-            "/lib64",
-            "/bin",
-            "/sbin",
-            "/etc/ld.so.cache",
-            "/etc/fonts",
-            "/etc/alternatives",
-        )
-        if os.path.exists(p)
-    ]
+    system = [path for path in SYSTEM if os.path.exists(path)]
     python = {os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
-    line = [
-        *_unrooted([*sorted({*python, sys.prefix}), str(package)]),
-        "bwrap",
-        "--unshare-all",
-        "--die-with-parent",
-        "--new-session",
-        "--clearenv",
-        "--hostname",
-        "answer",
-    ]
+    line = _unrooted([*sorted({*python, sys.prefix}), str(package)])
+    line += ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--clearenv", "--hostname", "answer"]
     for path in system:
         line += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--dir", HOME]
@@ -97,13 +79,10 @@ def command():
         if not any(Path(path).is_relative_to(p) for p in ("/usr", "/lib", "/bin")):
             line += ["--ro-bind", path, path]
     line += ["--ro-bind", str(package), "/course/course_lib", "--chdir", HOME]
-    hidden = {
-        "/course/course_lib/checks",
-        *_copies(package, [*system, *python]),
-    }  # no use to an answer, which is held against them
-    for place in sorted(hidden):
+    hidden = sorted({*(f"/course/course_lib/{room}" for room in HIDDEN), *_copies(package, [*system, *python])})
+    for place in hidden:
         line += ["--tmpfs", place]
-    for place in ("/", "/dev", *sorted(hidden)):  # or one answer could leave something there for the next
+    for place in ("/", "/dev", *hidden):  # or one answer could leave something there for the next
         line += ["--remount-ro", place]
     settings = {**SETTINGS, "PATH": "/usr/bin:/bin", "HOME": HOME, "PYTHONPATH": "/course"}
     for name, value in settings.items():
@@ -112,19 +91,14 @@ def command():
 
 
 def _copies(package, shown):
-    """Folders with checks or solutions below the folders `shown`: of this course, and of one installed beside it."""
-    homes = {package.parent, *(Path(sysconfig.get_path(key)) for key in ("purelib", "platlib"))}
-    found = [home / "course_lib/checks" for home in homes]
-    found += [
-        package.parent / name
-        for name in ("solutions", "tests", "grading", "lessons", ".git")
-        if (package.parent / "solutions").is_dir()
-    ]
-    return {
-        str(p.resolve())
-        for p in found
-        if p.is_dir() and any(p.resolve().is_relative_to(q) for q in map(os.path.realpath, shown))
-    }
+    """Folders to hide below the folders `shown`: rooms of this course and of one installed beside it, and solutions."""
+    course, shown = package.parent, [os.path.realpath(path) for path in shown]
+    homes = {course, *(Path(sysconfig.get_path(key)) for key in ("purelib", "platlib"))}
+    found = [home / "course_lib" / room for home in homes for room in HIDDEN]
+    if (course / "solutions").is_dir():
+        found += [course / name for name in ("solutions", "tests", "grading", "lessons", ".git")]
+    found = [path.resolve() for path in found if path.is_dir()]
+    return {str(path) for path in found if any(path.is_relative_to(place) for place in shown)}
 
 
 def _unrooted(needed):
@@ -145,10 +119,24 @@ def _unrooted(needed):
     return [*line, "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
 
 
-class Warm:
-    """The warm process in its sandbox, on its way as soon as this returns. A `Lane` leads to it from its `door`, a socket.
+class Used(TypedDict):
+    """What one answer used, and how its process ended.
 
-    safe=False runs it without a sandbox, in the user's own account, with limits alone.
+    ended   "finished" where `Lane.close` ended it, "by itself", the name of the limit that was passed, or a fault of
+            ours: "killed" from outside, "fault: …", "gone" with the warm process
+    cpu     seconds
+    memory  MB at most
+    """
+
+    ended: str
+    cpu: float
+    memory: float
+
+
+class Warm:
+    """The warm process in its sandbox, on its way as soon as this returns. From its `door`, a socket, leads a `Lane`.
+
+    safe  False runs it without a sandbox, in the user's own account, with limits alone
     """
 
     def __init__(self, safe=True):
@@ -158,24 +146,13 @@ class Warm:
         if not safe:
             package = str(Path(__file__).resolve().parents[2])
             self.folder = tempfile.mkdtemp(prefix="answers-")
-            settings = {
-                **os.environ,
-                **SETTINGS,
-                "PYTHONPATH": package,
-                "HOME": self.folder,
-                "MPLCONFIGDIR": self.folder,
-            }
+            own = {"PYTHONPATH": package, "HOME": self.folder, "MPLCONFIGDIR": self.folder}
+            settings = {**os.environ, **SETTINGS, **own}
         with theirs:
+            door, kind = theirs.fileno(), "safe" if safe else "unsafe"
             self.process = subprocess.Popen(
-                [
-                    *line,
-                    sys.executable,
-                    "-m",
-                    "course_lib.crossing.fork_server",
-                    str(theirs.fileno()),
-                    "safe" if safe else "unsafe",
-                ],
-                pass_fds=[theirs.fileno()],
+                [*line, sys.executable, "-m", "course_lib.crossing.fork_server", str(door), kind],
+                pass_fds=[door],
                 env=settings,
                 cwd=self.folder,
                 text=True,
@@ -205,25 +182,21 @@ class Lane:
         if not self.control.recv(16):
             raise RuntimeError("The process for student code did not start.")
 
-    def open(self):
+    def open(self) -> Connection:
         """A `Connection` to a fork of the warm process that holds nothing yet; `close` ends it."""
         mine, theirs = socket.socketpair()
         with theirs:
             socket.send_fds(self.control, [json.dumps(asdict(self.limits)).encode()], [theirs.fileno()])
         return Connection(mine.detach())
 
-    def close(self, connection):
-        """End the fork and all that it started. What it used: {"ended": why, "cpu": seconds, "memory": MB}.
-
-        `ended` is "finished" where this call ended it, "by itself", the name of the limit that was passed, or a fault of
-        ours: "killed" from outside, "fault: …", "gone" with the warm process.
-        """
+    def close(self, connection) -> Used:
+        """End the fork and all that it started; what it used."""
         connection.close()
         with contextlib.suppress(OSError):
             data = self.control.recv(4096)
             if data:
                 return json.loads(data)
-        return {"ended": "gone", "cpu": 0.0, "memory": 0.0}
+        return Used(ended="gone", cpu=0.0, memory=0.0)
 
     def stop(self):
         self.control.close()

@@ -16,9 +16,8 @@ from .codec import MOST_BYTES, Garbled, Thing, pack, unpack
 
 GARBLED = "sent a garbled answer"
 MOST_SAID = 2_000  # characters of an exception's message
-MOST_IN_ALL = (
-    2**29
-)  # bytes that one process may send, of which a message's text counts sixteen times: it takes long to read
+# bytes that one process may send, of which a message's text counts sixteen times more: it takes long to read
+MOST_IN_ALL = 2**29
 AT_ONCE = 8  # calls that are forgotten together
 PATIENCE = 700  # seconds for a reply; the CPU limit of the other process ends a loop long before
 
@@ -32,9 +31,11 @@ class Lost(Exception):
 
 
 class Session:
-    """One conversation with one answer's process. `names_used` maps a name to the names that its source refers to.
+    """One conversation with one answer's process.
 
-    `why` is asked once, when the process has gone: what became of it.
+    connection  to that process
+    names_used  name -> the names that its source refers to
+    why         a function that is asked once, when the process has gone: what became of it, for "your code …"
     """
 
     def __init__(self, connection, names_used=None, why=lambda: "ended the process that it ran in"):
@@ -74,7 +75,7 @@ class Session:
         return Lost(self.lost)
 
     def look(self, name):
-        """What the student's name stands for: a value, or a stand-in for a function or class. KeyError where it is missing."""
+        """What the student's name stands for: a value, or a stand-in for a function or class. Raises KeyError."""
         match self.ask("look", name):
             case ("missing",):
                 raise KeyError(name)
@@ -101,23 +102,20 @@ class Session:
 
     def layers(self, mirror, x):
         """What `Trial.layers` says, asked where the module is."""
-        found, known = self.ask("layers", mirror._number, x, *self.news(mirror)), dict(mirror.named_modules())
-        for layer in found:  # what is said must agree with what the module holds
-            weight = getattr(known.get(layer["name"]), "weight", None)
-            if layer["name"] is not None and (
-                layer["name"] not in known
-                or weight is not None
-                and (
-                    weight.dim() != 4
-                    or weight.shape[2] != layer["kernel"]
-                    or layer["out"] not in (weight.shape[0], weight.shape[1])
-                    and known[layer["name"]].groups == 1
-                )
-            ):
-                raise self._lose(GARBLED)
+        found = self.ask("layers", mirror._number, x, *self.news(mirror))
+        known = dict(mirror.named_modules())
+        if not all(layer["name"] is None or _agrees(layer, known.get(layer["name"])) for layer in found):
+            raise self._lose(GARBLED)
         return [dict(layer) for layer in found]
 
     def _finish(self, reply, args, kwargs, built, mirror=None):
+        """What a call gives here, once all that it did over there has been done here too.
+
+        reply         of the other side, as `answer.Far` makes it
+        args, kwargs  of the call
+        built         our own modules among them
+        mirror        of the module that was called, None for a function
+        """
         print(reply["printed"], end="")
         if reply["args"] is not None:
             _write_back(args, reply["args"])
@@ -126,33 +124,34 @@ class Session:
                 self._refresh(module, changed)
         for module, numbers in zip(built, reply["sent"]):  # what comes back may hold the very tensors that went
             for tensor, number in zip((*module.parameters(), *module.buffers()), numbers):
-                self.synced[number] = (tensor, tensor._version, tensor.requires_grad)
-        for number, held in [] if mirror is None else mirror.numbered_tensors():
-            if number in reply["buffers"] and not isinstance(held, torch.nn.Parameter):
-                held.data = reply["buffers"][number].detach()
-                self.synced[number] = (held, held._version, held.requires_grad)
-        weights = () if mirror is None else mirror.parameters()
-        call, wanted = reply["call"], [v for v in (*tensors_in((args, kwargs)), *weights) if v.requires_grad]
-        value = reply["value"]
-        outputs = [t for t in tensors_in(value) if t.requires_grad]
+                self._sync(number, tensor)
+        if mirror is not None:
+            for number, held in mirror.numbered_tensors():
+                if number in reply["buffers"] and not isinstance(held, torch.nn.Parameter):
+                    held.data = reply["buffers"][number].detach()
+                    self._sync(number, held)
         if len(self.dropped) > AT_ONCE:
             self.ask("forget", [self.dropped.pop() for _ in range(AT_ONCE)])
+        value = reply["value"]
+        outputs = [t for t in tensors_in(value) if t.requires_grad]
         if outputs:
-            tied = iter(tie(self, call, outputs, wanted))
+            weights = () if mirror is None else mirror.parameters()
+            wanted = [t for t in (*tensors_in((args, kwargs)), *weights) if t.requires_grad]
+            tied = iter(tie(self, reply["call"], outputs, wanted))
             value = _map_tensors(value, lambda t: next(tied) if t.requires_grad else t)
         return self.inward(value)
+
+    def _sync(self, number, tensor):
+        """Note that both sides agree on the tensor of that number."""
+        self.synced[number] = (tensor, tensor._version, tensor.requires_grad)
 
     def news(self, mirror):
         """({number: tensor}, {number: mode}) of a mirror: what the other side has not heard yet."""
         pushed = {}
         for number, tensor in mirror.numbered_tensors():
-            state = (tensor, tensor._version, tensor.requires_grad)
-            known = self.synced.get(number)
-            if known is None or known[0] is not tensor or known[1:] != state[1:]:
-                pushed[number] = (
-                    tensor.detach().requires_grad_(tensor.requires_grad) if tensor.is_floating_point() else tensor
-                )
-                self.synced[number] = state
+            if not _is_as_noted(tensor, self.synced.get(number)):
+                pushed[number] = tensor.detach().requires_grad_(tensor.requires_grad)
+                self._sync(number, tensor)
         modes = {m._number: m.training for m in mirror.modules() if isinstance(m, Mirror)}
         return pushed, modes
 
@@ -187,55 +186,42 @@ class Session:
     def mirror(self, facts):
         """The mirror of a module of the other side; one module has one mirror."""
         number = facts["number"]
-        if number in self.mirrors:
-            known = self.mirrors[number]
-            if known.described == facts_of(facts):
-                self._values(known, facts)
-                return known
-        name, home = _name(facts["type"]), str(facts["path"])
-        base = getattr(torch.nn, name, torch.nn.Module) if home.startswith("torch.nn.modules.") else torch.nn.Module
-        bases = (Mirror,) if base is torch.nn.Module else (Mirror, base)
-        made = object.__new__(type(name, bases, {"__module__": __name__}))
-        torch.nn.Module.__init__(made)
-        made._session, made._number, made.described, made._numbers = self, number, facts_of(facts), {}
-        for key, value in facts["settings"].items():
-            if _name(key) == key and not hasattr(Mirror, key) and key not in vars(made):
-                vars(made)[key] = value
-        self.mirrors[number] = made
+        if number in self.mirrors and self.mirrors[number].described == facts_of(facts):
+            self._values(self.mirrors[number], facts)
+            return self.mirrors[number]
+        made = self.mirrors[number] = _bare(self, facts)
         for key, found in facts["parameters"].items():
-            if found is None:
-                made.register_parameter(key, None)
-                continue
-            number, value, twin = found
-            if number in self.synced:
-                tensor = self.synced[number][0]
-            elif twin in self.synced:
-                tensor = torch.nn.Parameter(self.synced[twin][0].detach().view(value.shape), value.requires_grad)
-            else:
-                tensor = torch.nn.Parameter(value.detach(), value.requires_grad)
-            made.register_parameter(key, tensor)
-            self._agree(made, key, number, tensor)
+            made.register_parameter(key, None if found is None else self._parameter(*found))
+            if found is not None:
+                self._note(made, key, found[0])
         for key, found in facts["buffers"].items():
             made.register_buffer(key, None if found is None else found[1], persistent=found is None or found[3])
             if found is not None:
-                self._agree(made, key, found[0], found[1])
+                self._note(made, key, found[0])
         for key, child in facts["children"].items():
             made.add_module(key, None if child is None else self.mirror(child.facts))
         made.training = facts["training"]
         return made
 
-    def _agree(self, mirror, key, number, tensor):
+    def _parameter(self, number, value, twin):
+        """What stands here for a parameter: the one that does already, or a new one, on its twin's memory if any."""
+        if number in self.synced:
+            return self.synced[number][0]
+        held = self.synced[twin][0].detach().view(value.shape) if twin in self.synced else value.detach()
+        return torch.nn.Parameter(held, value.requires_grad)
+
+    def _note(self, mirror, key, number):
+        """Give a mirror's tensor the number that it has on the other side, where it is the same now."""
         mirror._numbers[key] = number
-        self.synced[number] = (tensor, tensor._version, tensor.requires_grad)
+        self._sync(number, getattr(mirror, key))
 
     def _values(self, known, facts):
         """Bring a mirror that exists up to the other side's values."""
-        for key, found in [*facts["parameters"].items(), *facts["buffers"].items()]:
+        for key, found in (facts["parameters"] | facts["buffers"]).items():
             if found is not None:
                 held = getattr(known, key)
-                with torch.no_grad():
-                    held.data = found[1].detach()
-                self.synced[found[0]] = (held, held._version, held.requires_grad)
+                held.data = found[1].detach()
+                self._sync(found[0], held)
         for key, child in facts["children"].items():
             if child is not None:
                 self.mirror(child.facts)
@@ -244,22 +230,17 @@ class Session:
     def _refresh(self, module, described):
         """Show in a check's own module what the student's code did to it."""
         fresh = self.mirror(described.facts)
+        if _layout(module) != _layout(fresh):
+            module._modules, module._parameters, module._buffers = fresh._modules, fresh._parameters, fresh._buffers
+            return
+        mine, theirs = _tensors(module), _tensors(fresh)
         with torch.no_grad():
-            mine, theirs = dict(module.named_parameters()), dict(fresh.named_parameters())
-            mine.update(module.named_buffers()), theirs.update(fresh.named_buffers())
-            same = [(n, type(m).__name__) for n, m in module.named_modules()] == [
-                (n, type(m).__name__) for n, m in fresh.named_modules()
-            ]
-            if same and mine.keys() == theirs.keys() and all(mine[k].shape == theirs[k].shape for k in mine):
-                for key in mine:
-                    mine[key].copy_(theirs[key])
-                for a, b in zip(module.modules(), fresh.modules()):
-                    a.training = b.training
-                    vars(a).update(
-                        {k: v for k, v in vars(b).items() if k in vars(a) and not k.startswith("_") and k != "training"}
-                    )
-            else:
-                module._modules, module._parameters, module._buffers = fresh._modules, fresh._parameters, fresh._buffers
+            for key in mine:
+                mine[key].copy_(theirs[key])
+        for a, b in zip(module.modules(), fresh.modules()):
+            a.training = b.training
+            settings = {k: v for k, v in vars(b).items() if k in vars(a) and not k.startswith("_") and k != "training"}
+            vars(a).update(settings)
 
 
 class StandIn:
@@ -332,6 +313,14 @@ def tie(session, call, outputs, wanted):
     return _Across.apply(session, call, [t.detach() for t in outputs], torch.zeros(0, requires_grad=True), *wanted)
 
 
+# --- values and modules -------------------------------------------------------------------------------------
+
+
+def _is_as_noted(tensor, noted):
+    """Whether nobody touched a tensor since it was noted in `Session.synced`; None: it never was."""
+    return noted is not None and noted[0] is tensor and noted[1:] == (tensor._version, tensor.requires_grad)
+
+
 def _map_tensors(value, change):
     if isinstance(value, torch.Tensor):
         return change(value)
@@ -361,21 +350,49 @@ def _write_back(mine, theirs):
 def facts_of(facts):
     """A described module's build: types, settings, names and shapes, without its values."""
     shapes = [(k, v and tuple(v[1].shape)) for part in ("parameters", "buffers") for k, v in facts[part].items()]
-    return [
-        facts["type"],
-        facts["settings"],
-        shapes,
-        [(k, c and facts_of(c.facts)) for k, c in facts["children"].items()],
-    ]
+    children = [(k, c and facts_of(c.facts)) for k, c in facts["children"].items()]
+    return [facts["type"], facts["settings"], shapes, children]
+
+
+def _bare(session, facts):
+    """A mirror without tensors and layers, of the class of torch.nn that the other side's module is of."""
+    name, home = _name(facts["type"]), str(facts["path"])
+    base = getattr(torch.nn, name, torch.nn.Module) if home.startswith("torch.nn.modules.") else torch.nn.Module
+    bases = (Mirror,) if base is torch.nn.Module else (Mirror, base)
+    made = object.__new__(type(name, bases, {"__module__": __name__}))
+    torch.nn.Module.__init__(made)
+    made._session, made._number, made.described, made._numbers = session, facts["number"], facts_of(facts), {}
+    for key, value in facts["settings"].items():
+        if _name(key) == key and not hasattr(Mirror, key) and key not in vars(made):
+            vars(made)[key] = value
+    return made
+
+
+def _agrees(layer, held):
+    """Whether what is said of a layer that ran agrees with what a mirror holds under its name, None for nothing."""
+    weight = getattr(held, "weight", None)
+    if held is None or weight is None:
+        return held is not None
+    if weight.dim() != 4 or weight.shape[2] != layer["kernel"]:
+        return False
+    return layer["out"] in (weight.shape[0], weight.shape[1]) or held.groups != 1
+
+
+def _tensors(module):
+    """{name: parameter or buffer} of a module, its own and its layers'."""
+    return dict(module.named_parameters()) | dict(module.named_buffers())
+
+
+def _layout(module):
+    """A module's layers by name and class, and its tensors by name and shape."""
+    layers = [(name, type(layer).__name__) for name, layer in module.named_modules()]
+    return layers, {name: tensor.shape for name, tensor in _tensors(module).items()}
 
 
 def _name(text):
     """A text of the other side as a name for a class."""
-    return (
-        text
-        if type(text) is str and text.isidentifier() and not keyword.iskeyword(text) and len(text) < 80
-        else "Thing"
-    )
+    fits = type(text) is str and text.isidentifier() and not keyword.iskeyword(text) and len(text) < 80
+    return text if fits else "Thing"
 
 
 def _error(kinds):

@@ -4,10 +4,13 @@
 - `restore`: everything but a student's answers comes from the lesson's source
 - `runner`:  the answers run in a sandbox, their checks run here
 - `rules`:   what holds for every submission wherever it is graded
+- `command`: the command line over `batch`, which has a `pool` or a `cluster` of runners do the work
+- `collect`: whose notebooks they are; `ledger`, `book`: what is kept; `pages`, `report`: what people read of it
+- `records`: what all of these tell each other
+- `frame`:   cells that the builder puts into every lesson
 """
 
 import sys
 
-sys.modules.setdefault(
-    "rfc3987_syntax", None
-)  # jsonschema's grammars of web addresses: a second to build, and no notebook holds one
+# jsonschema's grammars of web addresses: a second to build, and no notebook holds one
+sys.modules.setdefault("rfc3987_syntax", None)

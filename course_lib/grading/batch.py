@@ -1,79 +1,18 @@
-"""A class's notebooks, graded: what is finished stays finished, and only this process writes.
+"""A class's notebooks, graded: what is finished stays finished, and only this process writes."""
 
-For every submission there is one record, grading/results/LESSON/STUDENT.json. It is written whole, before the
-gradebook, and once more when the gradebook has it; whoever starts again reads it. A record counts only for the very
-bytes that were handed in, the very lesson and the very code that graded it (`fingerprint`).
-"""
-
+import contextlib
 import hashlib
-import json
-from dataclasses import dataclass
-from datetime import datetime
-from functools import lru_cache
+from functools import partial
 from pathlib import Path
 
 from nbgrader.utils import parse_utc
 
 from course_lib.start.errors import Stop
+from course_lib.start.files import write_whole
 
-from . import book, collect, feedback, report, restore
-from .rules import version
-
-
-@dataclass(frozen=True)
-class Job:
-    """A submission to grade, where it lies in nbgrader's tree."""
-
-    student: str
-    lesson: str
-    path: Path
-    when: datetime | None = None  # UTC
-    note: str = ""
-
-    def key(self):
-        return f"{self.lesson}/{self.student}"
-
-
-class Ledger:
-    """The files of a course's grading/ folder."""
-
-    def __init__(self, root):
-        self.root, self.folder = Path(root), Path(root, "grading")
-
-    def submitted(self, lesson, student):
-        return self.folder / "submitted" / student / lesson / f"{lesson}.ipynb"
-
-    def record(self, lesson, student):
-        return self.folder / "results" / lesson / f"{student}.json"
-
-    def graded(self, lesson, student):
-        return self.folder / "autograded" / student / lesson / f"{lesson}.ipynb"
-
-    def page(self, lesson, student):
-        return self.folder / "feedback" / student / lesson / f"{lesson}.html"
-
-    def read(self, lesson, student):
-        """A submission's record, or {} where there is none that can be read."""
-        try:
-            found = json.loads(self.record(lesson, student).read_text(encoding="utf-8"))
-            return found if isinstance(found, dict) and "key" in found else {}
-        except (OSError, ValueError):
-            return {}
-
-    def write(self, job, key, graded, booked):
-        """Keep what grading gave: the notebook where formgrader looks for it, the rest as the record."""
-        if not booked and graded["notebook"]:
-            path = self.graded(job.lesson, job.student)
-            if path.exists():
-                path.chmod(0o644)
-            feedback.save(path, graded["notebook"])
-        kept = {name: value for name, value in graded.items() if name != "notebook"}
-        feedback.save(
-            self.record(job.lesson, job.student),
-            json.dumps(
-                {"key": key, "booked": booked, "student": job.student, "note": job.note, "graded": kept}, indent=1
-            ),
-        )
+from . import book, collect, pages, report, restore
+from .ledger import Job, Ledger, Record, fingerprint
+from .records import Grade, Page
 
 
 def settings(root):
@@ -83,8 +22,24 @@ def settings(root):
     return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
 
 
-def gather(paths, root, ledger, lessons, wanted, db_url):
-    """([Job], what was left out): the notebooks found, in nbgrader's tree; which could not be used, and why."""
+def learn(root, lessons, db_url):
+    """Let the gradebook know the lessons."""
+    from . import course
+
+    for lesson in lessons:
+        course.register(root, lesson, db_url)
+
+
+# --- what there is to grade ---------------------------------------------------------------------------------
+
+
+def gather(paths, root, ledger: Ledger, lessons, wanted, db_url) -> tuple[list[Job], list[tuple[str, str]]]:
+    """The notebooks found, in nbgrader's tree; and (path, why) of what could not be used.
+
+    paths    what the instructor gave
+    lessons  the course's
+    wanted   the lesson that all of them are; None: each says it itself
+    """
     known = []
     if not db_url.startswith("sqlite:///") or Path(db_url.removeprefix("sqlite:///")).exists():
         with book.opened(db_url) as gradebook:
@@ -95,7 +50,7 @@ def gather(paths, root, ledger, lessons, wanted, db_url):
         lesson = wanted or one.lesson or told_by(one, root, left)
         if lesson:
             job = submit(ledger, one, lesson)
-            jobs[job.key()] = job
+            jobs[job.name()] = job
     return list(jobs.values()), left
 
 
@@ -115,159 +70,130 @@ def told_by(handed, root, left):
     return lesson
 
 
-def learn(root, lessons, db_url):
-    """Let the gradebook know the lessons."""
-    from . import course
-
-    for lesson in lessons:
-        course.register(root, lesson, db_url)
-
-
-def submit(ledger, handed, lesson):
-    """Put a notebook where nbgrader has submissions, unless it lies there; its `Job`."""
+def submit(ledger: Ledger, handed, lesson) -> Job:
+    """Put a notebook where nbgrader has submissions, unless it lies there."""
     path = ledger.submitted(lesson, handed.student)
     own, stamp = Path(handed.file.root, handed.file.path), path.parent / "timestamp.txt"
     if not (own.exists() and own.resolve() == path.resolve()):
         data = handed.file.read()
         if not path.exists() or path.read_bytes() != data:
-            feedback.save(path, data)
+            write_whole(path, data)
         if handed.file.dated:
-            feedback.save(stamp, f"{book.utc(handed.file.when):%Y-%m-%d %H:%M:%S} UTC\n")
+            write_whole(stamp, f"{book.utc(handed.file.when):%Y-%m-%d %H:%M:%S} UTC\n")
     when = None
     if stamp.exists():
-        try:
+        with contextlib.suppress(ValueError, OverflowError):  # nbgrader would stop here
             when = parse_utc(stamp.read_text(encoding="utf-8").strip())
-        except (ValueError, OverflowError):
-            pass  # nbgrader would stop here
     return Job(handed.student, lesson, path, when, handed.note)
-
-
-def fingerprint(ledger, job, limits, safe):
-    """What a grade depends on, as one text."""
-    parts = [
-        hashlib.sha256(job.path.read_bytes()).hexdigest(),
-        _lesson(str(ledger.root), job.lesson),
-        version(),
-        repr(limits),
-        str(safe),
-    ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-
-@lru_cache
-def _lesson(root, lesson):
-    found = [Path(root, kind, lesson, f"{lesson}.ipynb").read_bytes() for kind in ("solutions", "lessons")]
-    return hashlib.sha256(b"\n".join(found)).hexdigest()
 
 
 # --- the batch ----------------------------------------------------------------------------------------------
 
 
-def grade(ledger, jobs, pool, settings, db_url, limits, safe, again=False, progress=None, say=print):
-    """Grade `jobs`, write the gradebook; {(lesson, student): fault} of those that could not be graded through our fault.
+def nothing(job):
+    pass
 
-    pool: something with `run({key: job})`, as `pool.Pool`. settings: nbgrader's. progress: called with each job when it is done.
+
+def grade(
+    ledger: Ledger, jobs: list[Job], pool, settings, db_url, limits, safe, again=False, progress=nothing, say=print
+) -> dict[Job, str]:
+    """Grade `jobs` and write the gradebook; {job: fault} of those that could not be graded through our fault.
+
+    pool          what runs {name: Grade}, as `pool.Pool`
+    settings      nbgrader's
+    limits, safe  of the pool
+    again         grade what is graded once more
+    progress      called with each job when it is done
+    say           called with the sentence for each fault
     """
-    todo, faults = {}, {}
-
-    def enter(job, key, graded):
-        book.write(gradebook, graded, job.student, job.when)
-        book.penalise(gradebook, settings, job.lesson, job.student, db_url)
-        ledger.write(job, key, graded, booked=True)
-
     with book.opened(db_url) as gradebook:
+        enter = partial(_enter, ledger, gradebook, settings, db_url)
+        faults, todo, keys = {}, {}, {}
         for job in jobs:
-            key, known = fingerprint(ledger, job, limits, safe), ledger.read(job.lesson, job.student)
-            if (
-                again
-                or known.get("key") != key
-                or not (known["graded"]["unreadable"] or ledger.graded(job.lesson, job.student).exists())
-            ):
-                todo[job.key()] = (job, key)
-            else:
-                if not known["booked"]:
-                    enter(job, key, known["graded"])
-                if progress:
-                    progress(job)
-        for name, result, fault in pool.run(
-            {name: ("grade", str(job.path), job.lesson) for name, (job, _) in todo.items()}
-        ):
-            job, key = todo[name]
+            key = keys[job] = fingerprint(ledger, job, limits, safe)
+            if again or not ledger.has(job, key):
+                todo[job.name()] = job
+                continue
+            known = ledger.read(job)
+            if not known.booked:
+                enter(job, known.key, known.graded)
+            progress(job)
+        tasks = {name: Grade(str(job.path), job.lesson) for name, job in todo.items()}
+        for name, graded, fault in pool.run(tasks):
+            job = todo[name]
             if fault:
-                faults[job.lesson, job.student] = fault
-                say(f"{job.student}, {job.lesson}: not graded, and not through a fault of the submission: {fault}.")
+                faults[job] = fault
+                who = f"{job.student}, {job.lesson}"
+                say(f"{who}: not graded, and not through a fault of the submission: {fault}.")
             else:
-                ledger.write(job, key, result, booked=False)
-                enter(job, key, result)
-            if progress:
-                progress(job)
+                ledger.write(job, keys[job], graded, booked=False)
+                enter(job, keys[job], graded)
+            progress(job)
     return faults
 
 
-def pages(ledger, jobs, pool, db_url, progress=None):
-    """Write the feedback page of every submission; returns how many could not be made."""
-    todo, failed = {}, 0
+def _enter(ledger, gradebook, settings, db_url, job, key, graded):
+    """Write a grade into the gradebook, then into the record that the gradebook has it."""
+    book.write(gradebook, graded, job.student, job.when)
+    book.penalise(gradebook, settings, job.lesson, job.student, db_url)
+    ledger.write(job, key, graded, booked=True)
+
+
+def feedback(ledger: Ledger, jobs: list[Job], pool, db_url, progress=nothing) -> int:
+    """Write the page of every submission, where it would say something new; how many could not be made."""
     with book.opened(db_url) as gradebook:
-        known = {lesson: book.scores(gradebook, lesson) for lesson in {job.lesson for job in jobs}}
+        scores = {lesson: book.scores(gradebook, lesson) for lesson in {job.lesson for job in jobs}}
+    todo, failed = {}, 0
     for job in jobs:
-        graded, found = ledger.read(job.lesson, job.student).get("graded"), known[job.lesson].get(job.student)
-        if not graded or not found:
+        record, found = ledger.read(job), scores[job.lesson].get(job.student)
+        if not record or not found:
             continue
-        if graded["unreadable"]:
-            feedback.save(ledger.page(job.lesson, job.student), feedback.refusal(job.lesson, graded["unreadable"]))
+        if record.graded.unreadable:
+            write_whole(ledger.page(job), pages.refusal(job.lesson, record.graded.unreadable))
             continue
-        text = ledger.graded(job.lesson, job.student).read_text(encoding="utf-8")
-        task = (
-            "page",
-            text,
-            job.lesson,
-            (found["score"], found["most"], found["late"]),
-            found["cells"],
-            found["comments"],
-        )
-        mark = f"<!-- {hashlib.sha256(repr(task).encode()).hexdigest()} -->\n"
-        path = ledger.page(job.lesson, job.student)
-        if not (path.exists() and path.read_text(encoding="utf-8").endswith(mark)):
-            todo[job.key()] = (job, task, mark)
-        elif progress:
+        text, total = ledger.graded(job).read_text(encoding="utf-8"), (found["score"], found["most"], found["late"])
+        task = Page(text, job.lesson, total, found["cells"], found["comments"])
+        if _ends_with(ledger.page(job), _mark(task)):
             progress(job)
-    for name, page, fault in pool.run({name: task for name, (_, task, _) in todo.items()}):
-        job, _, mark = todo[name]
-        if fault:
-            failed += 1
         else:
-            feedback.save(ledger.page(job.lesson, job.student), page + mark)
-        if progress:
-            progress(job)
+            todo[job.name()] = (job, task)
+    for name, page, fault in pool.run({name: task for name, (_, task) in todo.items()}):
+        job, task = todo[name]
+        failed += bool(fault)
+        if not fault:
+            write_whole(ledger.page(job), page + _mark(task))
+        progress(job)
     return failed
 
 
-def reports(ledger, lessons, db_url, left=(), faults=()):
+def _mark(task):
+    """The last line of a page: it tells what the page was made from."""
+    return f"<!-- {hashlib.sha256(repr(task).encode()).hexdigest()} -->\n"
+
+
+def _ends_with(path, mark):
+    return path.exists() and path.read_text(encoding="utf-8").endswith(mark)
+
+
+def reports(ledger: Ledger, lessons, db_url, left=(), faults=()) -> list[Path]:
     """Write each lesson's class report and table; their paths."""
     written = []
     with book.opened(db_url) as gradebook:
         for lesson in lessons:
-            known = book.scores(gradebook, lesson)
-            missing = {student: fault for (where, student), fault in dict(faults).items() if where == lesson}
-            records = [
-                json.loads(p.read_text(encoding="utf-8"))
-                for p in sorted((ledger.folder / "results" / lesson).glob("*.json"))
-            ]
-            records = [
-                record for record in records if record["student"] not in missing
-            ]  # an older one is of what was handed in before
-            for name, text in (
-                ("html", report.page(lesson, records, known, missing, left)),
-                ("csv", report.table(lesson, records, known, missing)),
+            scores = book.scores(gradebook, lesson)
+            missing = {job.student: fault for job, fault in dict(faults).items() if job.lesson == lesson}
+            # an older record is of what was handed in before
+            records: list[Record] = [r for r in ledger.records(lesson) if r.student not in missing]
+            for kind, text in (
+                ("html", report.page(lesson, records, scores, missing, left)),
+                ("csv", report.table(lesson, records, scores, missing)),
             ):
-                path = ledger.folder / "report" / f"{lesson}.{name}"
-                feedback.save(path, text)
-                written.append(path)
+                written.append(ledger.report(lesson, kind))
+                write_whole(written[-1], text)
     return written
 
 
 def full_disk(error):
     """An error of writing as a sentence."""
-    return Stop(
-        f"{error.filename or 'A file'} could not be written ({error.strerror}): put that right and start again. What is graded is kept."
-    )
+    what = f"{error.filename or 'A file'} could not be written ({error.strerror})"
+    return Stop(f"{what}: put that right and start again. What is graded is kept.")

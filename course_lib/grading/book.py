@@ -13,6 +13,8 @@ from sqlalchemy.exc import OperationalError, SAWarning
 
 from course_lib.start.errors import Stop
 
+from .records import Graded, Score
+
 PATIENCE = 60  # seconds that a locked database is waited for
 COURSE = "segmentation"
 
@@ -36,7 +38,8 @@ def trouble(error):
     """An error of the database as a sentence that says what to do."""
     reason = str(error.orig or error).strip().splitlines()[0]
     if "locked" in reason:
-        return f"The gradebook has been locked by another program for {PATIENCE} s: close that (formgrader may be saving) and start again. What is graded is kept."
+        what = f"The gradebook has been locked by another program for {PATIENCE} s"
+        return f"{what}: close that (formgrader may be saving) and start again. What is graded is kept."
     if "full" in reason:
         return "There is no space left for the gradebook: free some and start again. What is graded is kept."
     return f"The gradebook can't be used ({reason}). What is graded is kept: start again when it works."
@@ -57,27 +60,28 @@ def patient(action):
             time.sleep(0.2)
 
 
-def write(gradebook, graded, student, when=None):
+def write(gradebook, graded: Graded, student, when=None):
     """Write what grading gave for one student, in one transaction; manual scores and comments stay.
 
-    graded: a `runner.Graded` as a dict. when: a datetime of the submission, or None.
+    when  the submission's datetime, or None
     """
-    lesson = graded["lesson"]
+    lesson, stamp = graded.lesson, {"timestamp": when} if when else {}
 
     def action():
         try:
             gradebook.update_or_create_student(student)
-            gradebook.update_or_create_submission(lesson, student, **({"timestamp": when} if when else {}))
+            gradebook.update_or_create_submission(lesson, student, **stamp)
             notebook = gradebook.find_submission_notebook(lesson, lesson, student)
             for grade in notebook.grades:
-                entry = graded["checks"].get(grade.cell.name)
-                answered = graded["written"].get(grade.cell.name, False)
-                grade.auto_score = entry["points"] if entry else None if answered else 0.0
+                name = grade.cell.name
+                if name in graded.checks:
+                    grade.auto_score = graded.checks[name]["points"]
+                else:  # a written answer: a person's, unless there is none
+                    grade.auto_score = None if graded.written.get(name) else 0.0
                 grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
             for comment in notebook.comments:
-                name = comment.cell.name
-                silent = "No response." if graded["written"].get(name) is False else None
-                comment.auto_comment = graded["unreadable"] or silent
+                silent = "No response." if graded.written.get(comment.cell.name) is False else None
+                comment.auto_comment = graded.unreadable or silent
             gradebook.db.commit()
         except (OperationalError, InvalidEntry):
             gradebook.db.rollback()
@@ -93,8 +97,8 @@ def penalise(gradebook, settings, lesson, student, db_url):
         patient(lambda: AssignLatePenalties(config=settings).preprocess(new_notebook(), {"nbgrader": names}))
 
 
-def scores(gradebook, lesson):
-    """{student: {"score", "most", "manual": cells that wait for a person, "cells": {grade_id: score}, "comments": {grade_id: text}}}."""
+def scores(gradebook, lesson) -> dict[str, Score]:
+    """What the gradebook says of a lesson, by student."""
     found = {}
     for submission in gradebook.assignment_submissions(lesson):
         for notebook in submission.notebooks:

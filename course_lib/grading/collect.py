@@ -11,6 +11,8 @@ import re
 import stat
 import unicodedata
 import zipfile
+import zlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -19,6 +21,7 @@ from .restore import MOST_BYTES
 
 MOST_FILES = 50_000
 DEPTH = 3  # of zips within zips
+UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError)  # what a broken zip raises
 NOISE = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|timestamp\.txt|onlinetext\.html|.*_assignsubmission_onlinetext_?)(/|$)"
 )
@@ -32,11 +35,14 @@ class File:
     """A file as it was found: its path below what was given, its bytes when asked for, when it was changed last."""
 
     path: str
-    read: object
+    read: Callable[[], bytes]
     when: datetime | None  # local time
     size: int
     root: str  # what was given
     dated: bool = False  # `when` is from a zip, so nobody's download or copy
+
+    def name(self):
+        return f"{self.root}/{self.path}"
 
 
 @dataclass(frozen=True)
@@ -52,41 +58,37 @@ class Handed:
 def collect(paths, lessons, students=()):
     """([Handed], [(path, why it was left out)]) for the paths that an instructor gave.
 
-    `lessons` are the course's; `students` the ones that the gradebook knows, as (id, first name, last name, email).
+    lessons   the course's
+    students  the ones that the gradebook knows, as (id, first name, last name, email)
+
     Of several notebooks of one student for one lesson the newest counts.
     """
     left, best, roster = [], {}, _roster(students)
     for path in paths:
-        files = [file for file in _files(Path(path), left) if not NOISE.search(file.path)]
-        left += [
-            (f"{file.root}/{file.path}", "is no notebook") for file in files if not file.path.lower().endswith(".ipynb")
-        ]
-        files = [file for file in files if file.path.lower().endswith(".ipynb")]
+        found = [file for file in _files(Path(path), left) if not NOISE.search(file.path)]
+        files = [file for file in found if file.path.lower().endswith(".ipynb")]
+        left += [(file.name(), "is no notebook") for file in found if not file.path.lower().endswith(".ipynb")]
         folders = [_folders(file, lessons) for file in files]
         level = min(len(os.path.commonprefix(folders)), max(0, min(map(len, folders), default=0) - 1))
         for file, inner in zip(files, folders):
-            name = f"{file.root}/{file.path}"
             student, lesson = _who(file, lessons, inner[level] if inner else "")
             if not student:
-                left.append(
-                    (
-                        name,
-                        "names no student: put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'",
-                    )
-                )
+                advice = "put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'"
+                left.append((file.name(), f"names no student: {advice}"))
                 continue
             handed = Handed(roster.get(_key(student), student), lesson, file)
             known = best.get((handed.student, lesson))
             if known:
-                older, newer = sorted(
-                    (known, handed), key=lambda h: (h.file.when or datetime.min, _natural(h.file.path))
-                )
-                left.append(
-                    (f"{older.file.root}/{older.file.path}", f"is older than another notebook of {handed.student}")
-                )
+                older, newer = sorted((known, handed), key=_age)
+                left.append((older.file.name(), f"is older than another notebook of {handed.student}"))
                 handed = replace(newer, note="The newest of several files was graded.")
             best[handed.student, lesson] = handed
     return sorted(best.values(), key=lambda h: (h.lesson or "", h.student)), left
+
+
+def _age(handed):
+    """What sorts notebooks from the oldest to the newest."""
+    return handed.file.when or datetime.min, _natural(handed.file.path)
 
 
 # --- files --------------------------------------------------------------------------------------------------
@@ -134,40 +136,18 @@ def _zip(stream, name, root, left, depth):
         left.append((where, f"holds {len(entries)} files; at most {MOST_FILES} are looked at"))
         return
     for entry in entries:
-        inside = "/".join(
-            part for part in PurePosixPath(entry.filename.replace("\\", "/")).parts if part not in ("/", "..", ".")
-        )
+        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+        inside = "/".join(part for part in parts if part not in ("/", "..", "."))
         path = f"{name.removesuffix('.zip')}/{inside}"
         if entry.is_dir() or NOISE.search(path):
             continue
-        wanted = inside.lower().endswith((".ipynb", ".zip"))
-        reason = (
-            "is a link, and is not followed"
-            if stat.S_ISLNK(entry.external_attr >> 16)
-            else "is locked with a password"
-            if entry.flag_bits & 1
-            else _too_big(entry.file_size)
-            if entry.file_size > MOST_BYTES
-            else "is no notebook"
-            if not wanted
-            else "lies in too many zips"
-            if depth >= DEPTH and inside.lower().endswith(".zip")
-            else ""
-        )
+        reason = _refused(entry, inside, depth)
         if reason:
             left.append((f"{root}/{path}", reason))
             continue
         try:
             data = _member(archive, entry)
-        except (
-            zipfile.BadZipFile,
-            OSError,
-            ValueError,
-            RuntimeError,
-            NotImplementedError,
-            EOFError,
-            zipfile.zlib.error,
-        ) as error:
+        except UNREADABLE as error:
             left.append((f"{root}/{path}", f"can't be read ({error})"))
             continue
         try:
@@ -178,6 +158,19 @@ def _zip(stream, name, root, left, depth):
             yield from _zip(io.BytesIO(data), path, root, left, depth + 1)
         else:
             yield File(path, lambda data=data: data, when, len(data), root, when is not None)
+
+
+def _refused(entry, inside, depth):
+    """Why a zip's member is not read, "" where it is."""
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "is a link, and is not followed"
+    if entry.flag_bits & 1:
+        return "is locked with a password"
+    if entry.file_size > MOST_BYTES:
+        return _too_big(entry.file_size)
+    if not inside.lower().endswith((".ipynb", ".zip")):
+        return "is no notebook"
+    return "lies in too many zips" if depth >= DEPTH and inside.lower().endswith(".zip") else ""
 
 
 def _member(archive, entry):
@@ -205,17 +198,14 @@ def _folders(file, lessons):
 
 
 def _who(file, lessons, folder):
-    """(student, lesson or None) as a file's path tells; ("", …) where it names no student. `folder` may be a student's."""
+    """(student, lesson) as a file's path tells: "" where it names no student, None where it names no lesson.
+
+    folder  the one of its folders that may be a student's
+    """
     *folders, name = PurePosixPath(file.path).parts
     stem = PurePosixPath(name).stem
-    lesson = next(
-        (
-            known
-            for part in (stem, *reversed(folders), *Path(file.root).parts[:-3:-1])
-            if (known := _lesson_in(part, lessons))
-        ),
-        None,
-    )
+    places = (stem, *reversed(folders), *Path(file.root).parts[:-3:-1])
+    lesson = next((known for place in places if (known := _lesson_in(place, lessons))), None)
     for part in (*folders, stem):  # from the outside in: what a student packs may bear another's name
         if found := MOODLE.match(part):
             return tidy(found["name"]), lesson
@@ -258,14 +248,9 @@ def _roster(students):
     """{key: id} of the ways in which platforms write a known student's name; ambiguous ones are left out."""
     found, twice = {}, set()
     for student, first, last, email in students:
-        first, last = first or "", last or ""
-        for text in {
-            student,
-            email or "",
-            (email or "").split("@")[0],
-            f"{first} {last}" if first and last else "",
-            f"{last} {first}" if first and last else "",
-        }:
+        email, both = email or "", first and last
+        names = [f"{first} {last}", f"{last} {first}"] if both else []
+        for text in (student, email, email.split("@")[0], *names):
             key = _key(text)
             if key and found.setdefault(key, student) != student:
                 twice.add(key)

@@ -34,18 +34,10 @@ def main(arguments):
 def grade(options, root, limits, pool):
     """What `main` returns, by the workers of a pool that may still be starting."""
     from . import batch, restore  # nbgrader takes its time
+    from .ledger import Ledger
 
-    ledger, known = batch.Ledger(root), restore.lessons(root)
-    wanted = next(
-        (
-            name
-            for name in known
-            if options.lesson and (name == options.lesson or name.startswith(f"{options.lesson}_"))
-        ),
-        None,
-    )
-    if options.lesson and not wanted:
-        raise Stop(f"There is no lesson {options.lesson!r}: the lessons are {', '.join(known)}.")
+    ledger, known = Ledger(root), restore.lessons(root)
+    wanted = named(options.lesson, known)
     configured = batch.settings(root)  # puts nbgrader's own commands within reach, too
     db_url = options.db or configured.CourseDirectory.db_url
     try:
@@ -57,18 +49,19 @@ def grade(options, root, limits, pool):
         lessons = sorted({job.lesson for job in jobs})
         batch.learn(root, lessons, db_url)
         with bar(len(jobs), "grading", options.quiet) as progress:
+            safe = not options.unsafe
             faults = batch.grade(
-                ledger, jobs, pool, configured, db_url, limits, not options.unsafe, options.again, progress, tqdm.write
+                ledger, jobs, pool, configured, db_url, limits, safe, options.again, progress, say=tqdm.write
             )
         failed = 0
         if options.feedback:
             with bar(len(jobs), "feedback", options.quiet) as progress:
-                failed = batch.pages(ledger, jobs, pool, db_url, progress)
+                failed = batch.feedback(ledger, jobs, pool, db_url, progress)
         written = batch.reports(ledger, lessons, db_url, left, faults)
     except OSError as error:
         raise batch.full_disk(error) from error
-    unreadable = [(job, ledger.read(job.lesson, job.student).get("graded", {}).get("unreadable")) for job in jobs]
-    refused = [(job, reason) for job, reason in unreadable if reason]
+    records = [(job, ledger.read(job)) for job in jobs]
+    refused = [(job, record.graded.unreadable) for job, record in records if record and record.graded.unreadable]
     print(f"{len(jobs) - len(faults) - len(refused)} of {len(jobs)} submissions have grades.")
     for job, reason in refused:
         print(f"  {job.student}, {job.lesson}: {reason}")
@@ -79,32 +72,31 @@ def grade(options, root, limits, pool):
     return 1 if faults or failed else 0
 
 
+def named(text, lessons):
+    """The lesson that an instructor named, by its number or in full; None where they named none."""
+    found = [name for name in lessons if text and (name == text or name.startswith(f"{text}_"))]
+    if text and not found:
+        raise Stop(f"There is no lesson {text!r}: the lessons are {', '.join(lessons)}.")
+    return found[0] if found else None
+
+
 def parser():
     made = argparse.ArgumentParser(prog="python3 -m course_lib grade", description="Grade students' notebooks.")
-    made.add_argument(
-        "paths",
-        nargs="+",
-        metavar="PATH",
-        help="nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, or notebooks",
-    )
-    made.add_argument(
-        "--lesson", help="the lesson that all of them are, such as 02; else each file's name or content tells"
-    )
-    made.add_argument("--workers", type=int, default=0, help="submissions graded at once (as many as there are cores)")
-    made.add_argument(
-        "--cpu-seconds",
-        type=int,
-        default=Limits.cpu,
-        help="processor time that a submission's process may use (%(default)s)",
-    )
-    made.add_argument("--wall-seconds", type=int, default=Limits.wall, help="time that it may take (%(default)s)")
-    made.add_argument("--memory", type=int, default=Limits.memory, help="MB that it may use (%(default)s)")
-    made.add_argument("--again", action="store_true", help="grade what is graded once more")
-    made.add_argument("--no-feedback", dest="feedback", action="store_false", help="write no feedback pages")
-    made.add_argument("--unsafe", action="store_true", help="without a sandbox")
-    made.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler")
-    made.add_argument("--db", metavar="URL", help="the gradebook, where it is not nbgrader_config.py's")
-    made.add_argument("--quiet", action="store_true", help="no progress bar")
+    add = made.add_argument
+    paths = "nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, or notebooks"
+    add("paths", nargs="+", metavar="PATH", help=paths)
+    add("--lesson", help="the lesson that all of them are, such as 02; else each file's name or content tells")
+    add("--workers", type=int, default=0, help="submissions graded at once (as many as there are cores)")
+    cpu = "processor time that a submission's process may use (%(default)s)"
+    add("--cpu-seconds", type=int, default=Limits.cpu, help=cpu)
+    add("--wall-seconds", type=int, default=Limits.wall, help="time that it may take (%(default)s)")
+    add("--memory", type=int, default=Limits.memory, help="MB that it may use (%(default)s)")
+    add("--again", action="store_true", help="grade what is graded once more")
+    add("--no-feedback", dest="feedback", action="store_false", help="write no feedback pages")
+    add("--unsafe", action="store_true", help="without a sandbox")
+    add("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler")
+    add("--db", metavar="URL", help="the gradebook, where it is not nbgrader_config.py's")
+    add("--quiet", action="store_true", help="no progress bar")
     return made
 
 

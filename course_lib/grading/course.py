@@ -69,9 +69,8 @@ def configure(c, root):
     c.ExportPlugin.to = str(grading / "grades.csv")  # set per run with --to
     c.ClearSolutions.code_stub = {"python": CODE_STUB}
     c.ClearSolutions.text_stub = TEXT_STUB
-    c.GenerateAssignment.preprocessors = _with(
-        GenerateAssignment.preprocessors, ClearSolutions, [ClearSolutions, QuizStubs]
-    )
+    cleared = [ClearSolutions, QuizStubs]
+    c.GenerateAssignment.preprocessors = _with(GenerateAssignment.preprocessors, ClearSolutions, cleared)
     sanitize = _with(Autograde.sanitize_preprocessors, OverwriteCells, [RestoreCells])
     c.Autograde.sanitize_preprocessors = [p for p in sanitize if p is not DeduplicateIds]  # RestoreCells does it
     c.Autograde.autograde_preprocessors = _with(Autograde.autograde_preprocessors, Execute, [Isolate])
@@ -115,35 +114,22 @@ _missing = functools.lru_cache(sandbox.missing)
 
 
 def register(root, assignment, db_url):
-    """Bring a gradebook up to a lesson's source. Exits with one sentence where nbgrader can't: submissions of other cells."""
+    """Bring a gradebook up to a lesson's source. Exits with a sentence where its submissions have other cells."""
     path = Path(root, "solutions", assignment, f"{assignment}.ipynb")
     if not path.exists():
         return  # nbgrader says that it knows no such assignment
-    wanted = {
-        grade_id: _rule(c.source, c.metadata.nbgrader)
-        for grade_id, c in restore.originals(nbformat.read(path, as_version=4)).items()
-    }
-    with Gradebook(db_url, "segmentation") as gradebook:
-        try:
-            notebook = gradebook.find_notebook(assignment, assignment)
-        except MissingEntry:
-            known, graded = None, False
-        else:
-            points = {cell.name: cell.max_score for cell in notebook.grade_cells}
-            solutions = {cell.name for cell in notebook.solution_cells}
-            known = {
-                c.name: _rule(c.source, {"solution": c.name in solutions, "points": points.get(c.name)})
-                for c in notebook.source_cells
-            }
-            graded = bool(notebook.submissions)
+    cells = restore.originals(nbformat.read(path, as_version=4))
+    wanted = {name: _rule(cell.source, cell.metadata.nbgrader) for name, cell in cells.items()}
+    known, graded = _known(assignment, db_url)
     if known == wanted:
         return
     if graded and known.keys() != wanted.keys():
         changed = ", ".join(sorted(known.keys() ^ wanted.keys()))
         sys.exit(
-            f"{assignment} has gained or lost cells ({changed}) since its first submission was graded, and nbgrader can't "
-            f"give those to a lesson with grades: grade with the version that students got, or run `nbgrader db assignment "
-            f"remove {assignment} --force`, which forgets the lesson's grades, manual ones too, and autograde again."
+            f"{assignment} has gained or lost cells ({changed}) since its first submission was graded, and nbgrader "
+            f"can't give those to a lesson with grades: grade with the version that students got, or run `nbgrader db "
+            f"assignment remove {assignment} --force`, which forgets the lesson's grades, manual ones too, and "
+            f"autograde again."
         )
     here = os.getcwd()
     try:
@@ -151,6 +137,22 @@ def register(root, assignment, db_url):
             generate(root, assignment, folder, db_url)
     finally:
         os.chdir(here)
+
+
+def _known(assignment, db_url):
+    """What a gradebook has of a lesson: ({grade_id: its `_rule`} or None, whether there are submissions)."""
+    with Gradebook(db_url, "segmentation") as gradebook:
+        try:
+            notebook = gradebook.find_notebook(assignment, assignment)
+        except MissingEntry:
+            return None, False
+        points = {cell.name: cell.max_score for cell in notebook.grade_cells}
+        answers = {cell.name for cell in notebook.solution_cells}
+        rules = {
+            cell.name: _rule(cell.source, {"solution": cell.name in answers, "points": points.get(cell.name)})
+            for cell in notebook.source_cells
+        }
+        return rules, bool(notebook.submissions)
 
 
 def _rule(source, mark):

@@ -1,6 +1,6 @@
 """What the builder puts into every lesson so that it can be launched anywhere: badges, the start on Colab, handing in.
 
-settings: {"repository": "owner/name" or "", "branch": the branch or tag that a lesson is opened at}
+settings  {"repository": "owner/name" or "", "branch": the branch or tag that a lesson is opened at}
 """
 
 import re

@@ -3,6 +3,7 @@
 What all need is imported once: in one process of which the workers are forks, and in one sandbox with a lane for each.
 """
 
+import contextlib
 import ctypes
 import gc
 import multiprocessing
@@ -10,20 +11,22 @@ import os
 import signal
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Iterator
 from multiprocessing import forkserver
 from multiprocessing.connection import wait
 from pathlib import Path
 
-from course_lib.crossing.sandbox import Warm
+from course_lib.crossing.sandbox import Limits, Warm
 
+from .records import Grade, Graded, Outcome, Page
 from .rules import LIVES, TRIES, Fault
 
 GRACE = 300  # seconds that a submission may take on top of what its own limits allow
 
 
 def serve(connection, root, limits, safe, door):
-    """A worker's life: one job at a time, until nobody is there to give one."""
+    """A worker's life: one task at a time, until nobody is there to give one."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the coordinator's affair
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # die with the coordinator, whatever it dies of
@@ -36,38 +39,35 @@ def serve(connection, root, limits, safe, door):
     station = Station(root, limits, safe, door)
     try:
         while True:
-            connection.send(attempt(station, *connection.recv()))
+            connection.send(attempt(station, connection.recv()))
     except (EOFError, OSError):
         pass
     finally:
         station.stop()
 
 
-def attempt(station, kind, *job):
-    """("done", what `work` gives), or ("fault", why it failed)."""
+def attempt(station, task: Grade | Page) -> Outcome:
+    """What `work` gives, or why it failed."""
     try:
-        return "done", work(station, kind, *job)
+        return Outcome(work(station, task))
     except (Fault, MemoryError) as fault:
-        return "fault", str(fault) or "no memory left"
+        return Outcome(fault=str(fault) or "no memory left")
     except Exception as error:
-        return "fault", f"{type(error).__name__}: {error}"
+        return Outcome(fault=f"{type(error).__name__}: {error}")
 
 
-def work(station, kind, *job):
-    """One job, here or on another machine: ("grade", bytes or path, lesson) or ("page", …)."""
-    if kind == "grade":
-        data, lesson = job
-        if isinstance(data, str):
-            with open(data, "rb") as file:
-                data = file.read()
-        return station.grade(data, lesson).plain()
-    from . import feedback
+def work(station, task: Grade | Page) -> Graded | str:
+    """Do one task, here or on another machine."""
+    if isinstance(task, Grade):
+        data = Path(task.notebook).read_bytes() if isinstance(task.notebook, str) else task.notebook
+        return station.grade(data, task.lesson)
+    from . import pages
 
-    return feedback.page(*job)
+    return pages.page(task)
 
 
 class Worker:
-    """One process and what it is busy with."""
+    """One process and what it is busy with: `key`, None where with nothing."""
 
     def __init__(self, context, *settings):
         self.connection, theirs = context.Pipe()
@@ -76,9 +76,27 @@ class Worker:
         theirs.close()
         self.key, self.since = None, 0.0
 
-    def give(self, key, job):
+    def give(self, key, task: Grade | Page):
         self.key, self.since = key, time.monotonic()
-        self.connection.send(job)
+        with contextlib.suppress(OSError):  # it has died idle: `outcome` says so
+            self.connection.send(task)
+
+    def outcome(self, longest) -> Outcome | None:
+        """What became of its task, which may take `longest` seconds; None while it is busy."""
+        try:
+            if self.connection.poll():
+                return self.connection.recv()
+            ended = not self.process.is_alive()
+        except (EOFError, OSError):
+            ended = True
+        if ended:
+            self.process.join(5)
+            code = self.process.exitcode
+            how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
+            return Outcome(fault=f"its worker ended ({how})")
+        if time.monotonic() - self.since > longest:
+            return Outcome(fault=f"no answer in {longest:.0f} s")
+        return None
 
     def stop(self):
         self.connection.close()
@@ -87,13 +105,18 @@ class Worker:
 
 
 class Pool:
-    """`count` workers. `run` gives each job to one; a job whose worker dies, or that meets a fault of ours, is done again.
+    """`count` workers. `run` gives each task to one; where one dies or meets a fault of ours, its task is done again.
 
     What they need starts to import when the pool is made, and goes on while the caller does something else.
+
+    root    the course's
+    limits  of each answer
+    safe    whether student code runs in a sandbox
     """
 
-    def __init__(self, root, count, limits, safe):
-        self.root, self.count, self.limits, self.safe, self.workers = str(root), count, limits, safe, []
+    def __init__(self, root, count: int, limits: Limits, safe: bool):
+        self.root, self.count, self.limits, self.safe = str(root), count, limits, safe
+        self.workers: list[Worker] = []
         checks = sorted(p.name for p in Path(__file__).parents[1].glob("checks/lesson_??"))
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(
@@ -102,7 +125,34 @@ class Pool:
         self.warm = Warm(safe)
         forkserver.ensure_running()
 
-    def hire(self):
+    def run(self, tasks: dict[str, Grade | Page]) -> Iterator[tuple[str, Graded | str | None, str]]:
+        """Yield (key, result, fault) as tasks end, in any order. A fault is a sentence, "" where there is a result."""
+        ahead, tries = deque(tasks), Counter()
+        longest = LIVES * max(self.limits.wall, self.limits.cpu) + GRACE
+        while len(self.workers) < min(self.count, len(tasks)):
+            self.hire()
+        while True:
+            for worker in self.workers:
+                if worker.key is None and ahead:
+                    key = ahead.popleft()
+                    tries[key] += 1
+                    worker.give(key, tasks[key])
+            busy = [worker for worker in self.workers if worker.key is not None]
+            if not busy:
+                return
+            wait([worker.connection for worker in busy], timeout=1.0)
+            for worker in busy:
+                outcome = worker.outcome(longest)
+                if outcome is None:
+                    continue
+                key, worker.key = worker.key, None
+                said = self.replace(worker) if outcome.fault else ""
+                if outcome.fault and tries[key] < TRIES:
+                    ahead.append(key)
+                else:
+                    yield key, outcome.result, f"{outcome.fault} {said}".strip()
+
+    def hire(self) -> str:
         """One more worker; the last words of the sandbox where that has gone."""
         said = ""
         if self.warm.process.poll() is not None:
@@ -111,60 +161,17 @@ class Pool:
         self.workers.append(Worker(self.context, self.root, self.limits, self.safe, self.warm.door))
         return said
 
-    def run(self, jobs):
-        """Yield (key, result, fault) as jobs end, in any order; `jobs` is {key: job}. A fault is a sentence, else None."""
-        ahead, tries = deque(jobs), dict.fromkeys(jobs, 0)
-        while len(self.workers) < min(self.count, len(jobs)):
-            self.hire()
-        longest = LIVES * max(self.limits.wall, self.limits.cpu) + GRACE
-        while ahead or any(w.key is not None for w in self.workers):
-            for worker in self.workers:
-                if worker.key is None and ahead:
-                    key = ahead.popleft()
-                    tries[key] += 1
-                    try:
-                        worker.give(key, jobs[key])
-                    except OSError:
-                        pass  # it has died idle; seen below
-            busy = {w.connection: w for w in self.workers if w.key is not None}
-            wait(busy, timeout=1.0)
-            for connection, worker in busy.items():
-                key, outcome = worker.key, None
-                try:
-                    if connection.poll():
-                        outcome = connection.recv()
-                    elif not worker.process.is_alive():
-                        raise EOFError
-                    elif time.monotonic() - worker.since > longest:
-                        outcome = ("fault", f"no answer in {longest:.0f} s")
-                except (EOFError, OSError):
-                    outcome = ("fault", f"its worker ended ({_ending(worker.process)})")
-                if outcome is None:
-                    continue
-                worker.key = None
-                how, value = outcome
-                if how == "done":
-                    yield key, value, None
-                    continue
-                self.workers.remove(worker)  # it, or its sandbox, may be what failed
-                worker.stop()
-                said = self.hire()
-                if tries[key] < TRIES:
-                    ahead.append(key)
-                else:
-                    yield key, None, f"{value} {said}".strip()
+    def replace(self, worker: Worker) -> str:
+        """Another worker in place of one that met a fault: it, or its sandbox, may be what failed. As `hire`."""
+        self.workers.remove(worker)
+        worker.stop()
+        return self.hire()
 
     def stop(self):
         for worker in self.workers:
             worker.stop()
         self.workers = []
         self.warm.stop()
-
-
-def _ending(process):
-    process.join(5)
-    code = process.exitcode
-    return f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
 
 
 def cores():

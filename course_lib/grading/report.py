@@ -1,78 +1,59 @@
 """What an instructor reads of a class: a page and a table for each lesson."""
 
 import csv
-import html
 import io
 import re
 import statistics
 from collections import Counter
 
-from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED, rich
+from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED
+
+from .ledger import Record
+from .pages import fill
+from .records import Entry, Score
 
 COLOURS = {PASSED: "#009E73", NOT_YET: "#D55E00", NOT_ATTEMPTED: "#B0B0B0"}
 MOST_MESSAGES = 20
-STYLE = """body{font-family:sans-serif;max-width:60em;margin:2em auto;padding:0 1em;line-height:1.4;color:#222}
-table{border-collapse:collapse;margin:.5em 0}td,th{padding:.2em .7em;text-align:left;vertical-align:top;border-bottom:1px solid #ddd}
-td.n,th.n{text-align:right;white-space:nowrap}.bar{display:flex;width:22em;height:1em}.bar span{display:block;height:100%}
-.part td:first-child{padding-left:2em}.warn{border-left:4px solid #D55E00;padding:.3em .8em}
-.hist{display:flex;align-items:flex-end;height:8em;gap:2px}.hist div{width:1.6em;text-align:center;font-size:.75em}
-.hist i{display:block;background:#0072B2}"""
+NOBODY: Score = {"score": 0, "most": 0, "late": None, "manual": [], "cells": {}, "comments": {}}
 
 
-def table(lesson, records, scores, faults):
-    """The class as CSV: a row a student, a column an exercise and a named part (1 it holds, 0 not, empty: no grade)."""
+# --- the table ----------------------------------------------------------------------------------------------
+
+
+def table(lesson: str, records: list[Record], scores: dict[str, Score], faults: dict[str, str]) -> str:
+    """The class as CSV: a row a student, a column an exercise and a named part (1 it holds, 0 not, empty: no grade).
+
+    records  of the students with a grade
+    scores   by student, as `book.scores` gives them
+    faults   student -> why there is no grade
+    """
     columns = _columns(records)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
+    names = [f"{name}: {part}" if part else name for name, part in columns]
     head = ["student", "lesson", "score", "max_score", "waits_for_a_person"]
-    writer.writerow(
-        [
-            *head,
-            *(f"{name}: {part}" if part else name for name, part in columns),
-            "cpu_seconds",
-            "memory_mb",
-            "sandbox",
-            "remark",
-        ]
-    )
+    writer.writerow([*head, *names, "cpu_seconds", "memory_mb", "sandbox", "remark"])
     for record in records:
-        graded, found = record["graded"], scores.get(record["student"], {})
-        cells = []
-        for name, part in columns:
-            entry = graded["checks"].get(name)
-            held = {p[0]: int(p[2] == PASSED) for p in entry["parts"]} if entry else {}
-            cells.append("" if not entry else held.get(part, 0) if part else f"{entry['points']:g}")
-        remark = " ".join([graded["unreadable"], record.get("note", ""), *graded["notes"]]).strip()
-        writer.writerow(
-            [
-                _cell(record["student"]),
-                lesson,
-                f"{found.get('score', 0):g}",
-                f"{found.get('most', 0):g}",
-                len(found.get("manual", ())),
-                *cells,
-                f"{graded['cpu']:.2f}",
-                f"{graded['memory']:.0f}",
-                "yes" if graded["safe"] else "NO",
-                _cell(remark),
-            ]
-        )
+        graded, found = record.graded, scores.get(record.student, NOBODY)
+        cells = [_held(graded.checks.get(name), part) for name, part in columns]
+        used = [f"{graded.cpu:.2f}", f"{graded.memory:.0f}", "yes" if graded.safe else "NO"]
+        remark = " ".join([graded.unreadable, record.note, *graded.notes]).strip()
+        score = [f"{found['score']:g}", f"{found['most']:g}", len(found["manual"])]
+        writer.writerow([_cell(record.student), lesson, *score, *cells, *used, _cell(remark)])
     for student, fault in faults.items():
-        writer.writerow(
-            [
-                _cell(student),
-                lesson,
-                "",
-                "",
-                "",
-                *("" for _ in columns),
-                "",
-                "",
-                "",
-                f"not graded, through no fault of the submission: {fault}",
-            ]
-        )
+        nothing = [""] * (len(columns) + 6)
+        remark = f"not graded, through no fault of the submission: {fault}"
+        writer.writerow([_cell(student), lesson, *nothing, remark])
     return out.getvalue()
+
+
+def _held(entry, part):
+    """A check's points or, of a part, whether it holds."""
+    if not entry:
+        return ""
+    if not part:
+        return f"{entry['points']:g}"
+    return {p.name: int(p.outcome == PASSED) for p in entry["parts"]}.get(part, 0)
 
 
 def _cell(text):
@@ -84,130 +65,102 @@ def _columns(records):
     """(check, part) of all checks in order, each check itself first with part ""."""
     known = {}
     for record in records:
-        for name, entry in record["graded"]["checks"].items():
+        for name, entry in record.graded.checks.items():
             parts = known.setdefault(name, [])
-            parts += [p[0] for p in entry["parts"] if p[0] not in parts]
+            parts += [p.name for p in entry["parts"] if p.name not in parts]
     return [(name, part) for name, parts in known.items() for part in ("", *(parts if len(parts) > 1 else ()))]
 
 
-def page(lesson, records, scores, faults, left):
-    """The class as HTML. `scores`: `book.scores`; `faults`: {student: why}; `left`: [(path, reason)] of what was not graded."""
-    graded = [r for r in records if not r["graded"]["unreadable"]]
-    body = [
-        f"<h1>{html.escape(lesson)}</h1>",
-        f"<p>{len(records) + len(faults)} submissions, {len(graded)} with grades.</p>",
-    ]
-    if any(not r["graded"]["safe"] for r in records):
-        body.append(
-            '<p class="warn">Graded <b>without a sandbox</b>: student code ran in the account of whoever graded.</p>'
-        )
-    body += _eye(records, scores, faults, left)
+# --- the page -----------------------------------------------------------------------------------------------
+
+
+def page(
+    lesson: str,
+    records: list[Record],
+    scores: dict[str, Score],
+    faults: dict[str, str],
+    left: list[tuple[str, str]],
+) -> str:
+    """The class as HTML, by templates/report.html.
+
+    records, scores, faults  as of `table`
+    left                     (path, why) of what could not be used
+    """
+    graded = [r for r in records if not r.graded.unreadable]
+    facts = {}
     if graded:
-        body += _totals(graded, scores) + _exercises(graded) + _messages(graded) + _time(graded)
-    body += _students(records, scores)
-    return (
-        f'<!DOCTYPE html>\n<html lang="en"><meta charset="utf-8"><title>{html.escape(lesson)}: the class</title>'
-        f"<style>{STYLE}</style><body>{''.join(body)}</body></html>\n"
+        facts = {"points": _points(graded), "exercises": _exercises(graded), "messages": _messages(graded)}
+        facts["time"] = _time(graded)
+    found = {r.student: scores.get(r.student, NOBODY) for r in sorted(records, key=lambda r: r.student)}
+    return fill(
+        "report.html",
+        lesson=lesson,
+        submissions=len(records) + len(faults),
+        grades=len(graded),
+        unsafe=any(not r.graded.safe for r in records),
+        waiting=Counter(name for score in scores.values() for name in score["manual"]),
+        noted=[(r.student, r.graded) for r in records if r.graded.unreadable or r.graded.notes],
+        faults=faults,
+        left=left,
+        colours=COLOURS,
+        students=[(who, score, bool(score["manual"])) for who, score in found.items()],
+        **facts,
     )
 
 
-def _eye(records, scores, faults, left):
-    """What needs a person."""
-    waiting = Counter(name for found in scores.values() for name in found["manual"])
-    rows = [
-        f"<li>{count} answers to <code>{html.escape(name)}</code> wait for a grade by hand (in formgrader).</li>"
-        for name, count in waiting.items()
-    ]
-    for record in records:
-        graded, who = record["graded"], html.escape(record["student"])
-        if graded["unreadable"]:
-            rows.append(f"<li><b>{who}</b>: no grade. {html.escape(graded['unreadable'])}</li>")
-        elif graded["notes"]:
-            rows.append(f"<li><b>{who}</b>: {rich(' '.join(graded['notes']))}</li>")
-    rows += [
-        f"<li><b>{html.escape(who)}</b>: not graded, through no fault of the submission ({html.escape(why)}). Grade again.</li>"
-        for who, why in faults.items()
-    ]
-    rows += [f"<li>Left out: <code>{html.escape(path)}</code> {html.escape(why)}.</li>" for path, why in left]
-    return ["<h2>Needs a person</h2>", f"<ul>{''.join(rows)}</ul>" if rows else "<p>Nothing.</p>"]
-
-
-def _totals(graded, scores):
-    most = max((sum(e["most"] for e in r["graded"]["checks"].values()) for r in graded), default=0)
-    points = [sum(e["points"] for e in r["graded"]["checks"].values()) for r in graded]
-    counts = Counter(int(p) for p in points)
+def _points(graded):
+    """The points that checks gave."""
+    points = [sum(entry["points"] for entry in r.graded.checks.values()) for r in graded]
+    most = max(sum(entry["most"] for entry in r.graded.checks.values()) for r in graded)
+    counts = Counter(map(int, points))
     top = max(counts.values())
-    bars = "".join(
-        f'<div title="{counts[n]} with {n} points">{counts[n] or ""}<i style="height:{6 * counts[n] / top:.2f}em"></i>{n}</div>'
-        for n in range(int(most) + 1)
-    )
-    return [
-        "<h2>Points by checks</h2>",
-        f"<p>Median {statistics.median(points):g} of {most:g}; {min(points):g} to {max(points):g}. "
-        f'Written answers come on top.</p><div class="hist">{bars}</div>',
-    ]
+    return {
+        "median": statistics.median(points),
+        "least": min(points),
+        "best": max(points),
+        "most": most,
+        "histogram": [(n, counts[n], f"{6 * counts[n] / top:.2f}") for n in range(int(most) + 1)],
+    }
 
 
 def _exercises(graded):
-    """A bar for every check and for each of its parts: how many hold it."""
+    """A row for every check and for each of its parts: how many hold it."""
     rows = []
     for name, part in _columns(graded):
-        entries = [r["graded"]["checks"][name] for r in graded if name in r["graded"]["checks"]]
+        entries = [r.graded.checks[name] for r in graded if name in r.graded.checks]
         if part:
-            outcomes = Counter(p[2] for e in entries for p in e["parts"] if p[0] == part)
-            text, mean = html.escape(part), ""
+            outcomes = Counter(p.outcome for e in entries for p in e["parts"] if p.name == part)
+            mean = ""
         else:
-            outcomes = Counter(
-                PASSED if e["points"] >= e["most"] else NOT_ATTEMPTED if _untouched(e) else NOT_YET for e in entries
-            )
-            text = f"<b>{html.escape(name.removeprefix('check_'))}</b>"
+            outcomes = Counter(map(_outcome, entries))
             mean = f"{statistics.mean(e['points'] for e in entries):.2f} of {entries[0]['most']:g}"
-        bar = "".join(
-            f'<span title="{outcome}: {outcomes[outcome]}" style="background:{colour};width:{100 * outcomes[outcome] / max(1, len(entries)):.2f}%"></span>'
-            for outcome, colour in COLOURS.items()
-        )
-        rows.append(
-            f'<tr{" class=part" if part else ""}><td>{text}</td><td class="n">{mean}</td><td><div class="bar">{bar}</div></td>'
-            f'<td class="n">{outcomes[PASSED]} of {len(entries)}</td></tr>'
-        )
-    legend = ", ".join(f'<span style="color:{colour}">■</span> {outcome}' for outcome, colour in COLOURS.items())
-    return [
-        "<h2>By exercise and part</h2>",
-        f"<p>{legend}</p>",
-        '<table><tr><th></th><th class="n">mean</th><th></th><th class="n">hold</th></tr>',
-        *rows,
-        "</table>",
-    ]
+        row = {"name": name.removeprefix("check_"), "part": part, "mean": mean, "outcomes": outcomes}
+        row["widths"] = {outcome: f"{100 * outcomes[outcome] / len(entries):.2f}" for outcome in COLOURS}
+        rows.append(row | {"hold": outcomes[PASSED], "of": len(entries)})
+    return rows
 
 
-def _untouched(entry):
-    return bool(entry["parts"]) and all(p[2] == NOT_ATTEMPTED for p in entry["parts"])
+def _outcome(entry: Entry):
+    """A whole check's outcome."""
+    if entry["points"] >= entry["most"]:
+        return PASSED
+    untouched = entry["parts"] and all(p.outcome == NOT_ATTEMPTED for p in entry["parts"])
+    return NOT_ATTEMPTED if untouched else NOT_YET
 
 
 def _messages(graded):
-    """The commonest things that checks said, whatever the numbers in them."""
+    """(students, check, message) of the commonest things that checks said, whatever the numbers in them."""
     seen, example = Counter(), {}
     for record in graded:
-        for key, message in {
-            (name, gist(p[3])): p[3]
-            for name, e in record["graded"]["checks"].items()
-            for p in e["parts"]
-            if p[2] == NOT_YET and p[3]
-        }.items():
-            seen[key] += 1
-            example.setdefault(key, message)
-    if not seen:
-        return []
-    rows = [
-        f'<tr><td class="n">{count}</td><td>{html.escape(name.removeprefix("check_"))}</td><td>{rich(example[name, text][:400])}</td></tr>'
-        for (name, text), count in seen.most_common(MOST_MESSAGES)
-    ]
-    return [
-        "<h2>Commonest mistakes</h2>",
-        '<table><tr><th class="n">students</th><th></th><th>what one of them was told</th></tr>',
-        *rows,
-        "</table>",
-    ]
+        told = {}
+        for name, entry in record.graded.checks.items():
+            for part in entry["parts"]:
+                if part.outcome == NOT_YET and part.message:
+                    told[name, gist(part.message)] = part.message
+        seen.update(told.keys())
+        example = told | example
+    common = seen.most_common(MOST_MESSAGES)
+    return [(count, key[0].removeprefix("check_"), example[key][:400]) for key, count in common]
 
 
 def gist(message):
@@ -218,21 +171,14 @@ def gist(message):
 
 
 def _time(graded):
-    cpu = sorted((r["graded"]["cpu"], r["student"]) for r in graded)
-    memory = max((r["graded"]["memory"], r["student"]) for r in graded)
-    return [
-        "<h2>Time</h2>",
-        f"<p>Processor time of student code: {sum(c for c, _ in cpu):.0f} s in all, median {statistics.median(c for c, _ in cpu):.2f} s, "
-        f"most {cpu[-1][0]:.1f} s ({html.escape(cpu[-1][1])}). Memory: at most {memory[0]:.0f} MB ({html.escape(memory[1])}).</p>",
-    ]
-
-
-def _students(records, scores):
-    rows = []
-    for record in sorted(records, key=lambda r: r["student"]):
-        who, found = record["student"], scores.get(record["student"], {"score": 0, "most": 0, "manual": []})
-        waits = " + written" if found["manual"] else ""
-        rows.append(
-            f'<tr><td>{html.escape(who)}</td><td class="n">{found["score"]:g} of {found["most"]:g}{waits}</td></tr>'
-        )
-    return ["<h2>Students</h2>", "<table>", *rows, "</table>"]
+    cpu = sorted((r.graded.cpu, r.student) for r in graded)
+    memory, largest = max((r.graded.memory, r.student) for r in graded)
+    most, slowest = cpu[-1]
+    return {
+        "all": f"{sum(c for c, _ in cpu):.0f}",
+        "median": f"{statistics.median(c for c, _ in cpu):.2f}",
+        "most": f"{most:.1f}",
+        "slowest": slowest,
+        "memory": f"{memory:.0f}",
+        "largest": largest,
+    }

@@ -9,6 +9,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,14 @@ BIG = 8 * 2**20  # bytes of a file that is read with care
 MOST_TEXT = 16 * 2**20  # bytes of a notebook without its outputs
 MOST_CELLS = 2000
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # no SVG: it may hold scripts
+SLIM = """
+import json, resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))
+nb = json.load(sys.stdin.buffer)
+for cell in nb["cells"]:
+    cell.pop("outputs", None)
+json.dump(nb, sys.stdout)
+"""
 ADVICE = "Open it in JupyterLab, save it, and hand in that file again"
 
 
@@ -35,14 +44,12 @@ class Unreadable(Exception):
 
 
 def read(data):
-    """The notebook in a file's bytes: format 4.5, its texts and metadata alone, without outputs. Raises `Unreadable`."""
+    """The notebook in a file's bytes, in format 4.5: texts and metadata alone, no outputs. Raises `Unreadable`."""
     if not data.strip():
         raise Unreadable(f"This file is empty. {ADVICE}.")
     if len(data) > MOST_BYTES:
-        raise Unreadable(
-            f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded. Use "
-            "Edit → Clear Outputs of All Cells, save, and hand it in again."
-        )
+        size = f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded"
+        raise Unreadable(f"{size}. Use Edit → Clear Outputs of All Cells, save, and hand it in again.")
     try:
         found = json.loads(data if len(data) <= BIG else _slim(data))
     except (ValueError, RecursionError):
@@ -67,16 +74,14 @@ def read(data):
 
 
 def _slim(data):
-    """A large notebook without its outputs, as JSON; read in a process of its own, for JSON can take forty times its size."""
-    code = (
-        "import json, resource, sys; resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)); nb = json.load(sys.stdin.buffer)\n"
-        "for cell in nb['cells']: cell.pop('outputs', None)\njson.dump(nb, sys.stdout)"
-    )
-    done = subprocess.run([sys.executable, "-I", "-c", code], input=data, capture_output=True)
+    """A large notebook without its outputs, as JSON.
+
+    A process of its own makes it: JSON that is read can take forty times its size.
+    """
+    done = subprocess.run([sys.executable, "-I", "-c", SLIM], input=data, capture_output=True)
     if b"MemoryError" in done.stderr[-200:] or len(done.stdout) > MOST_TEXT:
-        raise Unreadable(
-            f"This notebook holds too much beside its outputs: at most {MOST_TEXT / 2**20:.0f} MB of text and pictures can be graded."
-        )
+        most = f"at most {MOST_TEXT / 2**20:.0f} MB of text and pictures can be graded"
+        raise Unreadable(f"This notebook holds too much beside its outputs: {most}.")
     return done.stdout
 
 
@@ -97,16 +102,18 @@ def _clean(cell, number):
     if made.cell_type == "code":
         made.update(outputs=[], execution_count=None)
     elif isinstance(cell.get("attachments"), dict):
-        made.attachments = nbformat.from_dict(
-            {
-                name: {kind: data}
-                for name, found in cell["attachments"].items()
-                if isinstance(found, dict)
-                for kind, data in found.items()
-                if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A)
-            }
-        )
+        made.attachments = nbformat.from_dict(_pictures(cell["attachments"]))
     return made
+
+
+def _pictures(attachments):
+    """What of a cell's attachments are pictures and nothing else: {name: {kind: data}}."""
+    kept = {}
+    for name, found in attachments.items():
+        for kind, data in found.items() if isinstance(found, dict) else ():
+            if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A):
+                kept[name] = {kind: data}
+    return kept
 
 
 def _known(meta):
@@ -120,12 +127,7 @@ def _known(meta):
 
 
 def _is_id(name):
-    return (
-        isinstance(name, str)
-        and 0 < len(name) <= 64
-        and name.replace("-", "").replace("_", "").isalnum()
-        and name.isascii()
-    )
+    return isinstance(name, str) and re.fullmatch(r"(?=.*[^_-])[\w-]{1,64}", name, re.A) is not None
 
 
 # --- a lesson's source --------------------------------------------------------------------------------------
@@ -133,12 +135,12 @@ def _is_id(name):
 
 @dataclass(frozen=True)
 class Source:
-    """What grading knows of a lesson: its marked cells with hidden tests, what students got in their place, its demos."""
+    """What grading knows of a lesson."""
 
     lesson: str
-    cells: dict  # grade_id -> cell of solutions/
-    stubs: dict  # grade_id -> text in lessons/
-    demos: frozenset  # texts
+    cells: dict[str, nbformat.NotebookNode]  # grade_id -> cell of solutions/, hidden tests and all
+    stubs: dict[str, str]  # grade_id -> text in lessons/
+    demos: frozenset[str]  # texts
 
 
 @lru_cache(maxsize=64)
@@ -208,15 +210,14 @@ def restore(nb, source):
 
 
 def harmless(text, attachments=()):
-    """A student's Markdown in which no HTML and no link but an ordinary one works, for pages and formgrader show it as it is.
+    """A student's Markdown in which no HTML and no link but an ordinary one works: pages and formgrader show it raw.
 
     A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address.
     """
     text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
     text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
-    links = "".join(
-        f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments
-    )  # a missing one stops whoever makes a page
+    # an attachment that is missing stops whoever makes a page
+    links = "".join(f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments)
     return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#{links})(?=\S)", "\\1\u200b", text)
 
 
@@ -237,21 +238,22 @@ def recognise(cells, source):
     taken = [id(cell) for cell in here.values()]
     for grade_id in source.cells.keys() - here.keys():
         if not is_locked(source.cells[grade_id]) and not is_written(source.cells[grade_id]):
+            defines = re.compile(rf"^(def|class) {grade_id}\b|^{grade_id}\s*=(?!=)", flags=re.M)
             for cell in cells:
-                if id(cell) not in taken and re.search(
-                    rf"^(def|class) {grade_id}\b|^{grade_id}\s*=(?!=)", cell.source, flags=re.M
-                ):
+                if id(cell) not in taken and defines.search(cell.source):
                     here[grade_id] = cell
     return here
 
 
 def lesson_of(nb, root, told=None):
-    """The lesson that a notebook is of, by most of its cells; None where it has nothing of any. `told` is asked first."""
+    """The lesson that a notebook is of, by most of its cells; None where it has nothing of any.
+
+    told  the lesson that it is said to be of: asked first
+    """
     names = lessons(root)
     sources = {name: source_of(str(root), name) for name in names}
-    common = {
-        g for g in set().union(*(s.cells for s in sources.values())) if sum(g in s.cells for s in sources.values()) > 1
-    }
+    counts = Counter(grade_id for source in sources.values() for grade_id in source.cells)
+    common = {grade_id for grade_id, count in counts.items() if count > 1}
 
     def likeness(name):
         return len(recognise(copy.deepcopy(nb.cells), sources[name]).keys() - common)

@@ -13,7 +13,7 @@ import importlib
 import io
 import math
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 
 import nbformat
 from nbformat.v4 import new_output
@@ -24,6 +24,7 @@ from course_lib.crossing.sandbox import Lane, Limits, Warm
 from course_lib.crossing.stand_ins import MOST_IN_ALL, Lost, Session
 
 from . import restore
+from .records import Entry, Graded, Part
 from .restore import Unreadable
 from .rules import LIVES, TRIES, Fault
 
@@ -38,29 +39,13 @@ ROUNDING = 1e-6  # of points
 MOST_SHOWN = 20_000  # characters of a cell's output in the graded notebook
 
 
-@dataclass
-class Graded:
-    """What grading gave. `checks`: {grade_id: {points, most, parts, reason}}, a part as [name, points, outcome, message]."""
-
-    lesson: str
-    notebook: str = ""  # the restored notebook with outputs, as a file's text
-    checks: dict = field(default_factory=dict)
-    written: dict = field(default_factory=dict)  # grade_id -> whether somebody wrote an answer
-    notes: list = field(default_factory=list)  # sentences on what was found
-    unreadable: str = ""  # why there is no grade, for the student
-    cpu: float = 0.0  # seconds in the sandbox
-    memory: float = 0.0  # MB there, at most
-    seconds: float = 0.0
-    safe: bool = True
-
-    def plain(self):
-        return asdict(self)
-
-
 class Station:
-    """A lane to a warm sandbox, and the checks of the course at `root`. Grades one submission at a time.
+    """A lane to a warm sandbox, and the checks of a course. Grades one submission at a time.
 
-    door: that of a sandbox which others use, too; None for one of its own.
+    root    the course's
+    limits  of an answer
+    safe    whether student code runs in a sandbox
+    door    that of a warm process which others use, too; None for one of its own
     """
 
     def __init__(self, root, limits=Limits(), safe=True, door=None):
@@ -82,16 +67,15 @@ class Station:
             lane.stop()
         return warm.stop() if warm else ""
 
-    def grade(self, data, lesson):
-        """The `Graded` of a notebook file's bytes. Raises `Fault` where grading itself failed."""
+    def grade(self, data: bytes, lesson: str) -> Graded:
+        """Grade a notebook file's bytes. Raises `Fault` where grading itself failed."""
         began, graded = time.monotonic(), Graded(lesson, safe=self.safe)
         try:
             nb = restore.read(data)
             found = restore.lesson_of(nb, self.root, told=lesson)
             if found is None:
-                raise Unreadable(
-                    f"This notebook has none of the cells of {lesson}. Hand in the file that you worked in, {lesson}.ipynb."
-                )
+                none = f"This notebook has none of the cells of {lesson}"
+                raise Unreadable(f"{none}. Hand in the file that you worked in, {lesson}.ipynb.")
             if found != lesson:
                 raise Unreadable(f"This is the notebook of {found}, handed in as {lesson}. Hand in {lesson}.ipynb.")
         except Unreadable as error:
@@ -127,9 +111,8 @@ def retried(job):
             return job()
         except Fault as fault:
             if not left:
-                raise RuntimeError(
-                    f"Grading failed {TRIES} times, and not by the submission's doing: {fault}. Grade it again."
-                ) from None
+                why = f"not by the submission's doing: {fault}"
+                raise RuntimeError(f"Grading failed {TRIES} times, and {why}. Grade it again.") from None
 
 
 class Run:
@@ -138,55 +121,51 @@ class Run:
     def __init__(self, station, nb, source, graded):
         self.station, self.nb, self.source, self.graded = station, nb, source, graded
         self.check = importlib.import_module(f"course_lib.checks.lesson_{source.lesson[:2]}").check
-        self.session, self.done, self.poison = (
-            None,
-            [],
-            set(),
-        )  # cells that ran, in order; places of those that end a process
-        self.names = {}  # check -> what the exercise's answer refers to, as its text says
-        self.errors, self.spent, self.opened, self.heard = {}, 0.0, 0.0, 0
+        self.session = None
+        self.done: list[tuple[int, str]] = []  # (place, text) of the cells that ran, in order
+        self.poison: set[int] = set()  # places of those that end a process
+        self.names: dict[str, list[str]] = {}  # check -> what the exercise's answer refers to, as its text says
+        self.errors: dict[str, str] = {}  # exercise -> what the cell with its answer stopped with
+        self.spent, self.opened, self.heard = 0.0, 0.0, 0
 
     def whole(self):
         while not self.read():
             pass
         later = []
         for place, cell in enumerate(self.nb.cells):
-            if cell.cell_type != "code":
-                if restore.is_written(cell):
-                    name = cell.metadata.nbgrader.grade_id
-                    self.graded.written[name] = cell.source.strip() not in ("", self.source.stubs[name].strip())
-            elif restore.is_check(cell):
+            if restore.is_check(cell):
                 if not self.examine(cell):
                     later.append(cell)
             elif self.is_run(cell):
                 self.work(place, cell)
+            elif cell.cell_type != "code" and restore.is_written(cell):
+                name = cell.metadata.nbgrader.grade_id
+                self.graded.written[name] = cell.source.strip() not in ("", self.source.stubs[name].strip())
         for cell in later:  # checks that stand before their answers, or have none
             self.examine(cell, last=True)
 
     def is_run(self, cell):
-        """Whether a code cell that is no check is run at all."""
-        return cell.source.strip() and not (
-            restore.DEMO in cell.metadata.get("tags", []) or cell.source.strip() in self.source.demos
-        )
+        """Whether a cell that is no check is run at all."""
+        text, is_demo = cell.source.strip(), restore.DEMO in cell.metadata.get("tags", [])
+        return cell.cell_type == "code" and text and not is_demo and text not in self.source.demos
 
     def read(self):
-        """Have all texts taken apart, before any of them is run; False where one ended the process, which is then left out."""
+        """Have all texts taken apart, before any of them is run: a check then knows what its exercise's answer uses.
+
+        False where a text ended the process: it is left out, and all others have to be read again.
+        """
         self.names = {}
-        above = [cell for cell in self.nb.cells if cell.cell_type == "code" and restore.is_check(cell)]
-        for place, cell in [*enumerate(self.nb.cells), *((None, cell) for cell in above)]:
-            if (
-                cell.cell_type != "code"
-                or place in self.poison
-                or place is None
-                and self.names.get(cell.metadata.nbgrader.grade_id)
-            ):
-                continue  # at the end once more for checks that stand above their answers
-            check = restore.is_check(cell)
+        checks = [place for place, cell in enumerate(self.nb.cells) if restore.is_check(cell)]
+        texts = [place for place, cell in enumerate(self.nb.cells) if place in checks or self.is_run(cell)]
+        for place in [*texts, *checks]:  # checks once more, for those that stand above their answers
+            cell = self.nb.cells[place]
+            name = cell.metadata.nbgrader.grade_id if place in checks else None
+            if place in self.poison or self.names.get(name):
+                continue
             try:
-                if check:
-                    name = cell.metadata.nbgrader.grade_id
+                if name:
                     self.names[name] = self.alive().ask("reached", name.removeprefix("check_"))
-                elif self.is_run(cell):
+                else:
                     self.alive().ask("read", cell.source)
             except Exhausted:
                 return True
@@ -199,7 +178,7 @@ class Run:
 
     # --- the student's process ------------------------------------------------------------------------------
 
-    def alive(self):
+    def alive(self) -> Session:
         """The session with a process in which all cells so far have run."""
         while self.session is None or self.session.lost:
             self.end()
@@ -224,7 +203,7 @@ class Run:
         return self.session
 
     def end(self):
-        """End the process, if one runs; what became of it, for "your code …". Raises `Fault` where it was not the student's doing."""
+        """End the process, if one runs; what became of it, for "your code …". Raises `Fault` where we are to blame."""
         if self.session is None or self.session.connection.closed:
             return ENDINGS["by itself"]
         limits, self.heard = self.station.limits, self.heard + self.session.heard
@@ -243,9 +222,8 @@ class Run:
         """Run a cell of the student's."""
         try:
             if place in self.poison:
-                raise ValueError(
-                    f"this cell can't be read: it is too long ({len(cell.source)} characters) or nested too deeply"
-                )
+                size = f"{len(cell.source)} characters"
+                raise ValueError(f"this cell can't be read: it is too long ({size}) or nested too deeply")
             self.done.append((place, cell.source))
             said = self.alive().ask("cell", cell.source)
         except Lost as lost:
@@ -253,15 +231,12 @@ class Run:
             self.graded.notes.append(f"Cell {place + 1} {lost.ending}")
             said = {"printed": "", "raised": f"This cell {lost.ending}"}
         except Exhausted:
-            said = {
-                "printed": "",
-                "raised": "This notebook has used up the time that it may take; this cell was not run.",
-            }
+            spent = "This notebook has used up the time that it may take; this cell was not run."
+            said = {"printed": "", "raised": spent}
         except Exception as error:
             said = {"printed": "", "raised": f"{type(error).__name__}: {error}"}
-        printed, raised = (
-            str(said.get(key) or "")[:MOST_SHOWN] if isinstance(said, dict) else "" for key in ("printed", "raised")
-        )
+        said = said if isinstance(said, dict) else {}
+        printed, raised = (str(said.get(key) or "")[:MOST_SHOWN] for key in ("printed", "raised"))
         if printed:
             cell.outputs.append(new_output("stream", name="stdout", text=printable(printed)))
         if raised:
@@ -271,45 +246,39 @@ class Run:
                 self.errors[cell.metadata.nbgrader.grade_id] = printable(raised)
 
     def examine(self, cell, last=False):
-        """Run a check cell here and write its verdict down; False where a name is missing that a later cell may bring."""
+        """Run a check cell here and write its verdict down; False where a later cell may bring a missing name."""
         name = cell.metadata.nbgrader.grade_id
-        original, mark = self.source.cells[name], self.source.cells[name].metadata.nbgrader
-        exercise = name.removeprefix("check_")
-        session = None
+        exercise, session, verdict, reason = name.removeprefix("check_"), None, None, ""
         try:
             session = self.alive()
             session.names_used = {exercise: self.names.get(name, ())}
             names = Names(session, {"check": self.check}, last)
-            verdict = evaluate(original.source, names)
+            verdict = evaluate(self.source.cells[name].source, names)
         except NameError:
             if not last:
                 return False
-            verdict = None
         except (Exhausted, Lost) as stop:
             self.graded.notes.append(f"`{exercise}` {stop.ending}")
-            self.settle(cell, name, float(mark.points), getattr(self.check, exercise)(None), f"Your code {stop.ending}")
-            return True
+            verdict, reason = getattr(self.check, exercise)(None), f"Your code {stop.ending}"
         except Exception as error:  # a value of a kind that no check foresaw
-            self.settle(
-                cell,
-                name,
-                float(mark.points),
-                None,
-                readable(f"The check stopped with {type(error).__name__}: {error}"),
-            )
-            return True
-        if session.lost:
+            reason = readable(f"The check stopped with {type(error).__name__}: {error}")
+        if not reason and session.lost:
             self.graded.notes.append(f"`{exercise}` {session.lost}")
-        reason = ""
-        if names.missing or verdict is None:
-            reason = f"There is no `{exercise}`: its cell is missing, or did not run to its end."
-            if exercise in self.errors:
-                reason = f"The cell with your answer stopped with {self.errors[exercise]}"
-        self.settle(cell, name, float(mark.points), verdict, reason)
+        if not reason and (verdict is None or names.missing):
+            reason = self.nothing(exercise)
+        self.write_down(cell, verdict, reason)
         return True
 
-    def settle(self, cell, name, most, verdict, reason):
+    def nothing(self, exercise):
+        """Why there is no answer."""
+        if exercise in self.errors:
+            return f"The cell with your answer stopped with {self.errors[exercise]}"
+        return f"There is no `{exercise}`: its cell is missing, or did not run to its end."
+
+    def write_down(self, cell, verdict, reason):
         """Write a verdict into the check's cell and into `graded`."""
+        name = cell.metadata.nbgrader.grade_id
+        most = float(self.source.cells[name].metadata.nbgrader.points)
         self.graded.checks[name] = found = settle(verdict, most, reason)
         page = verdict._repr_html_() if found["parts"] else f"<div>0 of {most:g} points</div>"
         if found["reason"]:
@@ -318,18 +287,14 @@ class Run:
         cell.outputs = [new_output("execute_result", data=shown, execution_count=None)]
 
 
-def settle(verdict, most, reason=""):
-    """A check's entry in `Graded.checks`: a number of points from 0 to `most`, and zero with a reason where there is none."""
+def settle(verdict, most: float, reason="") -> Entry:
+    """A check's entry: a number of points from 0 to `most`, and zero with a reason where there is none."""
     results = verdict.results if isinstance(verdict, Verdict) else ()
     points = float(verdict.points) if results else math.nan
     if not 0 <= points <= most + ROUNDING:
         points, results, reason = 0.0, (), reason or "This check gave no verdict."
-    return {
-        "points": min(points, most),
-        "most": most,
-        "parts": [[r.part, r.points, r.outcome, r.message] for r in results],
-        "reason": reason,
-    }
+    parts = [Part(r.part, r.points, r.outcome, r.message) for r in results]
+    return Entry(points=min(points, most), most=most, parts=parts, reason=reason)
 
 
 class Exhausted(Exception):

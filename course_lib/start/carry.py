@@ -14,7 +14,7 @@ HEADING = "## Your answers to exercises that are no longer in this lesson"
 
 
 def read(path):
-    """The notebook in a file, as a dict; raises ValueError (one clause that says why) if it is none."""
+    """The notebook in a file, as a dict. Raises ValueError, with one clause that says why, if it is none."""
     try:
         notebook = json.loads(path.read_text("utf-8-sig"))
     except UnicodeDecodeError:
@@ -49,54 +49,67 @@ def source(cell):
 def carry(mine, new, old=None):
     """The release `new` with what the student made in `mine`; returns (notebook, carried).
 
-    mine, new: notebooks as dicts. old: the release that `mine` was made from, None if it was lost: then nbgrader's
-    checksum tells a changed answer from a stub. carried: dict with the numbers of "answers", "cells" (the student's
-    own, or texts and demos that they changed) and "homeless" answers, whose exercise the new release no longer has.
+    mine, new  notebooks as dicts
+    old        the release that `mine` was made from, None if it was lost: then nbgrader's checksum tells a changed
+               answer from a stub
+    carried    {"answers", "cells", "homeless"}: how many answers, how many cells (the student's own, and texts and
+               demos that they changed), how many answers whose exercise the new release no longer has
+
     None of the arguments is changed.
     """
-    was, now = _by_key(old["cells"] if old else ()), _by_key(new["cells"])
-    answers, changed, added, homeless = {}, {}, [], []
-    place = None  # key of the last cell that the new release has too
-    for cell in _best_first(mine["cells"], was, now):
-        key, text = _key(cell), source(cell)
-        if key not in now and key not in was:
-            key = _same_text(cell, was, now) or key
-        exercise = key is not None and key[0] == "exercise"
-        if cell.get("_again") or not (exercise or key in now or key in was):
-            if text.strip() and not (exercise and not _mark(cell).get("solution")):
-                added.append((place, cell))
-        elif exercise and any(_mark(one).get("solution") for one in (cell, was.get(key, {}), now.get(key, {}))):
-            if _is_changed(cell, was.get(key), now.get(key)):
-                if key in now and _mark(now[key]).get("solution"):
-                    answers[key] = cell
-                else:
-                    homeless.append(cell)
-        elif not exercise and key in was and text != source(was[key]):
-            if key not in now:
-                added.append((place, cell))
-            elif source(now[key]) == source(was[key]) and cell["cell_type"] == now[key]["cell_type"]:
-                changed[key] = cell
-        if key in now:
-            place = key
-    result = {**copy.deepcopy(new), "cells": []}
+    edited, added, homeless = _sort(mine["cells"], _by_key(old["cells"] if old else ()), _by_key(new["cells"]))
     taken = {cell["id"] for cell in new["cells"] if "id" in cell}
-    own = [(after, _own(cell, taken)) for after, cell in added]
-    result["cells"] += [cell for after, cell in own if after is None]
+    own = [(place, _own(cell, taken)) for place, cell in added]
+    cells = [cell for place, cell in own if place is None]
     for cell in copy.deepcopy(new["cells"]):
         key = _key(cell)
-        if key in answers or key in changed:
-            theirs = answers.get(key) or changed[key]
-            cell["source"] = source(theirs).splitlines(True)
-            if theirs.get("attachments") and cell["cell_type"] == "markdown":
-                cell["attachments"] = theirs["attachments"]
-        result["cells"].append(cell)
-        result["cells"] += [theirs for after, theirs in own if after == key]
-    if homeless:
-        if not any(cell.get("id") == HOMELESS for cell in result["cells"]):
-            result["cells"].append({"cell_type": "markdown", "id": HOMELESS, "metadata": {}, "source": [HEADING]})
-        result["cells"] += [_own(cell, taken) for cell in homeless]
-    numbers = {"answers": len(answers), "cells": len(own) + len(changed), "homeless": len(homeless)}
-    return result, numbers
+        if key in edited:
+            cell["source"] = source(edited[key]).splitlines(True)
+            if edited[key].get("attachments") and cell["cell_type"] == "markdown":
+                cell["attachments"] = edited[key]["attachments"]
+        cells += [cell, *(theirs for place, theirs in own if place == key)]
+    if homeless and not any(cell.get("id") == HOMELESS for cell in cells):
+        cells.append({"cell_type": "markdown", "id": HOMELESS, "metadata": {}, "source": [HEADING]})
+    cells += [_own(cell, taken) for cell in homeless]
+    answers = sum(key[0] == "exercise" for key in edited)
+    numbers = {"answers": answers, "cells": len(own) + len(edited) - answers, "homeless": len(homeless)}
+    return {**copy.deepcopy(new), "cells": cells}, numbers
+
+
+def _sort(cells, was, now):
+    """What of a student's cells is theirs: (edited, added, homeless).
+
+    cells     of their notebook
+    was, now  {key: cell} of the release that it was made from, and of the new one
+    edited    {key: cell}: what goes into the new release's cell of that key
+    added     [(place, cell)]: what goes behind the new release's cell of the key `place`; None, before the first
+    homeless  answers whose exercise is gone
+    """
+    edited, added, homeless = {}, [], []
+    place = None
+    for cell in _best_first(cells, was, now):
+        key = _key(cell)
+        if key not in now and key not in was:
+            key = _same_text(cell, was, now) or key
+        before, after = was.get(key), now.get(key)
+        if cell.get("_again") or (not before and not after and not _is_exercise(key)):
+            left_over = _is_exercise(key) and not _is_answer(cell)  # a copy of a check
+            if source(cell).strip() and not left_over:
+                added.append((place, cell))
+        elif _is_exercise(key):
+            if any(map(_is_answer, (cell, before, after))) and _is_changed(cell, before, after):
+                if _is_answer(after):
+                    edited[key] = cell
+                else:
+                    homeless.append(cell)
+        elif before and source(cell) != source(before):  # a text or a demo
+            if not after:
+                added.append((place, cell))
+            elif source(after) == source(before) and cell["cell_type"] == after["cell_type"]:
+                edited[key] = cell
+        if after:
+            place = key
+    return edited, added, homeless
 
 
 def same_work(one, other):
@@ -121,13 +134,25 @@ def _key(cell):
     return ("cell", name) if isinstance(name, str) else None
 
 
+def _is_exercise(key):
+    return key is not None and key[0] == "exercise"
+
+
+def _is_answer(cell):
+    """Is this a cell, and one that a student answers in?"""
+    return bool(cell and _mark(cell).get("solution"))
+
+
 def _by_key(cells):
     return {_key(cell): cell for cell in cells if _key(cell)}
 
 
 def _best_first(cells, was, now):
-    """The student's cells, copied, in order; of several with one grade_id (a cell that was copied or split), the one
-    that has the release's cell id, or else the first, is the answer, and the others are marked `_again`."""
+    """The student's cells, copied, in order, with `_again` on those that are not the answer of their grade_id.
+
+    Of several with one grade_id (a cell that was copied or split) the one that has the release's cell id is the
+    answer, or else the first.
+    """
     best = {}
     for position, cell in enumerate(cells):
         key = _key(cell)
@@ -149,7 +174,7 @@ def _same_text(cell, *releases):
 
 
 def _is_changed(cell, was, now):
-    """Did the student change this answer? Decided by the release it came from, then by nbgrader, then by the new one."""
+    """Did the student change this answer? The release that it came from tells, else nbgrader, else the new release."""
     text, mark = source(cell), _mark(cell)
     if not text.strip():
         return False
@@ -163,14 +188,8 @@ def _is_changed(cell, was, now):
 def _checksum(cell):
     """nbgrader.utils.compute_checksum of a solution cell; its own would need nbgrader installed."""
     mark = _mark(cell)
-    parts = [
-        source(cell),
-        cell["cell_type"],
-        mark.get("grade", False),
-        mark.get("solution", False),
-        False,
-        mark["grade_id"],
-    ]
+    kind, grade, solution = cell["cell_type"], mark.get("grade", False), mark.get("solution", False)
+    parts = [source(cell), kind, grade, solution, False, mark["grade_id"]]  # False: it is not locked
     if mark.get("grade"):
         parts.append(float(mark.get("points", 0)))
     return hashlib.md5("".join(map(str, parts)).encode("utf-8"), usedforsecurity=False).hexdigest()

@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from .errors import Stop
+from .files import write_whole
 from .pip import Installer, clock
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -32,9 +33,10 @@ QUIET_LAB = {"@jupyterlab/apputils-extension:notification": {"checkForUpdates": 
 
 
 def ensure(files, cpu=False, root=ROOT):
-    """Make or complete root/.venv with these requirement files; returns the path of its Python. Raises Stop.
+    """Make or complete root/.venv; returns the path of its Python. Raises Stop.
 
-    cpu: on Linux, take PyTorch's CPU build from PyTorch's own index.
+    files  names of requirement files in `root`
+    cpu    on Linux, take PyTorch's CPU build from PyTorch's own index
     """
     missing = [name for name in files if not (root / name).exists()]
     if missing:
@@ -48,9 +50,8 @@ def ensure(files, cpu=False, root=ROOT):
                 try:
                     _make(root, files, cpu)
                 except OSError as error:
-                    raise Stop(
-                        f"Setting up {root / '.venv'} failed ({error}): put that right and start again."
-                    ) from None
+                    why = f"Setting up {root / '.venv'} failed ({error})"
+                    raise Stop(f"{why}: put that right and start again.") from None
     return python_in(root / ".venv")
 
 
@@ -73,9 +74,12 @@ def is_inside(root=ROOT):
 
 
 def run(python, arguments, root=ROOT, replace=False, without=("PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__")):
-    """Run .venv's Python in the checkout; returns its exit status. replace: become it, where the system can.
+    """Run .venv's Python in the checkout; returns its exit status.
 
-    without: variables, by the beginnings of their names, that it does not get.
+    python     the path of that Python
+    arguments  what follows it on the command line
+    replace    become it, where the system can
+    without    variables, by the beginnings of their names, that it does not get
     """
     bin_ = str(Path(python).parent)
     environment = {k: v for k, v in os.environ.items() if not k.startswith(tuple(without))}
@@ -93,7 +97,7 @@ def run(python, arguments, root=ROOT, replace=False, without=("PYTHONPATH", "PYT
                 continue
 
 
-# what is installed
+# --- what is installed --------------------------------------------------------------------------------------
 
 
 def _ready(root, files, cpu):
@@ -121,9 +125,7 @@ def _stamp(root):
 def _write_stamp(root, files, cpu):
     interpreter = os.path.realpath(python_in(root / ".venv"))
     stamp = {"root": str(root), "interpreter": interpreter, "cpu": cpu, "files": {n: _digest(root / n) for n in files}}
-    path = root / ".venv" / STAMP
-    path.with_suffix(".new").write_text(json.dumps(stamp, indent=1), "utf-8")
-    os.replace(path.with_suffix(".new"), path)
+    write_whole(root / ".venv" / STAMP, json.dumps(stamp, indent=1))
 
 
 def _digest(path):
@@ -161,7 +163,7 @@ def _fault(root, cpu):
     return None
 
 
-# making it
+# --- making it ----------------------------------------------------------------------------------------------
 
 
 def _make(root, files, cpu):
@@ -284,7 +286,7 @@ def has_nvidia():
     return any(map(os.path.exists, signs)) or bool(shutil.which("nvidia-smi"))
 
 
-# one set-up at a time
+# --- one set-up at a time -----------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager

@@ -9,14 +9,19 @@ import socket
 
 from . import carry, environment
 from .errors import Stop
+from .files import write_whole
 
-USAGE = """Usage: python3 -m course_lib lab [NN] [--cpu] [JupyterLab's options, e.g. --no-browser --port=8890 --ip=0.0.0.0]
+USAGE = """Usage: python3 -m course_lib lab [NN] [--cpu] [JupyterLab's options: --no-browser --port=8890 --ip=0.0.0.0 …]
 
 Opens lesson NN (00 unless you say another) in your own copy under work/."""
 
 
 def main(arguments, ensure, root=environment.ROOT):
-    """Bring the student's copies up to date and become JupyterLab. `ensure()` makes the environment, returns its Python."""
+    """Bring the student's copies up to date and become JupyterLab; returns its exit status.
+
+    arguments  a lesson's number or name, and JupyterLab's options
+    ensure     a function that makes the environment and returns its Python
+    """
     if "-h" in arguments or "--help" in arguments:
         print(USAGE)
         return 0
@@ -35,7 +40,7 @@ def main(arguments, ensure, root=environment.ROOT):
     # the address is all that a student needs of what Jupyter says at its start
     talk = ("--log-level", "--debug", "--ServerApp.log_level")
     quiet = [] if any(option.startswith(talk) for option in options) else ["--log-level=WARN"]
-    # torch's threads then sleep while they wait; spinning ones make training many times slower where other programs run too
+    # torch's threads then sleep while they wait; spinning ones slow training many times where other programs run too
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     page = [f"--ServerApp.root_dir={work}", f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb"]
     return environment.run(python, ["-m", "jupyterlab", *page, *as_root, *quiet, *options], replace=True)
@@ -47,7 +52,7 @@ def released(lessons):
 
 
 def copies(lessons, work):
-    """Make or correct the student's copies of all lessons; prints a sentence for each that was corrected. Raises Stop."""
+    """Make or correct the student's copies of all lessons, with a sentence for each that was corrected. Raises Stop."""
     try:
         for path in released(lessons):
             sentence = update(path, work)
@@ -69,9 +74,8 @@ def split(arguments):
 
 def choose(names, wanted, root):
     if not names:
-        raise Stop(
-            f"There is no lesson in {root / 'lessons'}: get the course again, or build the lessons with 'build'."
-        )
+        none = f"There is no lesson in {root / 'lessons'}"
+        raise Stop(f"{none}: get the course again, or build the lessons with 'build'.")
     if wanted is None:
         return names[0]
     number = wanted.partition("_")[0].zfill(2)
@@ -106,9 +110,8 @@ def check_port(port, ip=None):
             if error.errno in (errno.EADDRINUSE, getattr(errno, "WSAEADDRINUSE", None)):
                 raise Stop(f"Port {port} is in use: end what uses it, give another, or leave --port out.") from None
             if isinstance(error, PermissionError):
-                raise Stop(
-                    f"Port {port} is not yours to open: give one from 1024 to 65535, or leave --port out."
-                ) from None
+                why = f"Port {port} is not yours to open"
+                raise Stop(f"{why}: give one from 1024 to 65535, or leave --port out.") from None
             why = f"No server can listen on {ip or 'localhost'}, port {port} ({error.strerror})"
             raise Stop(f"{why}: give another --ip.") from None
 
@@ -116,20 +119,21 @@ def check_port(port, ip=None):
 def update(release, work):
     """Make or correct the student's copy of one release; returns a sentence for the student, or None.
 
-    release: lessons/NN_name/NN_name.ipynb; work: the folder that gets NN_name/NN_name.ipynb. The release that a copy
-    was made from is kept under work/.released/, and written last: a run that is cut off is made up by the next.
+    release  lessons/NN_name/NN_name.ipynb
+    work     the folder that gets NN_name/NN_name.ipynb
+
+    The release that a copy was made from is kept under work/.released/, and written last: a run that is cut off is
+    made up by the next.
     """
     copy, made_from = work / release.parent.name / release.name, work / ".released" / release.name
     latest = release.read_bytes()
     kept = made_from.read_bytes() if made_from.exists() else None
-    if not copy.exists():
-        _put(copy, latest)
-        _put(made_from, latest)
-        return None
-    if kept == latest:
+    if copy.exists() and kept == latest:
         return None
     sentence = None
-    if copy.read_bytes() not in (kept, latest):  # else the student has not even saved it
+    if not copy.exists() or copy.read_bytes() in (kept, latest):  # the student has not even saved it
+        write_whole(copy, latest)
+    else:
         try:
             new = carry.read(release)
         except ValueError as error:
@@ -137,21 +141,30 @@ def update(release, work):
         try:
             mine = carry.read(copy)
         except ValueError as error:
-            return f"{copy} can't be read as a notebook ({error}): it is left as it is; move it away to get the lesson anew."
-        try:
-            old = carry.read(made_from) if kept else None
-        except ValueError:
-            old = None
-        merged, carried = carry.carry(mine, new, old)
-        if not carry.same_work(merged, mine):
-            before = _free(copy.with_name(f"{copy.stem}.before-{datetime.date.today().isoformat()}.ipynb"))
-            _put(before, copy.read_bytes())
-            _put(copy, carry.write(merged))
-            sentence = _told(copy, before, carried)
-    else:
-        _put(copy, latest)
-    _put(made_from, latest)
+            why = f"{copy} can't be read as a notebook ({error})"
+            return f"{why}: it is left as it is; move it away to get the lesson anew."
+        sentence = _correct(copy, mine, new, _release(made_from) if kept else None)
+    write_whole(made_from, latest)
     return sentence
+
+
+def _release(path):
+    """The release in a file, None where it can't be read."""
+    try:
+        return carry.read(path)
+    except ValueError:
+        return None
+
+
+def _correct(copy, mine, new, old):
+    """Carry a student's copy into a corrected release; the sentence for them, None where nothing changed."""
+    merged, carried = carry.carry(mine, new, old)
+    if carry.same_work(merged, mine):
+        return None
+    before = _free(copy.with_name(f"{copy.stem}.before-{datetime.date.today().isoformat()}.ipynb"))
+    write_whole(before, copy.read_bytes())
+    write_whole(copy, carry.write(merged))
+    return _told(copy, before, carried)
 
 
 def _told(copy, before, carried):
@@ -173,11 +186,3 @@ def _free(path):
         number += 1
         candidate = path.with_name(f"{path.stem}-{number}.ipynb")
     return candidate
-
-
-def _put(path, content):
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(content)
-    os.replace(part, path)

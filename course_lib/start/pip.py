@@ -25,9 +25,12 @@ NO_NETWORK = (
 class Installer:
     """`install(arguments)` runs `pip install` with them; a failure raises Stop with one sentence.
 
-    python: the environment's; log: a file that gets all that pip says; temporary: a folder for pip's downloads;
-    site: the environment's site-packages; options: more options of pip; started: time.monotonic() that the elapsed
-    time counts from.
+    python     the environment's
+    log        a file that gets all that pip says
+    temporary  a folder for pip's downloads
+    site       the environment's site-packages
+    options    more options of pip
+    started    time.monotonic() that the elapsed time counts from
     """
 
     def __init__(self, python, log, temporary, site, options=(), started=None):
@@ -200,10 +203,6 @@ def clock(seconds):
 
 
 def _size(count):
-    return (
-        f"{count / 1e9:.1f} GB"
-        if count >= 1e9
-        else f"{count / 1e6:.0f} MB"
-        if count >= 1e6
-        else f"{count / 1e3:.0f} kB"
-    )
+    if count >= 1e9:
+        return f"{count / 1e9:.1f} GB"
+    return f"{count / 1e6:.0f} MB" if count >= 1e6 else f"{count / 1e3:.0f} kB"

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from course_lib.checks import values
-from course_lib.crossing import codec, references, stand_ins
+from course_lib.crossing import codec, stand_ins
 from tests.support import answers
-from tests.support.answers import BANK, CHECKS, visible
+from tests.support.answers import BANK, CHECKS, names_in, visible
 from tests.support.course import ROOT
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -33,7 +33,7 @@ def far():
         mine.send_bytes(codec.pack(code))
         assert codec.unpack(mine.recv_bytes()) == "ready"
         try:
-            yield stand_ins.Session(mine, references.Names(code))
+            yield stand_ins.Session(mine, names_in(code))
         finally:
             mine.send_bytes(codec.pack(("end",)))
             assert codec.unpack(mine.recv_bytes()) == "over"
@@ -285,6 +285,6 @@ def test_names_in_source_agree_with_names_used():
     for item in BANK:
         built = item.build()
         if callable(built):
-            read, used = references.Names(item.code).get(item.exercise), values.names_used(built)
+            read, used = names_in(item.code)[item.exercise], values.names_used(built)
             words = {w for e in (getattr(CHECKS[item.lesson], item.exercise),) for w in e._own_work}
             assert read & words == used & words, item

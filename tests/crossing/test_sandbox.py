@@ -7,7 +7,8 @@ import sys
 import pytest
 import torch
 
-from course_lib.crossing import references, sandbox, stand_ins
+from course_lib.crossing import sandbox, stand_ins
+from tests.support.answers import names_in
 from tests.support.processes import PATIENCE, left_after, started, wait_for
 from tests.support.system_packages import needs_system
 
@@ -46,7 +47,7 @@ def ended(lane, code, name="f", call=()):
 
 def test_an_answer_runs_and_gives_values_and_gradients(lane):
     connection = lane.open()
-    session = stand_ins.Session(connection, references.Names("def f(x): return x * 2"))
+    session = stand_ins.Session(connection, names_in("def f(x): return x * 2"))
     assert session.ask("cell", "def f(x):\n    return x * 2") == {"printed": "", "raised": None}
     x = torch.ones(3, requires_grad=True)
     (session.look("f")(x) ** 2).sum().backward()
@@ -69,6 +70,10 @@ HARMLESS = {
     "reads the sources of lessons": (
         "import glob\ndef f(): return [p for n in range(4) for p in glob.glob('/' + '*/' * n + 'solutions')]",
         [],
+    ),
+    "reads the rooms that checks, grade and build": (
+        "import os\ndef f(): return [os.listdir(f'/course/course_lib/{r}') for r in ('checks', 'grading', 'author')]",
+        [[], [], []],
     ),
     "reads a file of the machine": (
         "import os\ndef f(): return [p for p in ('/etc/passwd', '/etc/shadow', '/var', '/srv', '/mnt', '/opt') if os.path.exists(p)]",

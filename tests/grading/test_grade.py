@@ -352,7 +352,7 @@ def test_a_disk_that_fills_up_loses_nothing(small):
 
 
 def test_a_locked_gradebook_is_one_sentence(small, monkeypatch):
-    from course_lib.grading import book
+    from course_lib.grading import book, records
     from course_lib.start.errors import Stop
 
     small.grade("grading/submitted/s00", *LIMITS, "--no-feedback")
@@ -364,7 +364,7 @@ def test_a_locked_gradebook_is_one_sentence(small, monkeypatch):
             pytest.raises(Stop, match="The gradebook has been locked by another program for 1 s"),
             book.opened(url) as gradebook,
         ):
-            book.write(gradebook, small.record("s00")["graded"], "s00")
+            book.write(gradebook, records.Graded.of(small.record("s00")["graded"]), "s00")
 
 
 def test_nbgrader_s_rule_for_late_submissions_holds(small, tmp_path):

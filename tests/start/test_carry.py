@@ -384,7 +384,7 @@ def test_a_record_that_is_lost_changes_nothing_where_the_lesson_is_the_same(cour
 def test_a_run_that_was_cut_off_is_made_up(course, monkeypatch):
     course.save(with_cell(OLD, "id-one", "mine"))
     course.publish(NEW)
-    whole = lab._put
+    whole = lab.write_whole
     for last in (1, 2):  # after the old file was kept; after the copy was written
         steps = iter(range(9))
 
@@ -393,10 +393,10 @@ def test_a_run_that_was_cut_off_is_made_up(course, monkeypatch):
                 raise KeyboardInterrupt
             whole(path, content)
 
-        monkeypatch.setattr(lab, "_put", put)
+        monkeypatch.setattr(lab, "write_whole", put)
         with pytest.raises(KeyboardInterrupt):
             course.update()
-    monkeypatch.setattr(lab, "_put", whole)
+    monkeypatch.setattr(lab, "write_whole", whole)
     course.update()
     assert sources(carry.read(course.copy)) == sources(with_cell(NEW, "id-one", "mine"))
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from course_lib.author import build
+from course_lib.crossing import references
 from tests.support.course import LESSONS
 
 FOLDER = Path(__file__).resolve().parents[1] / "bank"
@@ -88,3 +89,9 @@ def visible(item):
     if item not in _verdicts:
         _verdicts[item] = getattr(CHECKS[item.lesson], item.exercise)(item.build())
     return _verdicts[item]
+
+
+def names_in(code):
+    """{name: the names that it refers to} of all that a text binds, as it is read without running it."""
+    statements = references.statements_of(code)
+    return {name: references.reached(statements, name) for made, *_ in statements for name in made}

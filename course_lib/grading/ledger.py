@@ -1,0 +1,111 @@
+"""The files of a course's grading/ folder.
+
+For every submission there is one record, grading/results/LESSON/STUDENT.json. It is written whole, before the
+gradebook, and once more when the gradebook has it; whoever starts again reads it. A record counts only for the very
+bytes that were handed in, the very lesson and the very code that graded it (`fingerprint`).
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from course_lib.start.files import write_whole
+
+from .records import Graded
+from .rules import version
+
+
+@dataclass(frozen=True)
+class Job:
+    """A submission to grade, where it lies in nbgrader's tree."""
+
+    student: str
+    lesson: str
+    path: Path
+    when: datetime | None = None  # UTC
+    note: str = ""
+
+    def name(self) -> str:
+        return f"{self.lesson}/{self.student}"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is kept of a submission."""
+
+    key: str  # its `fingerprint`
+    booked: bool  # whether the gradebook has it
+    student: str
+    note: str
+    graded: Graded  # without the notebook, which has a file of its own
+
+
+class Ledger:
+    """Where each thing lies below the course's root."""
+
+    def __init__(self, root):
+        self.root, self.folder = Path(root), Path(root, "grading")
+
+    def submitted(self, lesson: str, student: str) -> Path:
+        return self.folder / "submitted" / student / lesson / f"{lesson}.ipynb"
+
+    def graded(self, job: Job) -> Path:
+        return self.folder / "autograded" / job.student / job.lesson / f"{job.lesson}.ipynb"
+
+    def page(self, job: Job) -> Path:
+        return self.folder / "feedback" / job.student / job.lesson / f"{job.lesson}.html"
+
+    def report(self, lesson: str, kind: str) -> Path:
+        return self.folder / "report" / f"{lesson}.{kind}"
+
+    def record(self, job: Job) -> Path:
+        return self.folder / "results" / job.lesson / f"{job.student}.json"
+
+    def read(self, job: Job) -> Record | None:
+        """A submission's record, None where there is none that can be read."""
+        return _read(self.record(job))
+
+    def records(self, lesson: str) -> list[Record]:
+        """All of a lesson, by students' names."""
+        found = map(_read, sorted((self.folder / "results" / lesson).glob("*.json")))
+        return [record for record in found if record]
+
+    def has(self, job: Job, key: str) -> bool:
+        """Whether a submission is graded, and the notebook is there that formgrader shows."""
+        known = self.read(job)
+        return known is not None and known.key == key and bool(known.graded.unreadable or self.graded(job).exists())
+
+    def write(self, job: Job, key: str, graded: Graded, booked: bool):
+        """Keep what grading gave: the notebook where formgrader looks for it, the rest as the record."""
+        if not booked and graded.notebook:
+            path = self.graded(job)
+            if path.exists():
+                path.chmod(0o644)
+            write_whole(path, graded.notebook)
+        kept = {"key": key, "booked": booked, "student": job.student, "note": job.note, "graded": asdict(graded)}
+        del kept["graded"]["notebook"]
+        write_whole(self.record(job), json.dumps(kept, indent=1))
+
+
+def _read(path):
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return Record(**{**found, "graded": Graded.of(found["graded"])})
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return None
+
+
+def fingerprint(ledger: Ledger, job: Job, limits, safe: bool) -> str:
+    """What a grade depends on, as one text."""
+    submission = hashlib.sha256(job.path.read_bytes()).hexdigest()
+    parts = [submission, _lesson(str(ledger.root), job.lesson), version(), repr(limits), str(safe)]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+@lru_cache
+def _lesson(root, lesson):
+    found = [Path(root, kind, lesson, f"{lesson}.ipynb").read_bytes() for kind in ("solutions", "lessons")]
+    return hashlib.sha256(b"\n".join(found)).hexdigest()

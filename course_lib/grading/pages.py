@@ -1,0 +1,68 @@
+"""The pages of grading: a student's notebook by nbgrader's own feedback template, ours by those in templates/."""
+
+import functools
+
+import nbformat
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from course_lib.checks.verdict import rich
+
+from .records import Page
+
+
+def page(task: Page) -> str:
+    """The HTML of a graded notebook, with the gradebook's scores and comments."""
+    nb = nbformat.reads(task.notebook, as_version=4)
+    for cell in nb.cells:
+        mark = cell.metadata.get("nbgrader", {})
+        if mark.get("grade"):
+            mark["score"], mark["points"] = task.cells.get(mark["grade_id"], (0, mark["points"]))
+        if mark.get("solution"):
+            mark["comment"] = task.comments.get(mark["grade_id"])
+    score, most, late = task.total
+    facts = {"score": score - (late or 0), "max_score": most, "late_penalty": late or 0}
+    resources = {"nbgrader": facts, "unique_key": task.lesson, "metadata": {"name": task.lesson}}
+    return _exporter().from_notebook_node(nb, resources=resources)[0]
+
+
+@functools.cache
+def _exporter():
+    from nbconvert.exporters import HTMLExporter
+    from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
+    from nbgrader.converters import GenerateFeedback
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.preprocessors import ClearHiddenTests
+    from traitlets.config import Config
+
+    settings = GenerateFeedback(coursedir=CourseDirectory(), config=Config()).config
+    exporter = HTMLExporter(config=settings)
+    for step in (ClearHiddenTests, CSSHTMLHeaderPreprocessor):
+        exporter.register_preprocessor(step, enabled=True)
+    return exporter
+
+
+def refusal(lesson: str, reason: str) -> str:
+    """The page of a submission that could not be graded."""
+    return fill("refusal.html", lesson=lesson, reason=reason)
+
+
+def fill(template: str, **facts) -> str:
+    """A page of ours: a file of templates/ with these facts in it, all of them escaped."""
+    text = _templates().get_template(template).render(facts)
+    return text.encode(errors="replace").decode()  # a file's name may hold what is no letter
+
+
+@functools.cache
+def _templates():
+    made = Environment(
+        loader=PackageLoader("course_lib.grading"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    made.filters["rich"] = lambda text: Markup(rich(text))  # it escapes
+    made.filters["g"] = lambda number: f"{number:g}"
+    return made
