@@ -76,9 +76,8 @@ def dice_loss(logits, target, smooth=1.0, absent="skip", ignore_index=IGNORE):
 
 def ce_dice(logits, target, dice=1.0, ignore_index=IGNORE):
     """cross_entropy plus `dice` times dice_loss: smooth gradients of one, the other's fairness to small classes."""
-    return cross_entropy(logits, target, ignore_index=ignore_index) + dice * dice_loss(
-        logits, target, ignore_index=ignore_index
-    )
+    entropy = cross_entropy(logits, target, ignore_index=ignore_index)
+    return entropy + dice * dice_loss(logits, target, ignore_index=ignore_index)
 
 
 def class_weights(counts, method="inverse", images=None):
@@ -98,7 +97,7 @@ def class_weights(counts, method="inverse", images=None):
     total = counts.sum() if images is None else torch.as_tensor(images, device=counts.device)
     if counts.ndim != 1 or (counts < 0).any() or (images is not None and total.shape != counts.shape):
         raise ValueError(
-            f"counts and images must be one number of pixels a class, at least 0, not of shapes "
+            "counts and images must be one number of pixels a class, at least 0, not of shapes "
             f"{tuple(counts.shape)} and {tuple(total.shape)}."
         )
     if (total < counts).any():
@@ -119,7 +118,7 @@ def _ready(logits, target, ignore_index):
     if logits.shape[-2:] != target.shape[-2:]:
         raise ValueError(
             f"The net gives logits of {tuple(logits.shape[-2:])} for masks of {tuple(target.shape[-2:])}; "
-            f"they must have the same height and width."
+            "they must have the same height and width."
         )
     target = integers(target, "target").long()
     check_labels(target, logits.shape[1], ignore_index)

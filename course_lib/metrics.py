@@ -9,6 +9,8 @@ A map of labels, predicted or true, is (H, W) or (N, H, W) of any integer dtype.
 `ignore_index` (255: not labelled) does not count, whatever was predicted there.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -17,13 +19,14 @@ from course_lib.labels import IGNORE
 WIDE = torch.uint16, torch.uint32, torch.uint64  # torch stores these, and can do little else with them
 
 
-# --- Counting --------------------------------------------------------------------------------------------------------
+# --- counting -----------------------------------------------------------------------------------------------
 
 
 def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
     """Pixels of class [row] that were called [column]: int64 (classes, classes), on the device of the arguments.
 
     pred, target  class of each pixel, any shape (the same for both), any integer dtypes, empty too
+    classes       how many there are
     ignore_index  target pixels with this label are left out: -32768 to 65535; may be one of the classes
 
     ValueError: shapes that differ, numbers that are not whole, or a class outside 0 to classes - 1 on a pixel that
@@ -43,7 +46,7 @@ def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
         if wrong := [int(x) for x in pred.aminmax() if not 0 <= x < classes]:
             raise ValueError(
                 f"The prediction holds class {wrong[0]}, and {classes} classes are 0 to {classes - 1}; "
-                f"give the classes themselves (logits.argmax(1)), or count more of them."
+                "give the classes themselves (logits.argmax(1)), or count more of them."
             )
 
     # Masking first would copy both maps. Instead each label, ignored or not, has a row of its own in a longer table,
@@ -72,7 +75,9 @@ def integers(labels, name):
             f"The {name} must hold whole numbers, one class a pixel, not {labels.dtype} of shape "
             f"{tuple(labels.shape)}; use logits.argmax(1) on logits, .long() on labels kept as floats."
         )
-    return labels.to(torch.uint8) if labels.dtype == torch.bool else labels.long() if labels.dtype in WIDE else labels
+    if labels.dtype == torch.bool:
+        return labels.to(torch.uint8)
+    return labels.long() if labels.dtype in WIDE else labels
 
 
 def check_labels(target, classes, ignore_index=IGNORE):
@@ -81,8 +86,8 @@ def check_labels(target, classes, ignore_index=IGNORE):
     wrong = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
     if len(wrong):
         raise ValueError(
-            f"The masks hold label {int(wrong[0])}, and {classes} classes are 0 to {classes - 1} (and "
-            f"{ignore_index} for no label); ask for more classes, or give that label one of these."
+            f"The masks hold label {int(wrong[0])}, and {classes} classes are 0 to {classes - 1} (and {ignore_index} "
+            "for no label); ask for more classes, or give that label one of these."
         )
 
 
@@ -158,7 +163,7 @@ class Confusion:
         return f"mIoU {self.miou:.3f} ({each}), accuracy {self.accuracy:.3f}"
 
 
-# --- Boundaries ------------------------------------------------------------------------------------------------------
+# --- boundaries ---------------------------------------------------------------------------------------------
 
 
 def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
@@ -204,6 +209,11 @@ def errors_by_distance(pred, truth, cap=16, ignore_index=IGNORE):
     labelled = distance > 0
     pixels = torch.bincount(distance[labelled], minlength=cap + 1)
     return torch.bincount(distance[labelled & wrong], minlength=cap + 1) / pixels
+
+
+def edge_width(size):
+    """The usual `width` of boundary_iou for images of size (H, W): 2 % of the diagonal, rounded, at least 1 px."""
+    return max(1, round(0.02 * math.hypot(*size)))
 
 
 def band_iou(pred, target, classes, width, ignore_index=IGNORE):
@@ -257,15 +267,34 @@ def thin(region, size=5):
     return region & ~thick.reshape(region.shape)
 
 
-# --- What a coarse grid allows ---------------------------------------------------------------------------------------
+# --- resized masks ------------------------------------------------------------------------------------------
+
+
+def invented(mask, small):
+    """The pixels of a resized mask whose label is invented: bool like `small`.
+
+    mask   (H, W) integers
+    small  (h, w) integers: the mask resized, to any size
+
+    A pixel's label is invented when no pixel of the mask under it, nor one beside those, has it.
+    """
+    wrong = torch.ones_like(small, dtype=torch.bool)
+    for label in small.unique():
+        near = F.max_pool2d((mask == label)[None].double(), 3, stride=1, padding=1)
+        wrong &= (small != label) | (F.adaptive_max_pool2d(near, small.shape)[0] == 0)
+    return wrong
+
+
+# --- what a coarse grid allows ------------------------------------------------------------------------------
 
 
 def best_scores(mask, stride, steps=40, mode="bilinear"):
-    """One score for each cell of stride x stride pixels, fitted to a known mask: nearly the best that such a grid can say.
+    """One score for each cell of stride x stride pixels, fitted to a known mask: nearly the best that a grid can say.
 
-    mask   (N, H, W), bool or integers of which 1 is the object; H and W are multiples of stride
-    steps  of gradient descent (Adam) on the IoU of mask and sigmoid of the enlarged scores, summed over the N masks
-    mode   of F.interpolate, which enlarges
+    mask    (N, H, W), bool or integers of which 1 is the object; H and W are multiples of stride
+    stride  pixels along a cell's side
+    steps   of gradient descent (Adam) on the IoU of mask and sigmoid of the enlarged scores, summed over the N masks
+    mode    of F.interpolate, which enlarges
 
     Returns the scores, float (N, H / stride, W / stride), and the same enlarged, (N, H, W); above 0 is the object.
     The IoU with sigmoids in place of yes and no is that of Rahman and Wang (2016): it has a gradient.
@@ -289,7 +318,7 @@ def best_scores(mask, stride, steps=40, mode="bilinear"):
     return scores[:, 0], F.interpolate(scores, scale_factor=stride, mode=mode)[:, 0]
 
 
-# --- predictions to score ------------------------------------------------------------------------------------
+# --- predictions to score -----------------------------------------------------------------------------------
 
 
 def ragged(truth, pixels, reach=3, seed=0):
@@ -297,6 +326,8 @@ def ragged(truth, pixels, reach=3, seed=0):
 
     truth   (H, W) int64 without ignored pixels
     pixels  how many labels to change, each to that of a class across the boundary; ValueError where the band has fewer
+    reach   half the band's width
+    seed    another seed, other pixels
     """
     maps = truth[None, None].float()
     high, low = (s * F.max_pool2d(s * maps, 2 * reach + 1, stride=1, padding=reach)[0, 0] for s in (1, -1))

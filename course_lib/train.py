@@ -27,7 +27,7 @@ from course_lib.notebook import bar, in_kernel, progress  # noqa: F401  train.pr
 SAVE_SECONDS = 10.0  # time between two checkpoints
 
 
-# --- The machine -----------------------------------------------------------------------------------------------------
+# --- the machine --------------------------------------------------------------------------------------------
 
 
 def device():
@@ -58,7 +58,7 @@ def seed_everything(seed):
     torch.manual_seed(seed)
 
 
-# --- Batches ---------------------------------------------------------------------------------------------------------
+# --- batches ------------------------------------------------------------------------------------------------
 
 
 def collate(items):
@@ -116,7 +116,7 @@ def _mix(seed, number):
     return (seed * 1_000_003 + number) % 2**63
 
 
-# --- Training --------------------------------------------------------------------------------------------------------
+# --- training -----------------------------------------------------------------------------------------------
 
 
 def fit(
@@ -242,7 +242,7 @@ class History:
         return f"History: {len(self.loss)} steps in {self.seconds:.1f} s{span}"
 
 
-# --- Checkpoints -----------------------------------------------------------------------------------------------------
+# --- checkpoints --------------------------------------------------------------------------------------------
 
 
 def _save(path, settings, net, optimizer, scaler, history):
@@ -292,7 +292,7 @@ def _load(path, settings, steps, net, optimizer, scaler, history):
     history.loss, history.seconds = saved["loss"], saved["seconds"]
 
 
-# --- What is seen while it trains ------------------------------------------------------------------------------------
+# --- what is seen while it trains ---------------------------------------------------------------------------
 
 
 class _Curve:
@@ -320,7 +320,7 @@ class _Curve:
         self.due = now + max(1, 20 * (now - began))
 
 
-# --- Predicting and scoring ------------------------------------------------------------------------------------------
+# --- predicting and scoring ---------------------------------------------------------------------------------
 
 
 def logits(net, images, batch=16):

@@ -18,7 +18,7 @@ except ImportError:  # the still picture alone then
     ipywidgets = None
 
 from course_lib import plot
-from course_lib.plot.canvas import as_image, as_mask, class_names, numbers
+from course_lib.plot.inputs import as_image, as_mask, class_names, numbers
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"  # read, not shown
@@ -147,7 +147,7 @@ def _png(figure):
         return file.getvalue()
 
 
-# ---- the course's three ------------------------------------------------------------------------------------------
+# --- the course's three -------------------------------------------------------------------------------------
 
 
 def overlay(image, mask, classes=None, opacity=0.5):

@@ -32,7 +32,7 @@ def builder():
     return module
 
 
-# ---- the pack ---------------------------------------------------------------------------------------------------
+# --- the pack -----------------------------------------------------------------------------------------------
 
 
 def test_pack_is_small_and_carries_its_licence_and_authors():
@@ -103,7 +103,7 @@ def test_splits_share_no_animal_no_kind_and_no_background(builder):
         assert {r["name"] for r in Menagerie(split)._cutouts + Menagerie(split)._backgrounds} == names[split]
 
 
-# ---- scenes -----------------------------------------------------------------------------------------------------
+# --- scenes -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [8, 33, 64, (48, 80), (97, 31)])
@@ -259,7 +259,7 @@ def test_a_wrong_argument_is_one_sentence_with_the_value(settings):
     assert text.endswith(".") and "\n" not in text and text.count(". ") == 0 and len(text) < 220
 
 
-# ---- transforms -------------------------------------------------------------------------------------------------
+# --- transforms ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -361,7 +361,7 @@ def test_what_is_kept_in_memory_is_the_same_and_a_quarter_as_large():
     assert torch.equal(again[2][0], kept[2][0][:, :8, :8]) and again[2][1].dtype == torch.int64
 
 
-# ---- Oxford-IIIT Pet --------------------------------------------------------------------------------------------
+# --- Oxford-IIIT Pet ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -396,7 +396,7 @@ def test_oxford_pet_behind_the_same_interface(oxford):
     assert image.shape == (3, 24, 24) and mask.shape == (24, 24)
 
 
-# ---- speed ------------------------------------------------------------------------------------------------------
+# --- speed --------------------------------------------------------------------------------------------------
 
 
 def test_scenes_a_second():

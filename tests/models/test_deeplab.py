@@ -195,7 +195,7 @@ def test_errors_are_sentences(call, message):
     assert str(error.value) == message
 
 
-# ---- what holds for every network ------------------------------------------------------------------------------------
+# --- what holds for every network ---------------------------------------------------------------------------
 
 NETS = {
     **{f"FCN-{s}s": lambda s=s, **k: models.FCN(stride=s, **k) for s in (32, 16, 8)},

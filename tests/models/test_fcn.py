@@ -15,7 +15,7 @@ from tests.support.nets import SIZES, warm
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-# ---- the backbone ----------------------------------------------------------------------------------------------------
+# --- the backbone -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -113,7 +113,7 @@ def test_dilate_says_what_it_can_not_do():
         models.dilate(pooled, 16)
 
 
-# ---- upsampling ------------------------------------------------------------------------------------------------------
+# --- upsampling ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 8, 32])
@@ -157,7 +157,7 @@ def test_enlarge_goes_step_by_step_and_cuts():
     assert torch.equal(Enlarge(2, 4)(x, (6, 6), (23, 24)), steps[..., :23, :])
 
 
-# ---- FCN -------------------------------------------------------------------------------------------------------------
+# --- FCN ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride, size", list(itertools.product((32, 16, 8), SIZES)))
@@ -257,7 +257,7 @@ def test_a_backbone_that_is_given_is_the_one_used():
     assert net.eval()(torch.rand(1, 3, 97, 64, device="meta")).shape == (1, 21, 97, 64)
 
 
-# ---- the classifier --------------------------------------------------------------------------------------------------
+# --- the classifier -----------------------------------------------------------------------------------------
 
 
 def test_classifier_is_flatten_and_two_linear_layers_that_are_convolutions_too():

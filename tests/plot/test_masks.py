@@ -17,7 +17,9 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from course_lib import models, plot
-from course_lib.plot import canvas, networks
+from course_lib.labels import VERMILLION
+from course_lib.models.fields import influence
+from course_lib.plot import inks
 from tests.support.course import ROOT
 
 TRIMAP = ("pet", "background", "border")
@@ -101,7 +103,7 @@ def test_style_of_the_notebook_does_not_reach_the_pictures(name):
     assert (pixels(inside) == before).all() and settings["font.size"] == 30
 
 
-# ---- colours -----------------------------------------------------------------------------------------------------
+# --- colours ------------------------------------------------------------------------------------------------
 
 # Machado, Oliveira, Fernandes (2009), full severity; on linear RGB.
 SEEN_BY = {
@@ -137,7 +139,7 @@ def test_palette_stays_apart_for_colour_blind_readers(eye):
     points = lab(np.array(plot.PALETTE), SEEN_BY[eye])
     assert len(points) == 8
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(points, 2)) > 16
-    right, wrong, ignored = lab(np.array([canvas.PALE, canvas.WRONG, canvas.GREY]), SEEN_BY[eye])
+    right, wrong, ignored = lab(np.array([inks.PALE, inks.WRONG, inks.GREY]), SEEN_BY[eye])
     assert np.linalg.norm(right - wrong) > 40 and np.linalg.norm(ignored - wrong) > 16
 
 
@@ -147,11 +149,11 @@ def test_colours_follow_the_names():
     assert len({tuple(c) for c in plot.palette(22)}) == 22 and plot.palette(60).shape == (60, 3)
     picture = plot.colours(np.array([[0, 1], [2, 255]], np.uint8), TRIMAP)
     assert (
-        picture.shape == (2, 2, 3) and (picture[0, 0] == plot.PALETTE[1]).all() and (picture[1, 1] == canvas.GREY).all()
+        picture.shape == (2, 2, 3) and (picture[0, 0] == plot.PALETTE[1]).all() and (picture[1, 1] == inks.GREY).all()
     )
 
 
-# ---- images and masks --------------------------------------------------------------------------------------------
+# --- images and masks ---------------------------------------------------------------------------------------
 
 
 def test_every_form_of_an_image_gives_one_picture():
@@ -215,7 +217,7 @@ def test_comparison_counts_errors_among_labelled_pixels():
     figure = plot.comparison(IMAGE, MASK, prediction, TRIMAP)
     assert f"errors: {100 * 10 / int((MASK != 255).sum()):.1f} %" in texts(figure)
     errors = panel(figure, 3)
-    assert ((errors == canvas.WRONG).all(-1) == ((prediction != MASK) & (MASK != 255)).numpy()).all()
+    assert ((errors == inks.WRONG).all(-1) == ((prediction != MASK) & (MASK != 255)).numpy()).all()
     batch = plot.comparison(torch.stack([IMAGE] * 3), torch.stack([MASK] * 3), torch.stack([prediction] * 3), TRIMAP)
     assert len(batch.axes) == 12 and (panel(batch, 11) == errors).all()
 
@@ -261,7 +263,7 @@ def test_a_wrong_argument_gets_one_sentence(call, says):
     assert says in message and message.endswith(".") and "\n" not in message and len(message) < 200
 
 
-# ---- networks and convolutions -----------------------------------------------------------------------------------
+# --- networks and convolutions ------------------------------------------------------------------------------
 
 
 def test_shape_flow_states_what_was_measured():
@@ -282,8 +284,7 @@ def test_a_skip_is_drawn_where_a_stage_has_one_and_from_the_stage_of_its_size():
     def skips(net):
         patches = plot.shape_flow(net, 64).axes[0].patches
         return sum(
-            type(p) is matplotlib.patches.FancyArrowPatch and p.get_edgecolor()[:3] == canvas.VERMILLION
-            for p in patches
+            type(p) is matplotlib.patches.FancyArrowPatch and p.get_edgecolor()[:3] == VERMILLION for p in patches
         )
 
     assert [skips(models.FCN(base=2, stride=s)) for s in (32, 16, 8)] == [0, 1, 2]
@@ -332,8 +333,7 @@ def test_field_is_the_formulas_for_random_stacks():
     for _ in range(60):
         layers = [(rng.randint(1, 7), rng.randint(1, 3), rng.randint(1, 4)) for _ in range(rng.randint(1, 4))]
         if formula(layers) < 300:
-            gradient, _, _ = networks._gradient(layers, None)
-            assert box(gradient) == (formula(layers),) * 2, layers
+            assert box(influence(layers)) == (formula(layers),) * 2, layers
     figure = plot.field([(3, 1, 1), (3, 1, 2), (3, 1, 4), (3, 1, 8)])
     assert figure.field == (31, 31) and "31 × 31" in figure.alt and "100 %" in figure.alt
 
@@ -427,7 +427,7 @@ def test_error_density_draws_each_share_at_its_distance():
     assert "a" in texts(plot.error_density({"a": [0, 0.1], "b": [0, 0.2]}))
 
 
-# ---- in a notebook -----------------------------------------------------------------------------------------------
+# --- in a notebook ------------------------------------------------------------------------------------------
 
 
 def test_a_cell_shows_each_picture_once():

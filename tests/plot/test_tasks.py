@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from course_lib import data, plot
-from course_lib.labels import IGNORE
-from course_lib.plot.canvas import ORANGE, WRONG
+from course_lib.labels import IGNORE, ORANGE
+from course_lib.plot.inks import WRONG
 
 CLASSES = ("background", "cat", "dog")
 
