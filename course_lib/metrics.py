@@ -94,6 +94,10 @@ def check_labels(target, classes, ignore_index=IGNORE):
 class Confusion:
     """A confusion matrix that grows batch by batch, and the scores that follow from it.
 
+    classes       how many there are; ValueError for what is no whole number of at least 1
+    ignore_index  target pixels with this label are left out
+    names         what repr calls the classes
+
     matrix          int64 (C, C) on the CPU: pixels of class [row] that were called [column]; set it, or update
     iou, dice       for each class, float64 (C,): intersection over union TP / (TP + FP + FN), and 2 TP / (2 TP + FP +
                     FN); NaN for a class that is in neither truth nor prediction, 0 for one in the prediction only
@@ -105,8 +109,7 @@ class Confusion:
     not touch it (as torchmetrics has it). Where no pixel is labelled, accuracy and miou are NaN. The scores are of
     all pixels together: not the mean of scores of images.
 
-    classes is how many, names (optional) is what repr calls them. Arguments and errors of update are those of
-    confusion_matrix, and its maps may be on any device.
+    Arguments and errors of update are those of confusion_matrix, and its maps may be on any device.
     """
 
     def __init__(self, classes, ignore_index=IGNORE, names=()):
@@ -167,7 +170,11 @@ class Confusion:
 
 
 def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
-    """Each pixel's distance to the nearest pixel of another class: int64 like the mask, (N, H, W) or (H, W).
+    """Each pixel's distance to the nearest pixel of another class: int64 like the mask.
+
+    mask          (N, H, W) or (H, W) labels
+    cap           the largest distance that is told
+    ignore_index  label of pixels without one
 
     In pixels, diagonal steps as long as straight ones (Chebyshev): 1 beside the boundary, `cap` for `cap` and more,
     0 where the mask is ignored. Ignored pixels belong to no class and make no boundary, nor does the image's border.
@@ -188,6 +195,9 @@ def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
 def near_boundary(mask, width, ignore_index=IGNORE):
     """The pixels at most `width` px from another class, on both sides of each boundary: bool like the mask.
 
+    mask   (N, H, W) or (H, W) labels
+    width  whole number of px, at least 1, or ValueError
+
     Distances as distance_to_boundary has them; ignored pixels are never near.
     """
     if not isinstance(width, int) or width < 1:
@@ -199,8 +209,11 @@ def near_boundary(mask, width, ignore_index=IGNORE):
 def errors_by_distance(pred, truth, cap=16, ignore_index=IGNORE):
     """Share of wrong pixels at each distance from a class boundary of the truth: float (cap + 1,).
 
+    pred, truth  (N, H, W) or (H, W) labels, of one shape, or ValueError
+    cap          the largest distance that is told apart
+
     rates[d] is for pixels at distance d as distance_to_boundary has it, rates[cap] for all further in; NaN where
-    there is no such pixel, so rates[0] always. pred and truth are (N, H, W) or (H, W).
+    there is no such pixel, so rates[0] always.
     """
     if pred.shape != truth.shape:
         raise ValueError(f"Prediction {tuple(pred.shape)} and truth {tuple(truth.shape)} must have the same shape.")
@@ -211,13 +224,12 @@ def errors_by_distance(pred, truth, cap=16, ignore_index=IGNORE):
     return torch.bincount(distance[labelled & wrong], minlength=cap + 1) / pixels
 
 
-def edge_width(size):
-    """The usual `width` of boundary_iou for images of size (H, W): 2 % of the diagonal, rounded, at least 1 px."""
-    return max(1, round(0.02 * math.hypot(*size)))
-
-
 def band_iou(pred, target, classes, width, ignore_index=IGNORE):
     """IoU of each class over only those pixels within `width` px of a boundary of the truth: float64 (classes,).
+
+    pred, target  as for confusion_matrix, whose errors it raises
+    classes       how many there are
+    width         half the band's width, in px
 
     The band is near_boundary(target, width); absent classes are NaN as in Confusion. Its mean is .nanmean().
     After Kohli, Ladicky, Torr, "Robust Higher Order Potentials for Enforcing Label Consistency" (2009), where the
@@ -232,12 +244,16 @@ def band_iou(pred, target, classes, width, ignore_index=IGNORE):
 def boundary_iou(pred, target, classes, width, ignore_index=IGNORE):
     """Boundary IoU of each class: the IoU of the two masks' inner edges, `width` px deep: float64 (classes,).
 
+    pred, target  as for confusion_matrix, whose errors it raises
+    classes       how many there are
+    width         how deep an edge is, in px; edge_width gives the paper's
+
     The edge of a mask is its pixels at most `width` px (Chebyshev) from one outside it; outside the image counts as
     outside. Pixels ignored in the target belong to neither mask and make no edge. Counted over all images together;
     NaN for a class without an edge in either. Its mean is .nanmean().
 
     After Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
-    Evaluation" (CVPR 2021), who take `width` as 2 % of the image's diagonal, rounded.
+    Evaluation" (CVPR 2021).
     """
     confusion_matrix(pred, target, classes, ignore_index)  # for its errors
     ignored, edges = target.long() == ignore_index, []
@@ -250,11 +266,19 @@ def boundary_iou(pred, target, classes, width, ignore_index=IGNORE):
     return Confusion(classes + 1, ignore_index=-1).update(*edges).iou[:classes]
 
 
+def edge_width(size):
+    """Cheng et al.'s `width` of boundary_iou for images of size (H, W): 2 % of the diagonal, rounded, at least 1 px."""
+    return max(1, round(0.02 * math.hypot(*size)))
+
+
 def thin(region, size=5):
     """The thin parts of a region: its pixels over which no size x size square of the region fits. Bool like the region.
 
-    region is bool, (N, H, W) or (H, W), such as mask == 0. Beyond the image's border it goes on as it is there, so
-    that an animal cut by the border does not become thin. (What morphology calls an opening takes them away.)
+    region  bool, (N, H, W) or (H, W), such as mask == 0; ValueError for another dtype
+    size    side of the square in px
+
+    Beyond the image's border the region goes on as it is there, so that an animal cut by the border does not become
+    thin. (What morphology calls an opening takes thin parts away.)
     """
     if region.dtype != torch.bool:
         raise ValueError(f"The region must be bool, such as mask == 0, not {region.dtype}.")
