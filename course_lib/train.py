@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from course_lib.labels import BLUE, SKY
 from course_lib.losses import cross_entropy
 from course_lib.metrics import Confusion
 from course_lib.models.shapes import evaluating
@@ -62,11 +63,11 @@ def seed_everything(seed):
 
 
 def collate(items):
-    """A list of (image, mask) -> images (B, 3, H, W), masks (B, H, W). ValueError where the target is no single mask."""
+    """A list of (image, mask) -> images (B, 3, H, W), masks (B, H, W). ValueError: a target that is no single mask."""
     for _, target in items:
         if not isinstance(target, torch.Tensor):
             raise ValueError(
-                f"Training and scoring need one mask for each image and the data set gives a "
+                "Training and scoring need one mask for each image and the data set gives a "
                 f"{type(target).__name__}; ask for one target, such as scenes(target='trimap')."
             )
     return torch.stack([image for image, _ in items]), torch.stack([mask for _, mask in items])
@@ -74,6 +75,10 @@ def collate(items):
 
 class Batches(torch.utils.data.Dataset):
     """Step -> batch. A step's batch, and what its random transforms draw, follow from (seed, step) alone.
+
+    dataset      map-style: dataset[i] -> (image, mask)
+    steps        how many batches there are
+    batch, seed  images in a batch, and another seed for other batches
 
     So a resumed run goes on as if it had never stopped, with any number of workers. Every item is seen once before
     any is seen twice.
@@ -87,6 +92,7 @@ class Batches(torch.utils.data.Dataset):
         return self.steps
 
     def index(self, position):
+        """Which item is the one at this position of the whole run."""
         epoch, place = divmod(position, len(self.dataset))
         if epoch != self.epoch:
             generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
@@ -113,6 +119,7 @@ def _loading(dev, dataset, workers):
 
 
 def _mix(seed, number):
+    """One seed from two numbers."""
     return (seed * 1_000_003 + number) % 2**63
 
 
@@ -138,10 +145,12 @@ def fit(
     net         module: images (B, 3, H, W) -> logits (B, C, H, W); it moves to device() and stays there
     dataset     map-style: dataset[i] -> (image float32 (3, H, W), mask int64 (H, W))
     steps       batches to learn from, those of a resumed checkpoint included
+    batch, lr   images in a batch, and AdamW's learning rate
     seed        decides the batches and their random transforms; the global generators are left as they were
     loss        function (logits, masks) -> scalar; such as those of course_lib.losses
     checkpoint  a file to save to as training goes, and to resume from: the result is that of an unbroken run
     curve       in a notebook, draw the loss while it falls
+    title       what the progress bar and the curve say of this run
     workers     processes that load data; 0 loads it in this one; None takes some where a GPU would wait for pictures
 
     Tensors are channels_last everywhere, and on CUDA precision is mixed. ValueError: a bad argument, a batch that does
@@ -161,9 +170,8 @@ def fit(
     optimizer = torch.optim.AdamW(weights, lr=lr, fused=dev.type in ("cpu", "cuda"))
     scaler = torch.amp.GradScaler("cuda", enabled=amp is torch.float16)
     history = History(title=title)
-    settings = dict(
-        net=repr(net), batch=batch, lr=lr, seed=seed, images=len(dataset), loss=getattr(loss, "__name__", repr(loss))
-    )
+    name = getattr(loss, "__name__", repr(loss))
+    settings = dict(net=repr(net), batch=batch, lr=lr, seed=seed, images=len(dataset), loss=name)
     if checkpoint and Path(checkpoint).exists():
         _load(checkpoint, settings, steps, net, optimizer, scaler, history)
 
@@ -190,7 +198,7 @@ def fit(
             if not math.isfinite(number := value.item()):
                 raise FloatingPointError(
                     f"The loss is {number} at step {step + 1}; use a smaller lr than {lr:g}, and see that the images "
-                    f"are finite."
+                    "are finite."
                 )
             optimizer.zero_grad()
             scaler.scale(value).backward()
@@ -227,10 +235,10 @@ class History:
         import matplotlib.pyplot as plt
 
         figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-        axes.plot(self.steps, self.loss, color="#56B4E9", alpha=0.5, linewidth=0.8, label="each step")
+        axes.plot(self.steps, self.loss, color=SKY, alpha=0.5, linewidth=0.8, label="each step")
         width = max(1, len(self.loss) // 20)
         means = [sum(self.loss[max(0, i - width) : i]) / min(i, width) for i in self.steps]
-        axes.plot(self.steps, means, color="#0072B2", linewidth=2, label=f"mean of {width}")
+        axes.plot(self.steps, means, color=BLUE, linewidth=2, label=f"mean of {width}")
         axes.set(xlabel="step", ylabel="loss", title="Training loss" + (f": {self.title}" if self.title else ""))
         axes.set_ylim(bottom=min([0, *self.loss]))
         axes.legend(frameon=False)
@@ -250,42 +258,31 @@ def _save(path, settings, net, optimizer, scaler, history):
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".part")
+    run = dict(settings=settings, loss=history.loss, seconds=history.seconds)
+    states = dict(net=net.state_dict(), optimizer=optimizer.state_dict(), scaler=scaler.state_dict())
     with open(temporary, "wb") as file:
-        torch.save(
-            dict(
-                settings=settings,
-                net=net.state_dict(),
-                optimizer=optimizer.state_dict(),
-                scaler=scaler.state_dict(),
-                loss=history.loss,
-                seconds=history.seconds,
-            ),
-            file,
-        )
+        torch.save({**run, **states}, file)
         file.flush()
         os.fsync(file.fileno())
     os.replace(temporary, path)
 
 
 def _load(path, settings, steps, net, optimizer, scaler, history):
+    """Go on from a file of `_save`. ValueError where it holds something else, or a run that has gone further."""
+    another = "delete it or use another file name"
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         was = saved["settings"]
     except OSError:
         raise
     except Exception as error:
-        raise ValueError(
-            f"{path} is not a checkpoint that fit wrote, or is damaged; delete it or use another file name."
-        ) from error
+        raise ValueError(f"{path} is not a checkpoint that fit wrote, or is damaged; {another}.") from error
     for name, value in settings.items():
         if was.get(name) != value:
             what = "another net" if name == "net" else f"{name} {was.get(name)} and not {value}"
-            raise ValueError(f"The checkpoint {path} was made with {what}; delete it or use another file name.")
-    if len(saved["loss"]) > steps:
-        raise ValueError(
-            f"The checkpoint {path} is at step {len(saved['loss'])}, past steps={steps}; ask for more "
-            f"steps, delete it or use another file name."
-        )
+            raise ValueError(f"The checkpoint {path} was made with {what}; {another}.")
+    if (done := len(saved["loss"])) > steps:
+        raise ValueError(f"The checkpoint {path} is at step {done}, past steps={steps}; ask for more steps, {another}.")
     net.load_state_dict(saved["net"])
     optimizer.load_state_dict(saved["optimizer"])
     scaler.load_state_dict(saved["scaler"])
@@ -336,7 +333,7 @@ def predict(net, images, batch=16):
 
 
 def evaluate(net, dataset, n=None, batch=16):
-    """The Confusion of `net` on the first `n` items of `dataset` (all by default): its .miou, .iou, .accuracy, ....
+    """The Confusion of `net` on the first `n` items of `dataset` (all by default): its .miou, .iou, .accuracy, ….
 
     Pixels labelled 255 do not count. ValueError where a mask holds a label that the net has no channel for.
     """
