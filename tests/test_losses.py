@@ -60,7 +60,7 @@ def some(seed=0, classes=4, shape=(2, 6, 5), dtype=torch.float32):
     return 2 * torch.randn(shape[0], classes, *shape[1:], generator=g, dtype=dtype), target
 
 
-# --- against references
+# --- against references -------------------------------------------------------------------------------------
 
 
 @quick
@@ -146,7 +146,7 @@ def test_gradients_by_finite_differences(loss):
     assert torch.autograd.gradcheck(lambda x: loss(x, target), logits.requires_grad_())
 
 
-# --- ignored pixels, absent classes, nothing at all
+# --- ignored pixels, absent classes, nothing at all ---------------------------------------------------------
 
 
 @every_loss
@@ -233,7 +233,7 @@ def test_dice_does_not_punish_a_right_answer_for_ignored_pixels():
         assert dice_loss(logits, target) < 1e-4
 
 
-# --- what every loss does alike
+# --- what every loss does alike -----------------------------------------------------------------------------
 
 
 @every_loss
@@ -315,7 +315,7 @@ def test_errors_in_settings():
         focal_loss(logits, target, gamma=-1)
 
 
-# --- weights of classes
+# --- weights of classes -------------------------------------------------------------------------------------
 
 counts_of_images = (
     st.integers(1, 8)

@@ -61,7 +61,7 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k].cpu(), b[k].cpu()) for k in a)
 
 
-# --- The machine
+# --- the machine --------------------------------------------------------------------------------------------
 
 
 def test_device_and_scale(monkeypatch):
@@ -96,7 +96,7 @@ def test_seed_everything():
     assert draws[0] == draws[1]
 
 
-# --- fit
+# --- fit ----------------------------------------------------------------------------------------------------
 
 
 def test_fit_learns_and_returns_what_it_promises():
@@ -296,7 +296,7 @@ for item in train.progress("ab", "a loop"):
     assert len(loops) == 2 and "a loop" in loops[1]
 
 
-# --- checkpoints
+# --- checkpoints --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("jitter", [False, True])
@@ -403,7 +403,7 @@ def test_a_damaged_checkpoint(tmp_path, content):
         fit(small(), Discs(), steps=2, batch=2, checkpoint=path)
 
 
-# --- what can go wrong, in one sentence each
+# --- what can go wrong, in one sentence each ----------------------------------------------------------------
 
 
 def test_a_loss_that_is_no_number_stops():
@@ -459,7 +459,7 @@ def test_data_that_does_not_fit_the_net():
         evaluate(small(), Discs(), n=0)
 
 
-# --- predict and evaluate
+# --- predict and evaluate -----------------------------------------------------------------------------------
 
 
 def test_predict_restores_the_mode_and_needs_no_whole_batches():

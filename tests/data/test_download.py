@@ -19,7 +19,7 @@ from tests.support.pets import pets
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves server.files, or what server.refuse, .ranges and .most make of it; server.asked: (path, Range) of requests."""
+    """Serves server.files, or what server.refuse, .ranges and .most make of it; server.asked: (path, Range) of each."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Range")))

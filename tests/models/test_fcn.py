@@ -1,4 +1,4 @@
-"""The backbone, its dilation, FCN and the classifier: equal to torchvision's where it has the part, and to what is claimed."""
+"""The backbone, its dilation, FCN and the classifier: equal to torchvision's where it has the part, and as claimed."""
 
 import itertools
 
@@ -292,8 +292,8 @@ def test_classifier_is_flatten_and_two_linear_layers_that_are_convolutions_too()
         (lambda: models.bilinear_kernel(3, 0), "stride must be a whole number of at least 1, not 0."),
         (
             lambda: models.FCN(base=2)(torch.rand(1, 3, 32, 20)),
-            "One image of 32x20 leaves one cell in the coarsest map, too few for batch normalisation to train on; use a larger "
-            "batch or image, or net.eval().",
+            "One image of 32x20 leaves one cell in the coarsest map, too few for batch normalisation to train on; use "
+            "a larger batch or image, or net.eval().",
         ),
     ],
 )
