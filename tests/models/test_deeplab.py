@@ -270,9 +270,8 @@ def test_it_is_where_its_weights_are(make):
 @pytest.mark.parametrize("name", ["FCN-16s", "DeepLab v3+ at 16"])
 def test_export_keeps_any_size(name):
     net, dynamic = NETS[name](base=2).eval(), torch.export.Dim.DYNAMIC
-    exported = torch.export.export(
-        net, (torch.rand(2, 3, 64, 96),), dynamic_shapes={"x": {0: dynamic, 2: dynamic, 3: dynamic}}
-    )
+    free = {"x": {0: dynamic, 2: dynamic, 3: dynamic}}
+    exported = torch.export.export(net, (torch.rand(2, 3, 64, 96),), dynamic_shapes=free)
     x = torch.rand(3, 3, 77, 130)
     with torch.no_grad():
         assert torch.allclose(exported.module()(x), net(x), atol=1e-5)

@@ -107,9 +107,8 @@ def test_dilate_says_what_it_can_not_do():
     assert str(error.value) == "output_stride must be one of 32, 16, 8, not 12."
     pooled = nn.Sequential(*(layer for _ in range(5) for layer in (nn.Conv2d(3, 3, 3, padding=1), nn.MaxPool2d(2))))
     assert models.dilate(pooled, 32)(torch.rand(1, 3, 64, 64)).shape[-1] == 2
-    with pytest.raises(
-        ValueError, match="this backbone has a MaxPool2d beyond output stride 16; use another backbone.$"
-    ):
+    says = "this backbone has a MaxPool2d beyond output stride 16; use another backbone.$"
+    with pytest.raises(ValueError, match=says):
         models.dilate(pooled, 16)
 
 
@@ -182,9 +181,8 @@ def test_fcn_is_scores_enlarged_and_added(stride):
             h, w = fine.shape[-2:]
             if level < len(net.decoder):
                 up, score = net.decoder[level].upsample, net.decoder[level].score
-                y = F.conv_transpose2d(F.pad(y, (1, 1, 1, 1), mode="replicate"), up.weight, stride=2)[
-                    ..., 3 : 3 + h, 3 : 3 + w
-                ]
+                padded = F.pad(y, (1, 1, 1, 1), mode="replicate")
+                y = F.conv_transpose2d(padded, up.weight, stride=2)[..., 3 : 3 + h, 3 : 3 + w]
                 y = y + F.conv2d(fine, score.weight, score.bias)
             else:
                 y = F.interpolate(y, scale_factor=2, mode="bilinear")[..., :h, :w]
