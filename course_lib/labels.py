@@ -1,4 +1,4 @@
-"""What the numbers in a mask mean, and the colours that classes have: written once, for data, losses, metrics, pictures."""
+"""What the numbers in a mask mean, and the colours that classes have: written once, for all that follows."""
 
 IGNORE = 255  # the label of a pixel that nobody labelled: no loss, no score
 TRIMAP = ("pet", "background", "border")  # Oxford-IIIT Pet's 1, 2, 3 less one

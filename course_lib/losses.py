@@ -15,7 +15,11 @@ from course_lib.metrics import check_labels, integers
 
 
 def cross_entropy(logits, target, weight=None, ignore_index=IGNORE):
-    """Mean cross-entropy over labelled pixels; with `weight` (C,), the mean weighted by each pixel's class, as torch's.
+    """Mean cross-entropy over labelled pixels, as torch's.
+
+    logits, target  as this module takes them
+    weight          (C,): the mean is then weighted by each pixel's class
+    ignore_index    label of pixels without one
 
     Unlike torch's it is 0, not NaN, where no pixel is labelled (or all labelled ones have weight 0).
     """
@@ -28,8 +32,11 @@ def cross_entropy(logits, target, weight=None, ignore_index=IGNORE):
 def focal_loss(logits, target, gamma=2.0, weight=None, ignore_index=IGNORE):
     """Cross-entropy with each pixel multiplied by (1 - p)^gamma, where p is the probability of its true class.
 
-    gamma = 0 is cross_entropy. `weight` (C,) and the mean are cross_entropy's too: the sum over pixels is divided by
-    the number of labelled pixels (or the sum of their weights), not by the sum of the focal factors.
+    gamma   at least 0, or ValueError; 0 is cross_entropy
+    weight  (C,), a weight for each class, as in cross_entropy
+
+    The mean is cross_entropy's too: the sum over pixels is divided by the number of labelled pixels (or the sum of
+    their weights), not by the sum of the focal factors.
     After Lin, Goyal, Girshick, He, Dollár, "Focal Loss for Dense Object Detection" (2017), with softmax for sigmoid.
     """
     if not gamma >= 0:
@@ -52,6 +59,7 @@ def dice_loss(logits, target, smooth=1.0, absent="skip", ignore_index=IGNORE):
     p is the softmax probability and t is 1 where the class is true; the sums go over all labelled pixels of the batch
     together, and ignored pixels are in none of them.
 
+    smooth  added above and below
     absent  "skip": average over the classes that the target has. A class that it has not would add sum(p) / (sum(p) +
             smooth): nearly 1 as soon as `smooth` is small beside the probability that thousands of pixels leave over,
             however right they are. Its false alarms still cost, in the Dice of the classes that they hide.
@@ -76,9 +84,8 @@ def dice_loss(logits, target, smooth=1.0, absent="skip", ignore_index=IGNORE):
 
 def ce_dice(logits, target, dice=1.0, ignore_index=IGNORE):
     """cross_entropy plus `dice` times dice_loss: smooth gradients of one, the other's fairness to small classes."""
-    return cross_entropy(logits, target, ignore_index=ignore_index) + dice * dice_loss(
-        logits, target, ignore_index=ignore_index
-    )
+    entropy = cross_entropy(logits, target, ignore_index=ignore_index)
+    return entropy + dice * dice_loss(logits, target, ignore_index=ignore_index)
 
 
 def class_weights(counts, method="inverse", images=None):
@@ -98,7 +105,7 @@ def class_weights(counts, method="inverse", images=None):
     total = counts.sum() if images is None else torch.as_tensor(images, device=counts.device)
     if counts.ndim != 1 or (counts < 0).any() or (images is not None and total.shape != counts.shape):
         raise ValueError(
-            f"counts and images must be one number of pixels a class, at least 0, not of shapes "
+            "counts and images must be one number of pixels a class, at least 0, not of shapes "
             f"{tuple(counts.shape)} and {tuple(total.shape)}."
         )
     if (total < counts).any():
@@ -119,7 +126,7 @@ def _ready(logits, target, ignore_index):
     if logits.shape[-2:] != target.shape[-2:]:
         raise ValueError(
             f"The net gives logits of {tuple(logits.shape[-2:])} for masks of {tuple(target.shape[-2:])}; "
-            f"they must have the same height and width."
+            "they must have the same height and width."
         )
     target = integers(target, "target").long()
     check_labels(target, logits.shape[1], ignore_index)

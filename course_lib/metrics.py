@@ -9,6 +9,8 @@ A map of labels, predicted or true, is (H, W) or (N, H, W) of any integer dtype.
 `ignore_index` (255: not labelled) does not count, whatever was predicted there.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 
@@ -17,13 +19,14 @@ from course_lib.labels import IGNORE
 WIDE = torch.uint16, torch.uint32, torch.uint64  # torch stores these, and can do little else with them
 
 
-# --- Counting --------------------------------------------------------------------------------------------------------
+# --- counting -----------------------------------------------------------------------------------------------
 
 
 def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
     """Pixels of class [row] that were called [column]: int64 (classes, classes), on the device of the arguments.
 
     pred, target  class of each pixel, any shape (the same for both), any integer dtypes, empty too
+    classes       how many there are
     ignore_index  target pixels with this label are left out: -32768 to 65535; may be one of the classes
 
     ValueError: shapes that differ, numbers that are not whole, or a class outside 0 to classes - 1 on a pixel that
@@ -43,7 +46,7 @@ def confusion_matrix(pred, target, classes, ignore_index=IGNORE):
         if wrong := [int(x) for x in pred.aminmax() if not 0 <= x < classes]:
             raise ValueError(
                 f"The prediction holds class {wrong[0]}, and {classes} classes are 0 to {classes - 1}; "
-                f"give the classes themselves (logits.argmax(1)), or count more of them."
+                "give the classes themselves (logits.argmax(1)), or count more of them."
             )
 
     # Masking first would copy both maps. Instead each label, ignored or not, has a row of its own in a longer table,
@@ -72,7 +75,9 @@ def integers(labels, name):
             f"The {name} must hold whole numbers, one class a pixel, not {labels.dtype} of shape "
             f"{tuple(labels.shape)}; use logits.argmax(1) on logits, .long() on labels kept as floats."
         )
-    return labels.to(torch.uint8) if labels.dtype == torch.bool else labels.long() if labels.dtype in WIDE else labels
+    if labels.dtype == torch.bool:
+        return labels.to(torch.uint8)
+    return labels.long() if labels.dtype in WIDE else labels
 
 
 def check_labels(target, classes, ignore_index=IGNORE):
@@ -81,13 +86,17 @@ def check_labels(target, classes, ignore_index=IGNORE):
     wrong = target[(target != ignore_index) & ((target < 0) | (target >= classes))]
     if len(wrong):
         raise ValueError(
-            f"The masks hold label {int(wrong[0])}, and {classes} classes are 0 to {classes - 1} (and "
-            f"{ignore_index} for no label); ask for more classes, or give that label one of these."
+            f"The masks hold label {int(wrong[0])}, and {classes} classes are 0 to {classes - 1} (and {ignore_index} "
+            "for no label); ask for more classes, or give that label one of these."
         )
 
 
 class Confusion:
     """A confusion matrix that grows batch by batch, and the scores that follow from it.
+
+    classes       how many there are; ValueError for what is no whole number of at least 1
+    ignore_index  target pixels with this label are left out
+    names         what repr calls the classes
 
     matrix          int64 (C, C) on the CPU: pixels of class [row] that were called [column]; set it, or update
     iou, dice       for each class, float64 (C,): intersection over union TP / (TP + FP + FN), and 2 TP / (2 TP + FP +
@@ -100,8 +109,7 @@ class Confusion:
     not touch it (as torchmetrics has it). Where no pixel is labelled, accuracy and miou are NaN. The scores are of
     all pixels together: not the mean of scores of images.
 
-    classes is how many, names (optional) is what repr calls them. Arguments and errors of update are those of
-    confusion_matrix, and its maps may be on any device.
+    Arguments and errors of update are those of confusion_matrix, and its maps may be on any device.
     """
 
     def __init__(self, classes, ignore_index=IGNORE, names=()):
@@ -158,11 +166,15 @@ class Confusion:
         return f"mIoU {self.miou:.3f} ({each}), accuracy {self.accuracy:.3f}"
 
 
-# --- Boundaries ------------------------------------------------------------------------------------------------------
+# --- boundaries ---------------------------------------------------------------------------------------------
 
 
 def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
-    """Each pixel's distance to the nearest pixel of another class: int64 like the mask, (N, H, W) or (H, W).
+    """Each pixel's distance to the nearest pixel of another class: int64 like the mask.
+
+    mask          (N, H, W) or (H, W) labels
+    cap           the largest distance that is told
+    ignore_index  label of pixels without one
 
     In pixels, diagonal steps as long as straight ones (Chebyshev): 1 beside the boundary, `cap` for `cap` and more,
     0 where the mask is ignored. Ignored pixels belong to no class and make no boundary, nor does the image's border.
@@ -183,6 +195,9 @@ def distance_to_boundary(mask, cap=16, ignore_index=IGNORE):
 def near_boundary(mask, width, ignore_index=IGNORE):
     """The pixels at most `width` px from another class, on both sides of each boundary: bool like the mask.
 
+    mask   (N, H, W) or (H, W) labels
+    width  whole number of px, at least 1, or ValueError
+
     Distances as distance_to_boundary has them; ignored pixels are never near.
     """
     if not isinstance(width, int) or width < 1:
@@ -194,8 +209,11 @@ def near_boundary(mask, width, ignore_index=IGNORE):
 def errors_by_distance(pred, truth, cap=16, ignore_index=IGNORE):
     """Share of wrong pixels at each distance from a class boundary of the truth: float (cap + 1,).
 
+    pred, truth  (N, H, W) or (H, W) labels, of one shape, or ValueError
+    cap          the largest distance that is told apart
+
     rates[d] is for pixels at distance d as distance_to_boundary has it, rates[cap] for all further in; NaN where
-    there is no such pixel, so rates[0] always. pred and truth are (N, H, W) or (H, W).
+    there is no such pixel, so rates[0] always.
     """
     if pred.shape != truth.shape:
         raise ValueError(f"Prediction {tuple(pred.shape)} and truth {tuple(truth.shape)} must have the same shape.")
@@ -208,6 +226,10 @@ def errors_by_distance(pred, truth, cap=16, ignore_index=IGNORE):
 
 def band_iou(pred, target, classes, width, ignore_index=IGNORE):
     """IoU of each class over only those pixels within `width` px of a boundary of the truth: float64 (classes,).
+
+    pred, target  as for confusion_matrix, whose errors it raises
+    classes       how many there are
+    width         half the band's width, in px
 
     The band is near_boundary(target, width); absent classes are NaN as in Confusion. Its mean is .nanmean().
     After Kohli, Ladicky, Torr, "Robust Higher Order Potentials for Enforcing Label Consistency" (2009), where the
@@ -222,12 +244,16 @@ def band_iou(pred, target, classes, width, ignore_index=IGNORE):
 def boundary_iou(pred, target, classes, width, ignore_index=IGNORE):
     """Boundary IoU of each class: the IoU of the two masks' inner edges, `width` px deep: float64 (classes,).
 
+    pred, target  as for confusion_matrix, whose errors it raises
+    classes       how many there are
+    width         how deep an edge is, in px; edge_width gives the paper's
+
     The edge of a mask is its pixels at most `width` px (Chebyshev) from one outside it; outside the image counts as
     outside. Pixels ignored in the target belong to neither mask and make no edge. Counted over all images together;
     NaN for a class without an edge in either. Its mean is .nanmean().
 
     After Cheng, Girshick, Dollár, Berg, Kirillov, "Boundary IoU: Improving Object-Centric Image Segmentation
-    Evaluation" (CVPR 2021), who take `width` as 2 % of the image's diagonal, rounded.
+    Evaluation" (CVPR 2021).
     """
     confusion_matrix(pred, target, classes, ignore_index)  # for its errors
     ignored, edges = target.long() == ignore_index, []
@@ -240,11 +266,19 @@ def boundary_iou(pred, target, classes, width, ignore_index=IGNORE):
     return Confusion(classes + 1, ignore_index=-1).update(*edges).iou[:classes]
 
 
+def edge_width(size):
+    """Cheng et al.'s `width` of boundary_iou for images of size (H, W): 2 % of the diagonal, rounded, at least 1 px."""
+    return max(1, round(0.02 * math.hypot(*size)))
+
+
 def thin(region, size=5):
     """The thin parts of a region: its pixels over which no size x size square of the region fits. Bool like the region.
 
-    region is bool, (N, H, W) or (H, W), such as mask == 0. Beyond the image's border it goes on as it is there, so
-    that an animal cut by the border does not become thin. (What morphology calls an opening takes them away.)
+    region  bool, (N, H, W) or (H, W), such as mask == 0; ValueError for another dtype
+    size    side of the square in px
+
+    Beyond the image's border the region goes on as it is there, so that an animal cut by the border does not become
+    thin. (What morphology calls an opening takes thin parts away.)
     """
     if region.dtype != torch.bool:
         raise ValueError(f"The region must be bool, such as mask == 0, not {region.dtype}.")
@@ -257,15 +291,34 @@ def thin(region, size=5):
     return region & ~thick.reshape(region.shape)
 
 
-# --- What a coarse grid allows ---------------------------------------------------------------------------------------
+# --- resized masks ------------------------------------------------------------------------------------------
+
+
+def invented(mask, small):
+    """The pixels of a resized mask whose label is invented: bool like `small`.
+
+    mask   (H, W) integers
+    small  (h, w) integers: the mask resized, to any size
+
+    A pixel's label is invented when no pixel of the mask under it, nor one beside those, has it.
+    """
+    wrong = torch.ones_like(small, dtype=torch.bool)
+    for label in small.unique():
+        near = F.max_pool2d((mask == label)[None].double(), 3, stride=1, padding=1)
+        wrong &= (small != label) | (F.adaptive_max_pool2d(near, small.shape)[0] == 0)
+    return wrong
+
+
+# --- what a coarse grid allows ------------------------------------------------------------------------------
 
 
 def best_scores(mask, stride, steps=40, mode="bilinear"):
-    """One score for each cell of stride x stride pixels, fitted to a known mask: nearly the best that such a grid can say.
+    """One score for each cell of stride x stride pixels, fitted to a known mask: nearly the best that a grid can say.
 
-    mask   (N, H, W), bool or integers of which 1 is the object; H and W are multiples of stride
-    steps  of gradient descent (Adam) on the IoU of mask and sigmoid of the enlarged scores, summed over the N masks
-    mode   of F.interpolate, which enlarges
+    mask    (N, H, W), bool or integers of which 1 is the object; H and W are multiples of stride
+    stride  pixels along a cell's side
+    steps   of gradient descent (Adam) on the IoU of mask and sigmoid of the enlarged scores, summed over the N masks
+    mode    of F.interpolate, which enlarges
 
     Returns the scores, float (N, H / stride, W / stride), and the same enlarged, (N, H, W); above 0 is the object.
     The IoU with sigmoids in place of yes and no is that of Rahman and Wang (2016): it has a gradient.
@@ -289,7 +342,7 @@ def best_scores(mask, stride, steps=40, mode="bilinear"):
     return scores[:, 0], F.interpolate(scores, scale_factor=stride, mode=mode)[:, 0]
 
 
-# --- predictions to score ------------------------------------------------------------------------------------
+# --- predictions to score -----------------------------------------------------------------------------------
 
 
 def ragged(truth, pixels, reach=3, seed=0):
@@ -297,6 +350,8 @@ def ragged(truth, pixels, reach=3, seed=0):
 
     truth   (H, W) int64 without ignored pixels
     pixels  how many labels to change, each to that of a class across the boundary; ValueError where the band has fewer
+    reach   half the band's width
+    seed    another seed, other pixels
     """
     maps = truth[None, None].float()
     high, low = (s * F.max_pool2d(s * maps, 2 * reach + 1, stride=1, padding=reach)[0, 0] for s in (1, -1))

@@ -48,10 +48,8 @@ def welcome():
     if found:
         print(f"GPU: {found}. Experiments run on it, and are the larger ones.")
     elif here == "colab":
-        print(
-            "No GPU: all works without. For one, choose Runtime → Change runtime type → T4 GPU, "
-            "and run this cell again."
-        )
+        menu = "Runtime → Change runtime type → T4 GPU"
+        print(f"No GPU: all works without. For one, choose {menu}, and run this cell again.")
     if here == "colab":
         print("Colab forgets this page: choose File → Save a copy in Drive now, and work in the copy.")
     elif here == "binder":
@@ -72,16 +70,16 @@ def bar(total, title="", first=0, items=None, **options):
     """tqdm's progress bar as the course shows it: a widget in a notebook, text in a terminal, nothing in a file.
 
     total, first  steps in all, and how many of them are done already
+    title         what stands before the bar
+    items         to be given one by one; None: the caller moves the bar
     options       further ones of tqdm, such as unit="B"
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tqdm's, where widgets are missing: it then writes text
         from tqdm.auto import tqdm
     # On stdout, since text on stderr looks like an error. Silent where stdout is a file or a pipe.
-    silent = False if in_kernel() else None
-    return tqdm(
-        items, total=total, initial=first, desc=title, file=sys.stdout, dynamic_ncols=True, disable=silent, **options
-    )
+    shown = {"file": sys.stdout, "disable": False if in_kernel() else None, "dynamic_ncols": True}
+    return tqdm(items, total=total, initial=first, desc=title, **shown, **options)
 
 
 # --- handing in ---------------------------------------------------------------------------------------------
@@ -94,9 +92,8 @@ def hand_in(lesson):
     except (OSError, ValueError, KeyError, TypeError):
         notebook = None
     if not notebook:
-        return Sheet(
-            [f"The file to hand in is this notebook, {lesson}.ipynb: save it and download it by the File menu."]
-        )
+        way = f"The file to hand in is this notebook, {lesson}.ipynb: save it and download it by the File menu."
+        return Sheet([way])
     for cell in notebook["cells"]:
         if cell["cell_type"] == "code":
             cell["outputs"], cell["execution_count"] = [], None
@@ -153,8 +150,6 @@ class Sheet:
     def _repr_html_(self):
         lines = [html.escape(line) for line in self.lines]
         if self.content:
-            data = base64.b64encode(self.content).decode("ascii")
-            lines.append(
-                f'<a download="{self.name}" href="data:application/x-ipynb+json;base64,{data}">Download {self.name}</a>'
-            )
+            data = "data:application/x-ipynb+json;base64," + base64.b64encode(self.content).decode("ascii")
+            lines.append(f'<a download="{self.name}" href="{data}">Download {self.name}</a>')
         return "<br>".join(lines)

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import torch
 
+from course_lib.labels import BLUE, SKY
 from course_lib.losses import cross_entropy
 from course_lib.metrics import Confusion
 from course_lib.models.shapes import evaluating
@@ -28,7 +29,7 @@ from course_lib.start.files import write_whole
 SAVE_SECONDS = 10.0  # time between two checkpoints
 
 
-# --- The machine -----------------------------------------------------------------------------------------------------
+# --- the machine --------------------------------------------------------------------------------------------
 
 
 def device():
@@ -59,15 +60,15 @@ def seed_everything(seed):
     torch.manual_seed(seed)
 
 
-# --- Batches ---------------------------------------------------------------------------------------------------------
+# --- batches ------------------------------------------------------------------------------------------------
 
 
 def collate(items):
-    """A list of (image, mask) -> images (B, 3, H, W), masks (B, H, W). ValueError where the target is no single mask."""
+    """A list of (image, mask) -> images (B, 3, H, W), masks (B, H, W). ValueError: a target that is no single mask."""
     for _, target in items:
         if not isinstance(target, torch.Tensor):
             raise ValueError(
-                f"Training and scoring need one mask for each image and the data set gives a "
+                "Training and scoring need one mask for each image and the data set gives a "
                 f"{type(target).__name__}; ask for one target, such as scenes(target='trimap')."
             )
     return torch.stack([image for image, _ in items]), torch.stack([mask for _, mask in items])
@@ -75,6 +76,10 @@ def collate(items):
 
 class Batches(torch.utils.data.Dataset):
     """Step -> batch. A step's batch, and what its random transforms draw, follow from (seed, step) alone.
+
+    dataset      map-style: dataset[i] -> (image, mask)
+    steps        how many batches there are
+    batch, seed  images in a batch, and another seed for other batches
 
     So a resumed run goes on as if it had never stopped, with any number of workers. Every item is seen once before
     any is seen twice.
@@ -88,6 +93,7 @@ class Batches(torch.utils.data.Dataset):
         return self.steps
 
     def index(self, position):
+        """Which item is the one at this position of the whole run."""
         epoch, place = divmod(position, len(self.dataset))
         if epoch != self.epoch:
             generator = torch.Generator().manual_seed(_mix(self.seed, epoch))
@@ -114,10 +120,11 @@ def _loading(dev, dataset, workers):
 
 
 def _mix(seed, number):
+    """One seed from two numbers."""
     return (seed * 1_000_003 + number) % 2**63
 
 
-# --- Training --------------------------------------------------------------------------------------------------------
+# --- training -----------------------------------------------------------------------------------------------
 
 
 def fit(
@@ -139,10 +146,12 @@ def fit(
     net         module: images (B, 3, H, W) -> logits (B, C, H, W); it moves to device() and stays there
     dataset     map-style: dataset[i] -> (image float32 (3, H, W), mask int64 (H, W))
     steps       batches to learn from, those of a resumed checkpoint included
+    batch, lr   images in a batch, and AdamW's learning rate
     seed        decides the batches and their random transforms; the global generators are left as they were
     loss        function (logits, masks) -> scalar; such as those of course_lib.losses
     checkpoint  a file to save to as training goes, and to resume from: the result is that of an unbroken run
     curve       in a notebook, draw the loss while it falls
+    title       what the progress bar and the curve say of this run
     workers     processes that load data; 0 loads it in this one; None takes some where a GPU would wait for pictures
 
     Tensors are channels_last everywhere, and on CUDA precision is mixed. ValueError: a bad argument, a batch that does
@@ -162,9 +171,8 @@ def fit(
     optimizer = torch.optim.AdamW(weights, lr=lr, fused=dev.type in ("cpu", "cuda"))
     scaler = torch.amp.GradScaler("cuda", enabled=amp is torch.float16)
     history = History(title=title)
-    settings = dict(
-        net=repr(net), batch=batch, lr=lr, seed=seed, images=len(dataset), loss=getattr(loss, "__name__", repr(loss))
-    )
+    name = getattr(loss, "__name__", repr(loss))
+    settings = dict(net=repr(net), batch=batch, lr=lr, seed=seed, images=len(dataset), loss=name)
     if checkpoint and Path(checkpoint).exists():
         _load(checkpoint, settings, steps, net, optimizer, scaler, history)
 
@@ -191,7 +199,7 @@ def fit(
             if not math.isfinite(number := value.item()):
                 raise FloatingPointError(
                     f"The loss is {number} at step {step + 1}; use a smaller lr than {lr:g}, and see that the images "
-                    f"are finite."
+                    "are finite."
                 )
             optimizer.zero_grad()
             scaler.scale(value).backward()
@@ -228,10 +236,10 @@ class History:
         import matplotlib.pyplot as plt
 
         figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-        axes.plot(self.steps, self.loss, color="#56B4E9", alpha=0.5, linewidth=0.8, label="each step")
+        axes.plot(self.steps, self.loss, color=SKY, alpha=0.5, linewidth=0.8, label="each step")
         width = max(1, len(self.loss) // 20)
         means = [sum(self.loss[max(0, i - width) : i]) / min(i, width) for i in self.steps]
-        axes.plot(self.steps, means, color="#0072B2", linewidth=2, label=f"mean of {width}")
+        axes.plot(self.steps, means, color=BLUE, linewidth=2, label=f"mean of {width}")
         axes.set(xlabel="step", ylabel="loss", title="Training loss" + (f": {self.title}" if self.title else ""))
         axes.set_ylim(bottom=min([0, *self.loss]))
         axes.legend(frameon=False)
@@ -243,22 +251,16 @@ class History:
         return f"History: {len(self.loss)} steps in {self.seconds:.1f} s{span}"
 
 
-# --- Checkpoints -----------------------------------------------------------------------------------------------------
+# --- checkpoints --------------------------------------------------------------------------------------------
 
 
 def _save(path, settings, net, optimizer, scaler, history):
     """Whoever stops us, a whole checkpoint is there, old or new."""
-    state = dict(
-        settings=settings,
-        net=net.state_dict(),
-        optimizer=optimizer.state_dict(),
-        scaler=scaler.state_dict(),
-        loss=history.loss,
-        seconds=history.seconds,
-    )
+    run = dict(settings=settings, loss=history.loss, seconds=history.seconds)
+    states = dict(net=net.state_dict(), optimizer=optimizer.state_dict(), scaler=scaler.state_dict())
 
     def write(file):
-        torch.save(state, file)
+        torch.save({**run, **states}, file)
         file.flush()
         os.fsync(file.fileno())  # a machine that goes down keeps it, too
 
@@ -266,31 +268,28 @@ def _save(path, settings, net, optimizer, scaler, history):
 
 
 def _load(path, settings, steps, net, optimizer, scaler, history):
+    """Go on from a file of `_save`. ValueError where it holds something else, or a run that has gone further."""
+    another = "delete it or use another file name"
     try:
         saved = torch.load(path, map_location="cpu", weights_only=True)
         was = saved["settings"]
     except OSError:
         raise
     except Exception as error:
-        raise ValueError(
-            f"{path} is not a checkpoint that fit wrote, or is damaged; delete it or use another file name."
-        ) from error
+        raise ValueError(f"{path} is not a checkpoint that fit wrote, or is damaged; {another}.") from error
     for name, value in settings.items():
         if was.get(name) != value:
             what = "another net" if name == "net" else f"{name} {was.get(name)} and not {value}"
-            raise ValueError(f"The checkpoint {path} was made with {what}; delete it or use another file name.")
-    if len(saved["loss"]) > steps:
-        raise ValueError(
-            f"The checkpoint {path} is at step {len(saved['loss'])}, past steps={steps}; ask for more "
-            f"steps, delete it or use another file name."
-        )
+            raise ValueError(f"The checkpoint {path} was made with {what}; {another}.")
+    if (done := len(saved["loss"])) > steps:
+        raise ValueError(f"The checkpoint {path} is at step {done}, past steps={steps}; ask for more steps, {another}.")
     net.load_state_dict(saved["net"])
     optimizer.load_state_dict(saved["optimizer"])
     scaler.load_state_dict(saved["scaler"])
     history.loss, history.seconds = saved["loss"], saved["seconds"]
 
 
-# --- What is seen while it trains ------------------------------------------------------------------------------------
+# --- what is seen while it trains ---------------------------------------------------------------------------
 
 
 class _Curve:
@@ -318,7 +317,7 @@ class _Curve:
         self.due = now + max(1, 20 * (now - began))
 
 
-# --- Predicting and scoring ------------------------------------------------------------------------------------------
+# --- predicting and scoring ---------------------------------------------------------------------------------
 
 
 def logits(net, images, batch=16):
@@ -334,7 +333,7 @@ def predict(net, images, batch=16):
 
 
 def evaluate(net, dataset, n=None, batch=16):
-    """The Confusion of `net` on the first `n` items of `dataset` (all by default): its .miou, .iou, .accuracy, ....
+    """The Confusion of `net` on the first `n` items of `dataset` (all by default): its .miou, .iou, .accuracy, ….
 
     Pixels labelled 255 do not count. ValueError where a mask holds a label that the net has no channel for.
     """

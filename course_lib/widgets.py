@@ -12,13 +12,15 @@ import html
 import io
 from typing import Any, NamedTuple
 
+import torch
+
 try:
     import ipywidgets
 except ImportError:  # the still picture alone then
     ipywidgets = None
 
-from course_lib import plot
-from course_lib.plot.canvas import as_image, as_mask, class_names, numbers
+from course_lib import models, plot
+from course_lib.plot.inputs import as_image, as_mask, class_names, numbers
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 UNSEEN = "position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%)"  # read, not shown
@@ -81,9 +83,8 @@ class Live:
             # Dragging sends many values, but the front end holds all but the newest while a redraw is under way.
             control.observe(self._update, names="value")
         # align_self: a box stretches its children to its own width, and a stretched picture is a blurred one.
-        self.picture = ipywidgets.Image(
-            format="png", layout={"max_width": "100%", "align_self": "flex-start", "margin": "0"}
-        )
+        layout = {"max_width": "100%", "align_self": "flex-start", "margin": "0"}
+        self.picture = ipywidgets.Image(format="png", layout=layout)
         self.line = ipywidgets.HTML()
         switches = [c for c in self.controls.values() if isinstance(c, ipywidgets.Checkbox)]
         others = [c for c in self.controls.values() if c not in switches]
@@ -124,20 +125,13 @@ def _control(spec):
     if isinstance(spec, Switch):
         return ipywidgets.Checkbox(value=spec.value, description=spec.label, indent=False, layout=layout)
     if isinstance(spec, Choice):
-        return ipywidgets.Dropdown(
-            value=spec.value, options=spec.options, description=spec.label, style=style, layout=layout
-        )
+        choice = {"value": spec.value, "options": spec.options}
+        return ipywidgets.Dropdown(description=spec.label, style=style, layout=layout, **choice)
     whole = isinstance(spec.value, int) and isinstance(spec.step, int)
     kind = ipywidgets.IntSlider if whole else ipywidgets.FloatSlider
-    return kind(
-        value=spec.value,
-        min=spec.low,
-        max=spec.high,
-        step=spec.step,
-        description=spec.label,
-        style=style,
-        layout={**layout, "width": f"{190 + 7 * len(spec.label)}px"},
-    )  # the label takes its share of it
+    span = {"min": spec.low, "max": spec.high, "step": spec.step}
+    layout["width"] = f"{190 + 7 * len(spec.label)}px"  # the label takes its share of it
+    return kind(value=spec.value, description=spec.label, style=style, layout=layout, **span)
 
 
 def _png(figure):
@@ -147,7 +141,7 @@ def _png(figure):
         return file.getvalue()
 
 
-# ---- the course's three ------------------------------------------------------------------------------------------
+# --- the course's three -------------------------------------------------------------------------------------
 
 
 def overlay(image, mask, classes=None, opacity=0.5):
@@ -173,42 +167,33 @@ def overlay(image, mask, classes=None, opacity=0.5):
 
 def shape_tracer(size=128, depth=4, base=16, upsample="transposed", skip="none"):
     """plot.shape_flow of an encoder-decoder with controls for its input size, depth, base, upsampling and skips."""
-    from course_lib import models
 
     def draw(size, depth, base, upsample, skip):
         return plot.shape_flow(_net(depth, base, upsample, skip), size)
 
-    return Live(
-        draw,
-        {
-            "size": Slider("input size", size, 16, 512, 16),
-            "depth": Slider("depth", depth, 1, 6),
-            "base": Choice("base channels", base, (4, 8, 16, 32, 64)),
-            "upsample": Choice("upsampling", upsample, models.UPSAMPLES),
-            "skip": Choice("skips", skip, ("none", "add", "concat")),
-        },
-    )
+    controls = {
+        "size": Slider("input size", size, 16, 512, 16),
+        "depth": Slider("depth", depth, 1, 6),
+        "base": Choice("base channels", base, (4, 8, 16, 32, 64)),
+        "upsample": Choice("upsampling", upsample, models.UPSAMPLES),
+        "skip": Choice("skips", skip, ("none", "add", "concat")),
+    }
+    return Live(draw, controls)
 
 
 @functools.lru_cache(maxsize=32)
 def _net(depth, base, upsample, skip):
     """A network without values: shapes and counts need none, and its weights would take a second to draw."""
-    import torch
-
-    from course_lib import models
-
     with torch.device("meta"):
         return models.EncoderDecoder(base=base, depth=depth, upsample=upsample, skip=skip)
 
 
 def taps(kernel=3, stride=1, dilation=2, layers=2):
     """plot.taps with sliders for kernel, stride and dilation, and for how many such layers the field is drawn."""
-    return Live(
-        plot.taps,
-        {
-            "kernel": Slider("kernel", kernel, 1, 7),
-            "stride": Slider("stride", stride, 1, 4),
-            "dilation": Slider("dilation", dilation, 1, 8),
-            "layers": Slider("layers", layers, 1, 5),
-        },
-    )
+    controls = {
+        "kernel": Slider("kernel", kernel, 1, 7),
+        "stride": Slider("stride", stride, 1, 4),
+        "dilation": Slider("dilation", dilation, 1, 8),
+        "layers": Slider("layers", layers, 1, 5),
+    }
+    return Live(plot.taps, controls)

@@ -1,5 +1,6 @@
 """The losses: values and gradients against torch, torchvision and segmentation-models-pytorch, and on edge cases."""
 
+import itertools
 import math
 
 import pytest
@@ -60,7 +61,7 @@ def some(seed=0, classes=4, shape=(2, 6, 5), dtype=torch.float32):
     return 2 * torch.randn(shape[0], classes, *shape[1:], generator=g, dtype=dtype), target
 
 
-# --- against references
+# --- against references -------------------------------------------------------------------------------------
 
 
 @quick
@@ -146,7 +147,7 @@ def test_gradients_by_finite_differences(loss):
     assert torch.autograd.gradcheck(lambda x: loss(x, target), logits.requires_grad_())
 
 
-# --- ignored pixels, absent classes, nothing at all
+# --- ignored pixels, absent classes, nothing at all ---------------------------------------------------------
 
 
 @every_loss
@@ -233,7 +234,7 @@ def test_dice_does_not_punish_a_right_answer_for_ignored_pixels():
         assert dice_loss(logits, target) < 1e-4
 
 
-# --- what every loss does alike
+# --- what every loss does alike -----------------------------------------------------------------------------
 
 
 @every_loss
@@ -277,13 +278,8 @@ def test_weights(loss):
     weight = torch.tensor([1.0, 2.0, 0.5, 3.0])
     agree(gradient(loss, logits, target, weight=weight), gradient(loss, logits, target, weight=10 * weight.double()))
     agree([loss(logits, target, weight=torch.full((4,), 7.0))], [loss(logits, target)])
-    labelled = [
-        (logits[:, :, y, x][b][None, :, None, None], target[b, y, x][None, None, None])
-        for b in range(2)
-        for y in range(6)
-        for x in range(5)
-        if target[b, y, x] != 255
-    ]
+    places = [place for place in itertools.product(range(2), range(6), range(5)) if target[place] != 255]
+    labelled = [(logits[b, :, y, x][None, :, None, None], target[b, y, x][None, None, None]) for b, y, x in places]
     weights = [weight[t.item()] for _, t in labelled]
     mean = sum(w * loss(x, t) for w, (x, t) in zip(weights, labelled)) / sum(weights)
     agree([loss(logits, target, weight=weight)], [mean])
@@ -315,19 +311,19 @@ def test_errors_in_settings():
         focal_loss(logits, target, gamma=-1)
 
 
-# --- weights of classes
+# --- weights of classes -------------------------------------------------------------------------------------
 
-counts_of_images = (
-    st.integers(1, 8)
-    .flatmap(
-        lambda c: st.lists(st.lists(st.integers(0, 10**6) | st.just(0), min_size=c, max_size=c), min_size=1, max_size=6)
-    )
-    .map(torch.tensor)
-)
+
+@st.composite
+def counts_of_images(draw):
+    """Pixels of each class in each image: int64 (images, classes)."""
+    classes, count = draw(st.integers(1, 8)), st.integers(0, 10**6) | st.just(0)
+    image = st.lists(count, min_size=classes, max_size=classes)
+    return torch.tensor(draw(st.lists(image, min_size=1, max_size=6)))
 
 
 @quick
-@given(counts_of_images)
+@given(counts_of_images())
 def test_class_weights(images):
     counts = images.sum(0)
     around = (images.sum(1, keepdim=True) * (images > 0)).sum(0)
@@ -341,10 +337,8 @@ def test_class_weights(images):
             frequency = counts / (around if kwargs else counts.sum())
             product = (inverse * frequency)[present]
             assert torch.allclose(product, product[0].expand_as(product))
-            more = class_weights(
-                torch.cat([counts, torch.zeros(3, dtype=counts.dtype)]),
-                images=torch.cat([around, torch.zeros(3, dtype=counts.dtype)]) if kwargs else None,
-            )
+            longer = [torch.cat([x, torch.zeros(3, dtype=counts.dtype)]) for x in (counts, around)]
+            more = class_weights(longer[0], images=longer[1] if kwargs else None)
             assert torch.allclose(more[: len(counts)], inverse) and (more[len(counts) :] == 0).all()
 
 

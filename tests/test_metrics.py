@@ -17,7 +17,9 @@ from course_lib.metrics import (
     boundary_iou,
     confusion_matrix,
     distance_to_boundary,
+    edge_width,
     errors_by_distance,
+    invented,
     near_boundary,
     thin,
 )
@@ -48,7 +50,7 @@ def maps(draw, most=6, ignore=(255,), sizes=(0, 7), images=True):
     return pred, target.masked_fill(torch.rand(shape, generator=g) < share, ignore_index), classes, ignore_index
 
 
-# --- counting
+# --- counting -----------------------------------------------------------------------------------------------
 
 
 @quick
@@ -153,7 +155,7 @@ def test_errors_are_one_sentence():
         assert "\n" not in str(error.value)
 
 
-# --- scores
+# --- scores -------------------------------------------------------------------------------------------------
 
 
 @quick
@@ -240,7 +242,7 @@ def test_the_mean_over_images_is_another_number():
     ).miou == pytest.approx((23 / 24 + 8 / 9) / 2)
 
 
-# --- boundaries
+# --- boundaries ---------------------------------------------------------------------------------------------
 
 
 def brute_distance(mask, cap):
@@ -321,9 +323,9 @@ def test_iou_in_the_band(case, width):
 
 
 def published_boundary(mask, width):
-    """The inner edge of a 0/1 mask as the authors' mask_to_boundary has it: padded by one zero, eroded `width` times by 3x3.
+    """The inner edge of a 0/1 mask as the authors' mask_to_boundary has it: padded by one zero, eroded `width` times.
 
-    (cv2.erode's own border is larger than any value, so beyond the padding nothing is eroded.)
+    (By 3x3; cv2.erode's own border is larger than any value, so beyond the padding nothing is eroded.)
     """
     padded = np.pad(mask.astype(float), 1)
     for _ in range(width):
@@ -402,8 +404,21 @@ def test_thin_parts_of_a_body_with_a_leg():
     assert found[20:, 10:14].all() and found.sum() == 80 and not thin(body, 4).any() and not thin(body[:0]).any()
 
 
+def test_edges_are_two_percent_of_the_diagonal_deep():
+    assert [edge_width(size) for size in ((128, 128), (64, 64), (96, 128), (8, 8))] == [4, 2, 3, 1]
+
+
+def test_a_label_is_invented_where_none_of_its_kind_is_near():
+    mask = torch.zeros(8, 8, dtype=torch.int64)
+    mask[:, 4:] = 2
+    small = torch.tensor([[0, 1], [2, 2]])  # 2 at the lower left is a pixel away from the mask's twos
+    assert invented(mask, small).tolist() == [[False, True], [False, False]]
+    assert invented(mask, small.flip(1)).tolist() == [[True, False], [False, False]]
+    assert not invented(mask, mask).any()
+
+
 def test_fitted_scores_put_an_outline_inside_a_cell():
-    """A coast that crosses the cells: the majority of each block has stairs, smoothly enlarged scores follow it nearly everywhere."""
+    """A coast that crosses the cells: block majorities have stairs, smoothly enlarged scores follow most of it."""
     rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
     masks = torch.stack([columns > 0.4 * rows + 13, (rows - 30) ** 2 + (columns - 35) ** 2 < 20**2]).byte()
     iou = {}
@@ -443,7 +458,7 @@ def test_on_a_gpu():
     assert torch.equal(thin((target > 3).cuda(), 3).cpu(), thin(target > 3, 3))
 
 
-# --- the benchmark
+# --- the benchmark ------------------------------------------------------------------------------------------
 
 
 def test_the_benchmark_runs():

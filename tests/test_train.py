@@ -62,7 +62,7 @@ def same(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[k].cpu(), b[k].cpu()) for k in a)
 
 
-# --- The machine
+# --- the machine --------------------------------------------------------------------------------------------
 
 
 def test_device_and_scale(monkeypatch):
@@ -97,7 +97,7 @@ def test_seed_everything():
     assert draws[0] == draws[1]
 
 
-# --- fit
+# --- fit ----------------------------------------------------------------------------------------------------
 
 
 def test_fit_learns_and_returns_what_it_promises():
@@ -155,9 +155,9 @@ def test_every_item_once_before_any_twice():
 def test_small_data_sets_and_workers():
     assert len(fit(small(), Discs(length=3), steps=3, batch=8).loss) == 3
     here, there = (nn.Sequential(small(), nn.Dropout(0.5)) for _ in range(2))
-    assert fit(here, Discs(jitter=True), steps=3, batch=4).loss == fit(
-        there, Discs(jitter=True), steps=3, batch=4, workers=1
-    ).loss and same(here, there)
+    alone = fit(here, Discs(jitter=True), steps=3, batch=4)
+    helped = fit(there, Discs(jitter=True), steps=3, batch=4, workers=1)
+    assert alone.loss == helped.loss and same(here, there)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere processes are not forked")
@@ -166,12 +166,8 @@ def test_a_gpu_gets_processes_that_load_and_a_cpu_keeps_its_cores():
     gpu, cpu = torch.device("cuda"), torch.device("cpu")
     assert train._loading(gpu, Discs(), None) == dict(num_workers=cores, multiprocessing_context="fork")
     none = dict(num_workers=0, multiprocessing_context=None)
-    assert (
-        train._loading(gpu, [Discs()[0]], None)
-        == train._loading(cpu, Discs(), None)
-        == train._loading(gpu, Discs(), 0)
-        == none
-    )
+    assert train._loading(gpu, [Discs()[0]], None) == train._loading(cpu, Discs(), None) == none
+    assert train._loading(gpu, Discs(), 0) == none
     assert train._loading(cpu, Discs(), 2)["num_workers"] == 2
 
 
@@ -258,11 +254,8 @@ def test_on_a_terminal(monkeypatch, capfd):
     monkeypatch.setattr(sys, "stdout", terminal := Terminal())
     fit(small(), Discs(), steps=3, batch=2, title="a title")
     assert "a title" in terminal.getvalue() and "3/3" in terminal.getvalue() and ", loss " in terminal.getvalue()
-    assert (
-        list(train.progress([4, 5], "a loop")) == [4, 5]
-        and "a loop" in terminal.getvalue()
-        and "2/2" in terminal.getvalue()
-    )
+    assert list(train.progress([4, 5], "a loop")) == [4, 5]
+    assert "a loop" in terminal.getvalue() and "2/2" in terminal.getvalue()
     assert capfd.readouterr().err == ""
 
 
@@ -282,9 +275,8 @@ def test_in_a_notebook():
     still = """train.fit(torch.nn.Conv2d(3, 2, 1), Slow(), steps=2, batch=1, curve=False)
 for item in train.progress("ab", "a loop"):
     print(item)"""
-    notebook = nbformat.v4.new_notebook(
-        cells=[nbformat.v4.new_code_cell(textwrap.dedent(code)), nbformat.v4.new_code_cell(still)]
-    )
+    cells = [nbformat.v4.new_code_cell(text) for text in (textwrap.dedent(code), still)]
+    notebook = nbformat.v4.new_notebook(cells=cells)
     nbclient.NotebookClient(notebook, timeout=PATIENCE, kernel_name="python3").execute()
     first, second = (cell.outputs for cell in notebook.cells)
     assert not [o for o in first + second if o.output_type == "stream" and o.name == "stderr"]
@@ -297,7 +289,7 @@ for item in train.progress("ab", "a loop"):
     assert len(loops) == 2 and "a loop" in loops[1]
 
 
-# --- checkpoints
+# --- checkpoints --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("jitter", [False, True])
@@ -339,10 +331,9 @@ def test_a_process_killed_while_saving_leaves_a_whole_checkpoint(tmp_path, monke
         raise KeyboardInterrupt
 
     monkeypatch.setattr(os, "replace", killed)
+    optimizer, scaler = torch.optim.AdamW(small().parameters()), torch.amp.GradScaler(enabled=False)
     with pytest.raises(KeyboardInterrupt):
-        train._save(
-            path, {}, small(), torch.optim.AdamW(small().parameters()), torch.amp.GradScaler(enabled=False), History()
-        )
+        train._save(path, {}, small(), optimizer, scaler, History())
     assert path.read_bytes() == before
 
 
@@ -363,12 +354,9 @@ def test_a_checkpoint_of_something_else(tmp_path, change, message):
     fit(small(), Discs(), steps=2, batch=2, checkpoint=path)
     net = small(**change.get("net", {}))
     before = {k: v.clone() for k, v in net.state_dict().items()}
+    settings = {"steps": 2, "batch": 2, "checkpoint": path, **change.get("fit", {})}
     with pytest.raises(ValueError, match=message) as error:
-        fit(
-            net,
-            Discs(**change.get("data", {})),
-            **{"steps": 2, "batch": 2, "checkpoint": path, **change.get("fit", {})},
-        )
+        fit(net, Discs(**change.get("data", {})), **settings)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     assert all(torch.equal(before[k], v) for k, v in net.state_dict().items())
 
@@ -404,7 +392,7 @@ def test_a_damaged_checkpoint(tmp_path, content):
         fit(small(), Discs(), steps=2, batch=2, checkpoint=path)
 
 
-# --- what can go wrong, in one sentence each
+# --- what can go wrong, in one sentence each ----------------------------------------------------------------
 
 
 def test_a_loss_that_is_no_number_stops():
@@ -460,7 +448,7 @@ def test_data_that_does_not_fit_the_net():
         evaluate(small(), Discs(), n=0)
 
 
-# --- predict and evaluate
+# --- predict and evaluate -----------------------------------------------------------------------------------
 
 
 def test_predict_restores_the_mode_and_needs_no_whole_batches():

@@ -1,8 +1,8 @@
-"""How fast grading is, beside nbgrader's own: `python tools/bench_grading.py` in the course's environment, on an idle machine.
+"""How fast grading is, beside nbgrader's own: `python tools/bench_grading.py` in the course's environment.
 
-One class of submissions to lesson 02 (answers drawn from the tests' bank: right, half right, wrong, missing; a few
-hostile) is graded by the grade command with 1, 2 and 4 workers, sandbox on, and by `nbgrader autograde` with
-nbgrader's own Execute, all in one run; it prints a table of ratios, and whether the scores are the same.
+On an idle machine. One class of submissions to lesson 02 (answers drawn from the tests' bank: right, half right, wrong,
+missing; a few hostile) is graded by the grade command with 1, 2 and 4 workers, sandbox on, and by `nbgrader autograde`
+with nbgrader's own Execute, all in one run; it prints a table of ratios, and whether the scores are the same.
 """
 
 import argparse
@@ -25,12 +25,17 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from nbgrader.api import Gradebook  # noqa: E402
-from tests.submissions import LESSON, Submission, answers  # noqa: E402
 
-from tests import answers as bank  # noqa: E402
-from tests import submissions as made  # noqa: E402
+from tests.support import answers as bank  # noqa: E402
+from tests.support.submissions import CLASS, LESSON, Submission, answers  # noqa: E402
 
 HOSTILE = ("dies", "tampered")
+GRADE = ("-m", "course_lib.grading")
+QUIET = ("--no-feedback", "--quiet")
+LEARN = (
+    "import os; from course_lib.grading import batch as c; "
+    f"c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
+)
 STOCK = """
 from nbgrader.converters import Autograde
 from nbgrader.preprocessors import Execute
@@ -49,7 +54,7 @@ def a_class(count):
         drawn.setdefault(item.exercise, {"right": [], "wrong": []})[item.kind].append(item.code)
     for number in range(count):
         if number % 10 == 9:
-            found[f"s{number:04}"] = made.CLASS[HOSTILE[number // 10 % len(HOSTILE)]]()
+            found[f"s{number:04}"] = CLASS[HOSTILE[number // 10 % len(HOSTILE)]]()
             continue
         skill, given = luck.random(), dict(known)
         for name, kinds in drawn.items():
@@ -77,8 +82,7 @@ def course(folder, students, config=""):
         path = folder / "grading/submitted" / student / LESSON / f"{LESSON}.ipynb"
         path.parent.mkdir(parents=True)
         nbformat.write(submission.nb, path)
-    code = f"import os; from course_lib.grading import batch as c; c.learn(os.getcwd(), [{LESSON!r}], c.settings(os.getcwd()).CourseDirectory.db_url)"
-    subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-c", LEARN], cwd=folder, check=True, capture_output=True)
     return folder
 
 
@@ -91,18 +95,17 @@ def scores(folder):
         }
 
 
+def environment(folder):
+    """The environment of a process that finds its course_lib in this copy of the course."""
+    return {**os.environ, "PYTHONPATH": str(folder)}
+
+
 def timed(command, folder):
     """(seconds, most memory in MB of all its processes, output) of a command."""
     most, over = 0.0, threading.Event()
     began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, *command],
-        cwd=folder,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(folder)},
-    )
+    told = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    process = subprocess.Popen([sys.executable, *command], cwd=folder, env=environment(folder), **told)
 
     def watch():
         nonlocal most
@@ -124,58 +127,23 @@ def timed(command, folder):
 
 
 def on_a_cluster(place, count, workers=2):
-    """Seconds for `count` submissions on a Dask cluster of processes of this machine; one more worker is killed half-way."""
+    """Seconds for `count` submissions on a Dask cluster of local processes; one more worker is killed half-way."""
     folder, card = course(Path(place, f"cluster{count}"), a_class(count)), Path(place, f"card{count}.json")
-    quiet = {
-        "cwd": folder,
-        "stdout": subprocess.DEVNULL,
-        "stderr": subprocess.DEVNULL,
-        "env": {**os.environ, "PYTHONPATH": str(folder)},
-    }
-    started = [
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "distributed.cli.dask_scheduler",
-                "--host",
-                "127.0.0.1",
-                "--port",
-                "0",
-                "--no-dashboard",
-                "--scheduler-file",
-                str(card),
-            ],
-            **quiet,
-        )
-    ]
+
+    def start(what, *options):
+        command = [sys.executable, "-m", f"distributed.cli.{what}", "--no-dashboard", "--scheduler-file", str(card)]
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        return subprocess.Popen([*command, *options], cwd=folder, env=environment(folder), **quiet)
+
+    started = [start("dask_scheduler", "--host", "127.0.0.1", "--port", "0")]
     try:
         for _ in range(workers + 1):
-            started.append(
-                subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        "distributed.cli.dask_worker",
-                        "--scheduler-file",
-                        str(card),
-                        "--nthreads",
-                        "1",
-                        "--no-nanny",
-                        "--no-dashboard",
-                        "--local-directory",
-                        str(folder),
-                    ],
-                    **quiet,
-                )
-            )
+            started.append(start("dask_worker", "--nthreads", "1", "--no-nanny", "--local-directory", str(folder)))
         while not (card.exists() and card.stat().st_size):
             time.sleep(0.2)
         address = json.loads(card.read_text())["address"]
-        timed(
-            ["-m", "course_lib.grading", "grading/submitted/s0000", "--scheduler", address, "--no-feedback", "--quiet"],
-            folder,
-        )  # stations start
+        cluster = ("--scheduler", address, *QUIET)
+        timed([*GRADE, "grading/submitted/s0000", *cluster], folder)  # stations start
         records = folder / "grading/results" / LESSON
 
         def kill_one():
@@ -185,10 +153,7 @@ def on_a_cluster(place, count, workers=2):
 
         killer = threading.Thread(target=kill_one)
         killer.start()
-        taken, memory, said = timed(
-            ["-m", "course_lib.grading", "grading/submitted", "--scheduler", address, "--no-feedback", "--quiet"],
-            folder,
-        )
+        taken, _, said = timed([*GRADE, "grading/submitted", *cluster], folder)
         killer.join()
         assert f"{count} of {count} submissions have grades." in said, said
         return taken
@@ -201,18 +166,11 @@ def on_a_cluster(place, count, workers=2):
 def main():
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--class-size", type=int, default=100)
-    options.add_argument(
-        "--nbgrader", type=int, default=100, help="how many of them nbgrader grades without demonstrations"
-    )
+    options.add_argument("--nbgrader", type=int, default=100, help="how many of them nbgrader grades without demos")
     options.add_argument("--nbgrader-whole", type=int, default=5, help="and with them")
     options.add_argument("--workers", type=int, nargs="*", default=[1, 2, 4])
-    options.add_argument(
-        "--cluster",
-        type=int,
-        nargs="*",
-        default=[],
-        help="and so many on a Dask cluster of two workers, and one that is killed half-way",
-    )
+    killed = "and so many on a Dask cluster of two workers, and one that is killed half-way"
+    options.add_argument("--cluster", type=int, nargs="*", default=[], help=killed)
     options = options.parse_args()
     students = a_class(options.class_size)
     rows, ours = [], {}
@@ -220,31 +178,15 @@ def main():
         for workers in options.workers:
             folder = course(Path(place, f"ours{workers}"), students)
             # a batch of one shows what starting costs
-            start, *_ = timed(
-                ["-m", "course_lib.grading", "grading/submitted/s0000", "--workers", "1", "--no-feedback", "--quiet"],
-                folder,
-            )
+            start, *_ = timed([*GRADE, "grading/submitted/s0000", "--workers", "1", *QUIET], folder)
             shutil.rmtree(folder / "grading/results")
-            taken, memory, said = timed(
-                [
-                    "-m",
-                    "course_lib.grading",
-                    "grading/submitted",
-                    "--workers",
-                    str(workers),
-                    "--no-feedback",
-                    "--quiet",
-                ],
-                folder,
-            )
+            taken, memory, said = timed([*GRADE, "grading/submitted", "--workers", str(workers), *QUIET], folder)
             assert f"{len(students)} of {len(students)} submissions have grades." in said, said
             ours[workers] = scores(folder)
             rows.append((f"grade, {workers} worker{'s' * (workers > 1)}", len(students), taken, memory))
             print(f"starting: a batch of one took {start:.1f} s", flush=True)
             if workers == 2:
-                pages, *_ = timed(
-                    ["-m", "course_lib.grading", "grading/submitted", "--workers", "2", "--quiet"], folder
-                )
+                pages, *_ = timed([*GRADE, "grading/submitted", "--workers", "2", "--quiet"], folder)
                 print(f"feedback pages and report for {len(students)}: {pages:.1f} s", flush=True)
         best = min(rows, key=lambda r: r[2] / r[1])
         for what, count, skip in (
@@ -259,20 +201,12 @@ def main():
             theirs, mine = scores(folder), next(iter(ours.values()))
             unlike = [s for s in some if theirs.get(s) != mine[s]]
             failed = re.findall(r"error processing assignment '\S+' for student '(\w+)'", said)
-            print(
-                f"{what}: other scores for {len(unlike)} of {count}: {', '.join(unlike) or 'none'}; failed: {', '.join(failed) or 'none'}",
-                flush=True,
-            )
+            names = ", ".join(unlike) or "none"
+            print(f"{what}: other scores for {len(unlike)} of {count}: {names}", end="; ")
+            print(f"failed: {', '.join(failed) or 'none'}", flush=True)
             for student in unlike[:6]:
-                print(
-                    "   ",
-                    student,
-                    {
-                        k: (theirs[student].get(k), v)
-                        for k, v in mine[student].items()
-                        if theirs.get(student, {}).get(k) != v
-                    },
-                )
+                given = theirs.get(student, {})
+                print("   ", student, {k: (given.get(k), v) for k, v in mine[student].items() if given.get(k) != v})
             rows.append((what, count, taken, memory))
     assert all(found == next(iter(ours.values())) for found in ours.values()), "the number of workers changed a score"
     print(f"\n{'':36} submissions  seconds  s each  memory MB  times nbgrader's rate")

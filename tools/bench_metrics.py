@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import torch
 from torchmetrics.classification import MulticlassConfusionMatrix, MulticlassJaccardIndex
 
+from course_lib.labels import IGNORE
 from course_lib.metrics import Confusion
 
 assert MulticlassJaccardIndex.update is MulticlassConfusionMatrix.update
@@ -29,11 +30,13 @@ def label_maps(shape, classes, dtype, ignored, device):
     """Truth in blocks of 32 px, a prediction that is right on about nine tenths of the pixels."""
     batch, height, width = shape
     coarse = torch.randint(0, classes, (batch, -(-height // 32), -(-width // 32)))
-    truth = coarse.repeat_interleave(32, 1).repeat_interleave(32, 2)[:, :height, :width]
+
+    def blocks(cells):
+        return cells.repeat_interleave(32, 1).repeat_interleave(32, 2)[:, :height, :width]
+
+    truth = blocks(coarse)
     pred = truth.where(torch.rand(shape) < 0.9, torch.randint(0, classes, shape))
-    truth = truth.masked_fill(
-        torch.rand(coarse.shape).repeat_interleave(32, 1).repeat_interleave(32, 2)[:, :height, :width] < ignored, 255
-    )
+    truth = truth.masked_fill(blocks(torch.rand(coarse.shape)) < ignored, IGNORE)
     return pred.to(device, dtype), truth.to(device, dtype)
 
 
@@ -41,13 +44,13 @@ def ways(pred, truth, classes):
     """{name: a function that counts these maps once}, ours first."""
     scores = Confusion(classes)
     checked, unchecked = (
-        MulticlassConfusionMatrix(classes, ignore_index=255, validate_args=validate).to(pred.device)
+        MulticlassConfusionMatrix(classes, ignore_index=IGNORE, validate_args=validate).to(pred.device)
         for validate in (True, False)
     )
     cells, every = classes**2, (truth.long() * classes + pred).flatten().clamp(max=classes**2 - 1)
 
     def mask_first():
-        labelled = truth != 255
+        labelled = truth != IGNORE
         return torch.bincount(truth[labelled].long() * classes + pred[labelled], minlength=cells)
 
     expected = mask_first().reshape(classes, classes).cpu()
@@ -72,6 +75,11 @@ def seconds(count, device):
     return clock() - start
 
 
+def timed(counts, device):
+    """{name: seconds of one count}."""
+    return {name: seconds(count, device) for name, count in counts.items()}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--shape", type=int, nargs=3, default=(16, 512, 512), metavar=("N", "H", "W"))
@@ -81,19 +89,15 @@ def main():
     torch.set_num_threads(1)
     torch.manual_seed(0)
     worst, names = {}, None
-    print(
-        f"torch {torch.__version__}, {'one CPU thread' if args.device.type == 'cpu' else args.device}, maps of "
-        f"{' x '.join(map(str, args.shape))}; our time over that of"
-    )
+    where = "one CPU thread" if args.device.type == "cpu" else args.device
+    print(f"torch {torch.__version__}, {where}, maps of {' x '.join(map(str, args.shape))}; our time over that of")
     for classes in (3, 19, 21, 150):
         for dtype in (torch.uint8, torch.int64):
             for ignored in (0, 0.2):
                 counts = ways(*label_maps(args.shape, classes, dtype, ignored, args.device), classes)
                 for count in counts.values():
                     count()
-                rounds = [
-                    {name: seconds(count, args.device) for name, count in counts.items()} for _ in range(args.rounds)
-                ]
+                rounds = [timed(counts, args.device) for _ in range(args.rounds)]
                 if names is None:
                     names = list(counts)[1:]
                     print("classes  dtype  ignored  ours (ms)  " + "  ".join(f"{name:>12}" for name in names))
@@ -101,11 +105,8 @@ def main():
                 for name in names:
                     worst[name] = max(worst.get(name, 0), ratios[name])
                 ours = 1000 * median(r["ours"] for r in rounds)
-                print(
-                    f"{classes:7}  {str(dtype)[6:]:5}  {ignored:7.0%}  {ours:9.1f}  "
-                    + "  ".join(f"{ratios[name]:12.2f}" for name in names),
-                    flush=True,
-                )
+                beside = "  ".join(f"{ratios[name]:12.2f}" for name in names)
+                print(f"{classes:7}  {str(dtype)[6:]:5}  {ignored:7.0%}  {ours:9.1f}  {beside}", flush=True)
     print(f"{'the worst':36}" + "  ".join(f"{worst[name]:12.2f}" for name in names))
 
 

@@ -58,36 +58,35 @@ CUTOUTS = {
 }
 
 # The validation split. Pictures of one kind (KIN) stay on one side, so that a net cannot score by memory.
-VALIDATION = set(
-    """
+VALIDATION = {
+    *"""
     chimp otter badger pig pig_golden pig_golden2 caribou wapiti zebra tiger dingo squirrel kangaroo
     pink_flamingo owl peacock tucan rainbow-lorikeet magpie pigeon
     butterflyfish coraltrout grasshopper hornet frog-1 Dune Garden RainDrops""".split()
-)
+}
 KIN = [
-    group.split()
-    for group in (
-        "gnu-baby gnu-baby-stand gnu-sitting gnu-stand",
-        "pig pig_golden pig_golden2",
-        "sheep sheep_lamb ram",
-        "rabbit rabbit-2 rabbit_little",
-        "donkey donkey_eating",
-        "cow cow_white bull",
-        "bear european-bear",
-        "mouse rat",
-        "hen rooster chicken_profile",
-        "drake duck",
-        "seagull silver-gull",
-        "camel dromedary",
-        "little-penguin magellanic_penguin penguin",
-    )
+    line.split()
+    for line in """gnu-baby gnu-baby-stand gnu-sitting gnu-stand
+    pig pig_golden pig_golden2
+    sheep sheep_lamb ram
+    rabbit rabbit-2 rabbit_little
+    donkey donkey_eating
+    cow cow_white bull
+    bear european-bear
+    mouse rat
+    hen rooster chicken_profile
+    drake duck
+    seagull silver-gull
+    camel dromedary
+    little-penguin magellanic_penguin penguin""".splitlines()
 ]
 
 LEFT_OUT = {
     "drawn, a toy or perhaps rendered": """insects/bee mammals/echidna mammals/hedgehog mammals/bears/toys/edward_bear
         mammals/aquatic/orca and everything in a cartoon/ folder""",
-    "ground, plants or a second animal inside the cut-out": """birds/albino_peahen birds/quetzal mammals/bovines/indian_blackbuck
-        mammals/cats/lion mammals/cats/tiger_sumatran mammals/dogs/fox marsupials/koala mammals/wildboar""",
+    "ground, plants or a second animal inside the cut-out": """birds/albino_peahen birds/quetzal
+        mammals/bovines/indian_blackbuck mammals/cats/lion mammals/cats/tiger_sumatran mammals/dogs/fox
+        marsupials/koala mammals/wildboar""",
     "the animal itself is half transparent or blurred": "insects/fly fish/shrimp",
     "an empty shell": "shellfish/abalone shellfish/murray-mussel",
     "the changelog names a licence other than the GPL (GFDL or CC BY-SA)": """insects/Brown_slug insects/Woodlouse
@@ -136,33 +135,18 @@ def rows():
     for kind, names in CUTOUTS.items():
         for path in sorted(names.split(), key=lambda p: Path(p).name):
             name = Path(path).name
-            authors = [who for who, theirs in STAMP_CREDITS.items() if name in theirs.split()]
-            index.append(
-                dict(
-                    file=f"cutouts/{name}.webp",
-                    name=name,
-                    source=f"{STAMPS}/{path}.png",
-                    package="tuxpaint-stamps-default",
-                    author="; ".join(authors) or UNNAMED,
-                    licence="GPL-2",
-                    **{"class": kind},
-                )
-            )
+            author = "; ".join(who for who, theirs in STAMP_CREDITS.items() if name in theirs.split()) or UNNAMED
+            source = f"{STAMPS}/{path}.png"
+            index.append(_row("cutouts", name, kind, "tuxpaint-stamps-default", source, author, "GPL-2"))
     for name, (author, _) in BACKGROUNDS.items():
-        index.append(
-            dict(
-                file=f"backgrounds/{name}.webp",
-                name=name,
-                source=f"{PICTURES}/{name}.jpg",
-                package="mate-backgrounds",
-                author=author,
-                licence="GPL-2+",
-                **{"class": "background"},
-            )
-        )
-    for row in index:
-        row["split"] = "val" if row["name"] in VALIDATION else "train"
+        source = f"{PICTURES}/{name}.jpg"
+        index.append(_row("backgrounds", name, "background", "mate-backgrounds", source, author, "GPL-2+"))
     return index
+
+
+def _row(folder, name, kind, package, source, author, licence):
+    split = "val" if name in VALIDATION else "train"
+    return dict(zip(FIELDS, (f"{folder}/{name}.webp", name, kind, split, package, source, author, licence)))
 
 
 def cutout(path):
@@ -192,7 +176,8 @@ def authors_text(index):
         "",
         "Built by `tools/build_menagerie.py` from two packages of Debian; `index.csv` has a row for every picture",
         "with its source file, author and licence. The cut-outs were cropped to what is visible and made at most",
-        f"{CUTOUT_SIDE} px long, the backgrounds {BACKGROUND_SIDE} px; all are WebP (the cut-outs' alpha without loss).",
+        f"{CUTOUT_SIDE} px long, the backgrounds {BACKGROUND_SIDE} px; all are WebP "
+        "(the cut-outs' alpha without loss).",
         "",
     ]
     lines += [f"- `{name}` {version}" for name, version in PACKAGES.items()]
@@ -265,9 +250,8 @@ def extract(debs, folder):
 def main():
     parser = argparse.ArgumentParser(description="Build the Menagerie picture pack from two Debian packages.")
     parser.add_argument("sources", nargs="*", type=Path, help=".deb files, or one folder with both extracted")
-    parser.add_argument(
-        "--out", type=Path, default=PACK, help="where the pack goes (default: course_lib/data/menagerie)"
-    )
+    where = "where the pack goes (default: course_lib/data/menagerie)"
+    parser.add_argument("--out", type=Path, default=PACK, help=where)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as work:
         work = Path(work)

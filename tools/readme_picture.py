@@ -15,11 +15,8 @@ def draw():
     """The picture: a PIL image, WIDTH pixels wide."""
     scenes = data.scenes("val", size=256, animals=(2, 3), target="semantic", seed=4)
     pairs = [scenes[i] for i in (0, 5, 9, 14)]
-    top = plot.grid(
-        [image for image, _ in pairs] + [plot_mask(mask, scenes.classes) for _, mask in pairs],
-        columns=4,
-        title="What kind of thing is each pixel?",
-    )
+    pictures = [image for image, _ in pairs] + [plot.colours(mask, scenes.classes) for _, mask in pairs]
+    top = plot.grid(pictures, columns=4, title="What kind of thing is each pixel?")
     bottom = plot.shape_flow(models.UNet(classes=len(scenes.classes), base=16, depth=4), size=256)
     rows = [_image(figure) for figure in (top, bottom)]
     sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), "white")
@@ -28,10 +25,6 @@ def draw():
         sheet.paste(row, (0, y))
         y += row.height
     return sheet
-
-
-def plot_mask(mask, classes):
-    return plot.colours(mask, classes)
 
 
 def _image(figure):

@@ -1,7 +1,7 @@
 """Train the networks whose weights the package ships: `PYTHONPATH=. python tools/train_checkpoints.py [NAME ...]`.
 
-Each writes course_lib/models/checkpoints/NAME.npz, float16. On one thread of one machine the result repeats to the bit; elsewhere
-it differs in the last digits, and what the lessons say of it holds all the same.
+Each writes course_lib/models/checkpoints/NAME.npz, float16. On one thread of one machine the result repeats to the
+bit; elsewhere it differs in the last digits, and what the lessons say of it holds all the same.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""The course's pictures: Menagerie or Oxford-IIIT Pet behind `scenes`, the marker task, transforms, items kept in memory."""
+"""The course's pictures: Menagerie or Oxford-IIIT Pet behind `scenes`, the marker task, transforms, kept items."""
 
 from course_lib.labels import IGNORE, PETS, SEMANTIC, TRIMAP
 

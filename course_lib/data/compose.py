@@ -1,8 +1,8 @@
 """Menagerie: scenes composed from photographs of animals, cut out exactly, and of landscapes."""
 
 import csv
+import functools
 import math
-from functools import lru_cache
 from importlib.resources import files
 
 import numpy as np
@@ -11,16 +11,19 @@ from torch.utils.data import Dataset
 
 from course_lib.labels import SEMANTIC, TRIMAP
 
-from .items import SPLITS, choice, class_names, count_range, make_item, side_pair, target_names, whole
+from .items import SPLITS, choice, class_names, count_range, make_item, names_of, side_pair, target_names, whole
+
+PACK = files("course_lib.data") / "menagerie"
 
 
 class Menagerie(Dataset):
     """Scenes of animals cut out of photographs and set on photographs; arguments and items as in `scenes`.
 
     trimap    0 pet: an animal; 1 background; 2 border: less than `band(size)` + 1 px from a pixel of something else,
-              on both sides of an outline and between two animals that touch too. The frame is no outline.
-    semantic  0 background, else the animal's class, an index into SEMANTIC.
-    instance  0 background, else 1, 2, … from back to front; later animals hide earlier ones.
+              on both sides of an outline and between two animals that touch too. The frame is no outline
+    semantic  0 background, else the animal's class, an index into SEMANTIC
+    instance  0 background, else 1, 2, … from back to front; later animals hide earlier ones
+
     A pixel is an animal's where its alpha is at least a half. An animal that would hide more than half of another
     is moved or made smaller; if that fails ten times, it is left out.
     """
@@ -40,7 +43,7 @@ class Menagerie(Dataset):
     def __getitem__(self, i):
         picture, instance, labels = self.scene(i)
         maps = {}
-        for name in self.target if isinstance(self.target, tuple) else (self.target,):
+        for name in names_of(self.target):
             if name == "trimap":
                 maps[name] = trimap(instance)
             elif name == "semantic":
@@ -56,7 +59,8 @@ class Menagerie(Dataset):
         height, width = self.size
         key = [self.seed, i % self.length, SPLITS.index(self.split)]
         rng = np.random.default_rng(key)
-        canvas = _backdrop(_levels(self._backgrounds[rng.integers(len(self._backgrounds))]["file"]), height, width, rng)
+        behind = self._backgrounds[rng.integers(len(self._backgrounds))]
+        canvas = _backdrop(_levels(behind["file"]), height, width, rng)
         count = rng.integers(self.animals[0], self.animals[1] + 1)
         chosen = rng.choice(len(self._cutouts), size=count, replace=False)
         instance, labels, areas = np.zeros((height, width), np.uint8), [], []
@@ -80,42 +84,42 @@ def band(size):
 def trimap(instance, radius=None):
     """Oxford-IIIT Pet's trimap of an instance map: uint8 (H, W) of 0 pet, 1 background, 2 border.
 
-    instance  array (H, W), 0 is background.
-    radius    a pixel is border when another label is at most this many px away in x and in y; default `band`.
+    instance  array (H, W), 0 is background
+    radius    a pixel is border when another label is at most this many px away in x and in y; by default `band`
     """
     radius = band(instance.shape) if radius is None else radius
     low = high = instance
-    for axis in (0, 1):
-        pad = [(radius, radius) if a == axis else (0, 0) for a in (0, 1)]
-        low, high = (np.pad(m, pad, mode="edge") for m in (low, high))
-        span = range(instance.shape[axis])
-        part = [np.take(low, span, axis), np.take(high, span, axis)]
-        for shift in range(1, 2 * radius + 1):
-            window = slice(shift, shift + instance.shape[axis])
-            cut = (window, slice(None)) if axis == 0 else (slice(None), window)
-            part = [np.minimum(part[0], low[cut]), np.maximum(part[1], high[cut])]
-        low, high = part
+    for axis in (0, 1):  # the least and the largest label around each pixel, along columns and then along rows
+        low, high = (_around(m, radius, axis, pick) for m, pick in ((low, np.minimum), (high, np.maximum)))
     return np.where(low != high, 2, instance == 0).astype(np.uint8)
 
 
-@lru_cache(maxsize=1)
+def _around(labels, radius, axis, pick):
+    """The minimum or maximum (`pick`) of the labels up to `radius` px away along one axis; the border goes on."""
+    pad = [(radius, radius) if a == axis else (0, 0) for a in (0, 1)]
+    padded, length = np.pad(labels, pad, mode="edge"), labels.shape[axis]
+    windows = (slice(shift, shift + length) for shift in range(2 * radius + 1))
+    return functools.reduce(pick, (padded[w] if axis == 0 else padded[:, w] for w in windows))
+
+
+@functools.lru_cache(maxsize=1)
 def index():
     """The pack's table, a list of dicts: file, name, class, split, package, source, author, licence."""
-    text = (files("course_lib.data") / "menagerie" / "index.csv").read_text(encoding="utf-8")
+    text = (PACK / "index.csv").read_text(encoding="utf-8")
     return list(csv.DictReader(text.splitlines()))
 
 
 # --- composition --------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=None)
+@functools.lru_cache(maxsize=None)
 def _levels(file):
     """A picture of the pack and its halves, quarters, … (decoded once, on first use).
 
     A cut-out is premultiplied ("RGBa"), so that no hidden colour bleeds into an edge when it is scaled,
     and has 8 clear px around it, because Pillow's affine transform does not fade the last pixel out.
     """
-    with (files("course_lib.data") / "menagerie" / file).open("rb") as opened:
+    with (PACK / file).open("rb") as opened:
         image = Image.open(opened)
         if file.startswith("cutouts/"):
             image = image.convert("RGBA").convert("RGBa")
@@ -172,7 +176,7 @@ def _place(levels, instance, areas, count, rng):
         layer = _drawn(levels, height, width, x, y, scale, cos, sin, flip)
         mine = layer[..., 3] >= 128
         left = np.bincount(instance[~mine], minlength=len(areas) + 1)[1:]
-        if mine.any() and all(l >= 0.5 * a for l, a in zip(left, areas)):
+        if mine.any() and all(rest >= 0.5 * area for rest, area in zip(left, areas)):
             layer = layer.astype(np.float32)
             layer[..., :3] *= light
             return layer, mine

@@ -15,11 +15,9 @@ import urllib.request
 
 from course_lib.notebook import bar
 
-TRIES, PAUSE, TIMEOUT = (
-    3,
-    1.0,
-    30.0,
-)  # tries in a row that bring nothing; seconds between them, and to wait for an answer
+TRIES = 3  # in a row that bring nothing, before it gives up
+PAUSE = 1.0  # seconds between them
+TIMEOUT = 30.0  # seconds to wait for an answer
 CHUNK = 1 << 18
 
 
@@ -47,7 +45,7 @@ def oxford_pet(base):
 
 
 def fetch(url, path, md5):
-    """Download `url` to `path`, going on from path.part where there is one; its MD5 must be `md5`. Raises Unavailable."""
+    """Download `url`, which has this MD5, to `path`, going on from path.part where there is one. Raises Unavailable."""
     part, idle, resumed = path.with_name(path.name + ".part"), 0, False
     while True:
         before = _size(part)
@@ -71,10 +69,9 @@ def fetch(url, path, md5):
             continue
         idle = 0 if _size(part) > before else idle + 1
         if idle >= TRIES:
-            kept = _size(part)
-            raise Unavailable(
-                why + (f"; the first {kept / 1e6:.0f} MB are kept, and the next try goes on from there" if kept else "")
-            )
+            if kept := _size(part):
+                why += f"; the first {kept / 1e6:.0f} MB are kept, and the next try goes on from there"
+            raise Unavailable(why)
         time.sleep(PAUSE)
 
 
@@ -87,10 +84,8 @@ def _go_on(url, part):
             have = 0  # a server that can't go on sends all of it again
         left = answer.headers.get("Content-Length")
         total = have + int(left) if left else None
-        with (
-            open(part, "ab" if have else "wb") as file,
-            bar(total, part.name.removesuffix(".part"), have, unit="B", unit_scale=True) as shown,
-        ):
+        shown = bar(total, part.name.removesuffix(".part"), have, unit="B", unit_scale=True)
+        with open(part, "ab" if have else "wb") as file, shown:
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
                 shown.update(len(chunk))

@@ -1,4 +1,4 @@
-"""A data set in which only context tells: grey discs, all alike, whose class is the colour of a small marker far away."""
+"""A data set in which only context tells: grey discs, all alike, whose class is the colour of a marker far away."""
 
 import math
 
@@ -18,8 +18,8 @@ class Markers(Dataset):
     distance  pixels from the disc's middle to the marker, which lies in any direction
     seed      another seed, other scenes
 
-    The disc has a radius of 3 pixels, the marker is 2x2 pixels, orange or blue. The mask holds the marker's colour, 0 or
-    1, on the disc, and 255 (not labelled) everywhere else: the one question is what class the disc has.
+    The disc has a radius of 3 pixels, the marker is 2x2 pixels, orange or blue. The mask holds the marker's colour,
+    0 or 1, on the disc, and 255 (not labelled) everywhere else: the one question is what class the disc has.
     """
 
     classes = CLASSES

@@ -9,7 +9,7 @@ from torchvision import tv_tensors
 
 from course_lib.labels import IGNORE, PETS, TRIMAP
 
-from .items import SPLITS, choice, class_names, make_item, side_pair, target_names, whole
+from .items import SPLITS, choice, class_names, make_item, names_of, side_pair, target_names, whole
 from .transforms import Resize
 
 
@@ -24,19 +24,22 @@ class NoPets(RuntimeError):
 class OxfordPet(Dataset):
     """Oxford-IIIT Pet (Parkhi et al. 2012, robots.ox.ac.uk/~vgg/data/pets) behind the interface of `scenes`.
 
-    split "train" is its trainval list, "val" its test list; `length` pictures in an order that `seed` draws
-    (None: all). Pictures are resized to `size`, whatever their shape, with `Resize`.
-    trimap    its values 1, 2, 3 (pet, background, border) less one.
-    semantic  0 background, 1 cat, 2 dog; the border, which it leaves unclassified, is IGNORE.
-    instance, boxes: it does not mark single animals, so these raise ValueError.
-    download  fetch it into root/oxford-iiit-pet where it is not there. Raises NoPets where it can't be had.
+    split     "train" is its trainval list, "val" its test list
+    size      pictures are resized to it, whatever their shape, with `Resize`
+    target    "trimap", its values 1, 2, 3 (pet, background, border) less one; "semantic", 0 background, 1 cat, 2 dog,
+              where the border, which it leaves unclassified, is IGNORE; or a tuple of both. It does not mark single
+              animals, so "instance" and "boxes" raise ValueError
+    length    how many pictures, in an order that `seed` draws; None: all
+    download  fetch it into root/oxford-iiit-pet where it is not there. NoPets where it can't be had
+
+    seed, transform and root are those of `scenes`.
     """
 
     def __init__(
         self, split="train", size=64, *, target="trimap", length=None, seed=0, transform=None, root=None, download=True
     ):
         self.split, self.size, self.target = choice("split", split, SPLITS), side_pair(size), target_names(target)
-        for name in target if isinstance(target, (tuple, list)) else (target,):
+        for name in names_of(self.target):
             if name in ("instance", "boxes"):
                 raise ValueError(
                     f'Oxford-IIIT Pet marks pets, not single animals, so target="{name}" is not to be had: '
@@ -60,11 +63,12 @@ class OxfordPet(Dataset):
         maps = {"trimap": segments}
         if "semantic" in self.target:
             maps["semantic"] = torch.tensor([species + 1, 0, IGNORE])[segments]
-        wanted = self.target if isinstance(self.target, tuple) else (self.target,)
-        return make_item(image, {name: maps[name] for name in wanted}, self.target, self.transform)
+        maps = {name: maps[name] for name in names_of(self.target)}
+        return make_item(image, maps, self.target, self.transform)
 
 
 def _oxford(root, split, download):
+    """torchvision's data set, which gives (picture, (segments, species)). NoPets where it can't be had."""
     from torchvision.datasets import OxfordIIITPet
 
     from .download import Unavailable, oxford_pet

@@ -41,12 +41,13 @@ class _Crop(v2.RandomResizedCrop):
 def augment(size, *, scale=(0.5, 1.0), degrees=15.0, flip=0.5, elastic=0.0, colour=0.0):
     """A joint random transform of image and masks, for `scenes(transform=augment(size))`.
 
-    size     of the result, int or (H, W).
-    scale    range of the crop's area, as a fraction of the picture's; its shape varies by a third.
-    degrees  rotation is drawn from -degrees … degrees; 0 for none.
-    flip     probability of a left-right flip.
-    elastic  strength of an elastic deformation (alpha of v2.ElasticTransform, about 50 is visible); 0 for none.
-    colour   strength of brightness, contrast and saturation jitter of the image, 0 … 1; 0 for none.
+    size     of the result, int or (H, W)
+    scale    range of the crop's area, as a fraction of the picture's; its shape varies by a third
+    degrees  rotation is drawn from -degrees … degrees; 0 for none
+    flip     probability of a left-right flip
+    elastic  strength of an elastic deformation (alpha of v2.ElasticTransform, about 50 is visible); 0 for none
+    colour   strength of brightness, contrast and saturation jitter of the image, 0 … 1; 0 for none
+
     Pixels that rotation or deformation brings in from outside are black, and IGNORE in every mask.
     """
     fill = {tv_tensors.Mask: IGNORE, "others": 0}  # without it v2 would label them class 0

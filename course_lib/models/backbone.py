@@ -46,15 +46,9 @@ class ResNetBackbone(Backbone):
 
     def __init__(self, resnet):
         nn.Module.__init__(self)
-        self.encoder = nn.ModuleList(
-            [
-                nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu),
-                nn.Sequential(resnet.maxpool, resnet.layer1),
-                resnet.layer2,
-                resnet.layer3,
-                resnet.layer4,
-            ]
-        )
+        stem = nn.Sequential(resnet.conv1, resnet.bn1, resnet.relu)
+        first = nn.Sequential(resnet.maxpool, resnet.layer1)
+        self.encoder = nn.ModuleList([stem, first, resnet.layer2, resnet.layer3, resnet.layer4])
         convs = [[m for m in stage.modules() if isinstance(m, nn.Conv2d)] for stage in self.encoder]
         self.in_channels = convs[0][0].in_channels
         self.channels = [stage[-1].out_channels for stage in convs]
@@ -85,7 +79,7 @@ def dilate(backbone, output_stride):
             stride *= layer.stride if isinstance(layer.stride, int) else layer.stride[0]
             if stride > output_stride or dilation > 1:
                 raise ValueError(
-                    f"dilate turns the strides of convolutions into dilation, and this backbone has a "
+                    "dilate turns the strides of convolutions into dilation, and this backbone has a "
                     f"{type(layer).__name__} beyond output stride {output_stride}; use another backbone."
                 )
         elif isinstance(layer, nn.Conv2d) and layer.kernel_size == (1, 1):

@@ -65,16 +65,11 @@ class ASPP(nn.Module):
         super().__init__()
         check_counts(in_channels=in_channels, out_channels=out_channels)
         check_counts(**{f"rate {i}": rate for i, rate in enumerate(rates, 1)})
-        self.branches = nn.ModuleList(
-            [
-                conv_bn_relu(in_channels, out_channels),
-                *(conv_bn_relu(in_channels, out_channels, 3, rate) for rate in rates),
-                Pooled(in_channels, out_channels),
-            ]
-        )
-        self.project = nn.Sequential(
-            *conv_bn_relu(len(self.branches) * out_channels, out_channels), nn.Dropout(dropout)
-        )
+        self.branches = nn.ModuleList([conv_bn_relu(in_channels, out_channels)])
+        self.branches.extend(conv_bn_relu(in_channels, out_channels, 3, rate) for rate in rates)
+        self.branches.append(Pooled(in_channels, out_channels))
+        joined = len(self.branches) * out_channels
+        self.project = nn.Sequential(*conv_bn_relu(joined, out_channels), nn.Dropout(dropout))
 
     def forward(self, x):
         return self.project(torch.cat([branch(x) for branch in self.branches], dim=1))
@@ -136,10 +131,6 @@ class DeepLab(nn.Module):
     @property
     def stages(self):
         """The network as a list of (name, module) in the order that data flows through them."""
-        return [
-            *self.backbone.stages,
-            ("ASPP", self.aspp),
-            *([("decoder", self.decoder)] if self.decoder else []),
-            ("head", self.score),
-            ("enlarge", self.enlarge),
-        ]
+        decoder = [("decoder", self.decoder)] if self.decoder else []
+        ends = [("head", self.score), ("enlarge", self.enlarge)]
+        return [*self.backbone.stages, ("ASPP", self.aspp), *decoder, *ends]

@@ -17,10 +17,8 @@ def check_choice(name, value, choices):
 def check_images(x, in_channels):
     """ValueError unless x is a batch of floating-point images (B, in_channels, H, W)."""
     if x.ndim != 4 or x.shape[1] != in_channels:
-        raise ValueError(
-            f"The network takes images as (B, {in_channels}, H, W), not {tuple(x.shape)}"
-            + ("; image[None] makes a batch of one image." if x.ndim == 3 else ".")
-        )
+        hint = "; image[None] makes a batch of one image" if x.ndim == 3 else ""
+        raise ValueError(f"The network takes images as (B, {in_channels}, H, W), not {tuple(x.shape)}{hint}.")
     if not x.is_floating_point():
         raise ValueError(f"The network takes floating-point images, not {x.dtype}; image.float() / 255 makes them so.")
 
@@ -30,7 +28,7 @@ def check_batch(net, x, least):
     if net.training and x.shape[0] == 1 and max(x.shape[-2:]) <= least:
         raise ValueError(
             f"One image of {x.shape[-2]}x{x.shape[-1]} leaves one cell in the coarsest map, too few for "
-            f"batch normalisation to train on; use a larger batch or image, or net.eval()."
+            "batch normalisation to train on; use a larger batch or image, or net.eval()."
         )
 
 

@@ -151,7 +151,7 @@ def refine(net, stride):
     if stride >= net.stride:
         raise ValueError(
             f"refine makes a net of a finer stride, and this one has stride {net.stride} already; "
-            f"give a stride below that."
+            "give a stride below that."
         )
     finer = FCN(net.score.out_channels, stride=stride, backbone=copy.deepcopy(net.backbone))
     finer.to(net.score.weight).load_state_dict(net.state_dict(), strict=False)  # what is new starts as FCN says
@@ -188,8 +188,8 @@ class Classifier(nn.Module):
         check_images(x, self.backbone.in_channels)
         if x.shape[-2:] != (self.size, self.size):
             raise ValueError(
-                f"The fully connected layers take images of {self.size}x{self.size}, not "
-                f"{x.shape[-2]}x{x.shape[-1]}: they have a weight for every place."
+                f"The fully connected layers take images of {self.size}x{self.size}, not {x.shape[-2]}x{x.shape[-1]}: "
+                "they have a weight for every place."
             )
         check_batch(self, x, 32)
         return self.head(self.backbone(x)[4])

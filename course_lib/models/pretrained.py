@@ -63,8 +63,8 @@ def pretrained(name, weights="DEFAULT", resize=True):
             net.load_state_dict(state)
         except RuntimeError as error:
             raise ValueError(
-                f"The weights in {weights} are not those of torchvision's {name} with {len(classes)} "
-                f"classes; give a state_dict that this model saved."
+                f"The weights in {weights} are not those of torchvision's {name} with {len(classes)} classes; "
+                "give a state_dict that this model saved."
             ) from error
     preprocess = default.transforms() if resize else default.transforms(resize_size=None)
     return Pretrained(net, preprocess, classes).eval()
@@ -76,9 +76,8 @@ def _download(name, weights):
     except (OSError, RuntimeError) as error:  # no network; a file cut short
         reason = str(getattr(error, "reason", error)).strip().rstrip(".") or type(error).__name__
         raise ConnectionError(
-            f"The weights of {name} could not be downloaded ({reason}): fetch {weights.url} where "
-            f"there is a network and give the file's path as weights, or weights=None for random "
-            f"ones."
+            f"The weights of {name} could not be downloaded ({reason}): fetch {weights.url} where there is a network "
+            "and give the file's path as weights, or weights=None for random ones."
         ) from error
 
 
@@ -91,17 +90,19 @@ def _read(path):
     except Exception as error:  # not a checkpoint at all: torch has an error of its own for each kind of wrong file
         raise ValueError(f"{path} is not a state_dict; save one by torch.save(net.state_dict(), path).") from error
     if not isinstance(state, dict):
-        raise ValueError(
-            f"{path} holds a {type(state).__name__}, not a state_dict; save one by torch.save(net.state_dict(), path)."
-        )
+        kind = type(state).__name__
+        raise ValueError(f"{path} holds a {kind}, not a state_dict; save one by torch.save(net.state_dict(), path).")
     return state
 
 
 def merge(logits, groups):
     """Logits of fewer classes, each a group of old ones: (B, C, H, W), G lists of channels -> (B, G, H, W).
 
-    A group's probability is the sum of its members': merge(logits, [[0], [8, 12]]) has one class for cat and dog.
-    ValueError: a group without channels. Channels in no group are left out, and the others' probabilities grow.
+    logits  (B, C, H, W)
+    groups  G lists of channels: merge(logits, [[0], [8, 12]]) has one class for cat and dog
+
+    A group's probability is the sum of its members'. Channels in no group are left out, and the others' probabilities
+    grow. ValueError: a group without channels.
     """
     if not all(groups):
         raise ValueError("Every group needs at least one channel, and one has none.")

@@ -29,9 +29,8 @@ class PyramidPooling(nn.Module):
         if not bins:
             raise ValueError("A pyramid needs at least one bin, such as bins=(1, 2, 3, 6).")
         if in_channels < len(bins):
-            raise ValueError(
-                f"A pyramid of {len(bins)} branches needs at least {len(bins)} channels, not {in_channels}."
-            )
+            few = f"A pyramid of {len(bins)} branches needs at least {len(bins)} channels"
+            raise ValueError(f"{few}, not {in_channels}.")
         share = in_channels // len(bins)
         self.branches = nn.ModuleList(Pooled(in_channels, share, b) for b in bins)
         self.out_channels = in_channels + share * len(bins)
@@ -53,9 +52,8 @@ class PSPNet(nn.Module):
         check_choice("output_stride", output_stride, (32, 16, 8))
         self.backbone = dilate(backbone or Backbone(in_channels, base), output_stride)
         self.pyramid = PyramidPooling(self.backbone.channels[4], bins)
-        self.head = nn.Sequential(
-            conv_bn_relu(self.pyramid.out_channels, 4 * base, 3), nn.Dropout(0.1), nn.Conv2d(4 * base, classes, 1)
-        )
+        mixed = conv_bn_relu(self.pyramid.out_channels, 4 * base, 3)
+        self.head = nn.Sequential(mixed, nn.Dropout(0.1), nn.Conv2d(4 * base, classes, 1))
         self.enlarge = Enlarge(output_stride)
 
     def forward(self, x):

@@ -40,18 +40,14 @@ def trace(net, shape=(1, 3, 128, 128)):
         return module.register_forward_hook(hook)
 
     hooks = [record(name, module) for name, module in named]
-    modes = [(module, module.training) for module in net.modules()]
     try:
-        net.eval()  # batch normalisation then takes a batch of one, and keeps its averages
-        weights = {name: value.to("meta") for name, value in net.state_dict().items()}
-        dtype = next((p.dtype for p in net.parameters()), torch.float32)
-        with torch.no_grad():
+        with evaluating(net):  # batch normalisation then takes a batch of one, and keeps its averages
+            weights = {name: value.to("meta") for name, value in net.state_dict().items()}
+            dtype = next((p.dtype for p in net.parameters()), torch.float32)
             torch.func.functional_call(net, weights, (torch.empty(shape, dtype=dtype, device="meta"),))
     finally:
         for hook in hooks:
             hook.remove()
-        for module, mode in modes:
-            module.training = mode
     return found
 
 
@@ -68,9 +64,15 @@ def activation_bytes(net, shape=(1, 3, 128, 128)):
     return sum(4 * shape[0] * s.channels * s.height * s.width for s in trace(net, shape)[1:])
 
 
+def image_channels(net):
+    """How many channels the images have that a network takes: those of its first convolution, 3 where it has none."""
+    convs = (m.in_channels for m in net.modules() if hasattr(m, "in_channels") and hasattr(m, "kernel_size"))
+    return next(convs, 3)
+
+
 @contextlib.contextmanager
 def evaluating(net):
-    """Evaluation mode without gradients; every module gets its own mode back."""
+    """Evaluation mode without gradients, on the device that it yields; every module gets its own mode back."""
     modes = [(module, module.training) for module in net.modules()]
     net.eval()
     try:
@@ -82,24 +84,21 @@ def evaluating(net):
 
 
 def layers_run(net, run):
-    """What a check's `Trial.layers` returns, for what happens when `run()` is called."""
-    seen, known, kinds = [], {m: name for name, m in net.named_modules()}, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)
+    """What a check's `Trial.layers` returns: the convolutions that ran, in order, while `run()` was called.
+
+    Each is a dict: out (channels), kernel, height and width (of its map), and name in `net` (None: not part of it).
+    """
+    ran, names = [], {module: name for name, module in net.named_modules()}
 
     def note(module, _, out):
-        if isinstance(module, kinds):
-            seen.append(
-                dict(
-                    out=out.shape[1],
-                    kernel=module.kernel_size[0],
-                    height=out.shape[-2],
-                    width=out.shape[-1],
-                    name=known.get(module),
-                )
-            )
+        if isinstance(module, (torch.nn.Conv2d, torch.nn.ConvTranspose2d)):
+            channels, height, width = out.shape[1], out.shape[-2], out.shape[-1]
+            kernel, name = module.kernel_size[0], names.get(module)
+            ran.append(dict(out=channels, kernel=kernel, height=height, width=width, name=name))
 
     hook = register_module_forward_hook(note)
     try:
         run()
     finally:
         hook.remove()
-    return seen
+    return ran

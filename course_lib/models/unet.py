@@ -2,7 +2,7 @@
 
 One network serves both. The encoder halves the map `depth` times and doubles the channels each time; the decoder
 undoes that, level by level. A U-Net is the same network with skips: each decoder level also gets the encoder's map
-of its own size. Without skips it is a plain encoder-decoder, and all that the decoder knows came through the bottleneck.
+of its own size. Without skips it is a plain encoder-decoder: all that the decoder knows came through the bottleneck.
 
     image 64x64                                                     logits 64x64
       encoder 1  64x64  base ---------------- skip -----------> decoder 1 - head
@@ -51,11 +51,7 @@ def upsampling(kind, in_channels, out_channels):
         return nn.Sequential(nn.Conv2d(in_channels, 4 * out_channels, 1), nn.PixelShuffle(2))
     # Resize, then convolve (Odena et al. 2016). The 1x1 convolution only changes the channels: it gives the same
     # result before the resize as after it, and costs a quarter there. The 3x3 ones follow in DoubleConv.
-    resize = (
-        nn.Upsample(scale_factor=2, mode="nearest")
-        if kind == "nearest"
-        else nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
-    )
+    resize = nn.Upsample(scale_factor=2, mode=kind, align_corners=False if kind == "bilinear" else None)
     return nn.Sequential(nn.Conv2d(in_channels, out_channels, 1), resize)
 
 
@@ -147,8 +143,8 @@ class EncoderDecoder(nn.Module):
             )
         if self.training and x.shape[0] == 1 and height < 2 * least and width < 2 * least:
             raise ValueError(
-                f"One image of {height}x{width} leaves one pixel in the bottleneck, too few for batch "
-                f"normalisation to train on; use a larger batch or image, a smaller depth, or net.eval()."
+                f"One image of {height}x{width} leaves one pixel in the bottleneck, too few for batch normalisation to "
+                "train on; use a larger batch or image, a smaller depth, or net.eval()."
             )
 
 

@@ -7,22 +7,25 @@ A wrong shape or value raises ValueError with one sentence that says what to do.
 
 from course_lib.labels import IGNORE, PALETTE
 
-from .canvas import UNLABELLED, colours, legend, palette
 from .dilation import coverage
+from .fields import field, overlap, taps
+from .inks import UNLABELLED, colours, legend, palette
 from .losses import focus, landscapes, loss_lines, pulls, trade_off
 from .masks import comparison, error_density, grid, overlay
-from .networks import field, overlap, shape_flow, taps
+from .networks import shape_flow
 from .scores import curves, hits, pairs, ranking, rivals
 from .skips import channels, closeup
 from .strides import coarse_scores, rungs, strides, tents
 from .tasks import five_tasks, panoptic, resized, slid
 
 __all__ = [
-    "IGNORE", "PALETTE", "UNLABELLED", "colours", "legend", "palette",
+    "IGNORE", "PALETTE",
     "coverage",
+    "field", "overlap", "taps",
+    "UNLABELLED", "colours", "legend", "palette",
     "focus", "landscapes", "loss_lines", "pulls", "trade_off",
     "comparison", "error_density", "grid", "overlay",
-    "field", "overlap", "shape_flow", "taps",
+    "shape_flow",
     "curves", "hits", "pairs", "ranking", "rivals",
     "channels", "closeup",
     "coarse_scores", "rungs", "strides", "tents",

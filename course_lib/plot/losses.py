@@ -1,116 +1,84 @@
-"""Pictures of losses: what each asks of a pixel, where on a photograph it pulls, and what it buys. Lessons call them as
-plot.landscapes and so on. Gradients in them are measured by autograd on course_lib.losses, not taken from a formula.
+"""Pictures of losses: what each asks of a pixel, where on a photograph it pulls, and what it buys.
+
+Gradients in them are measured by autograd on course_lib.losses, not taken from a formula.
 """
 
 import numpy as np
+import torch
+from matplotlib import colormaps
 from matplotlib.colors import PowerNorm
 from matplotlib.ticker import PercentFormatter
 
-from course_lib.labels import IGNORE
+from course_lib import losses
+from course_lib.labels import BLUE, GREEN, IGNORE, VERMILLION
 
-from .canvas import (
-    BLUE,
-    DARK,
-    GREEN,
-    GREY,
-    ORANGE,
-    PALE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    WIDTH,
-    as_image,
-    as_mask,
-    axes_at,
-    class_names,
-    legend,
-    numbers,
-    paint,
-    picture,
-    put,
-    sheet,
-)
+from .canvas import WIDTH, axes_at, note, picture, put, sheet, styled, told
+from .inks import BESIDE, DARK, GREY, PALE, legend, paint
+from .inputs import as_image, as_mask, class_names, numbers
 
-STYLES = [
-    (BLUE, "o", "-"),
-    (ORANGE, "s", "--"),
-    (GREEN, "^", "-."),
-    (PURPLE, "D", ":"),
-    (VERMILLION, "v", (0, (6, 2))),
-    (SKY, "P", (0, (1, 1))),
-]
 SURE = 0.999  # of the landscape's pixels: how sure a right one is …
 MISSED = 0.02  # … and the probability that a missed one leaves to its true class
 PIXELS = 64 * 64
+SHARES = colormaps["magma"].with_extremes(bad=GREY)  # of a map of shares; grey where there is no label
 
 
-# ---- landscapes --------------------------------------------------------------------------------------------------
+# --- landscapes ---------------------------------------------------------------------------------------------
 
 
 @picture
 def landscapes(gammas=(1, 2, 5)):
-    """Four landscapes: loss and pull of a pixel against its probability (focal with these gammas; 0 is cross-entropy),
-    and cross-entropy and Dice of a whole picture against the size of an object and the share of it that is found.
+    """Four landscapes: what losses ask of one pixel, above, and of a whole picture, below.
+
+    gammas  of the focal losses that stand beside cross-entropy, which is gamma 0
+
+    Above: loss and pull of a pixel against its probability. Below: cross-entropy and Dice of a picture against the
+    size of an object and the share of it that is found.
     """
-    gammas = (0, *gammas)
     figure = sheet(
         WIDTH,
         7.5,
-        alt="Above: loss and pull of one pixel against the probability of its true class. Focal loss lies "
-        "under cross-entropy and falls to nothing for easy pixels. Below: loss of a 64 by 64 picture by object size and "
+        alt="Above: loss and pull of one pixel against the probability of its true class. Focal loss lies under "
+        "cross-entropy and falls to nothing for easy pixels. Below: loss of a 64 by 64 picture by object size and "
         "share found. Cross-entropy hardly sees small objects; Dice depends on the share found, not on the size.",
     )
-    p, loss, pull = _by_probability(gammas)
-    for left, values, top, title, label in (
-        (0.75, loss, 5, "one pixel: the loss", "loss"),
-        (5.55, pull, 1.5, "one pixel: its pull", "gradient on the true class's logit (size)"),
-    ):
-        ax = axes_at(
-            figure,
-            left,
-            4.5,
-            3.65,
-            2.5,
-            xlim=(0, 1),
-            ylim=(0, top),
-            xlabel="probability of the true class",
-            ylabel=label,
-        )
-        ax.axvspan(0, 0.5, color=PALE, zorder=0)
-        ax.text(0.25, top * 1.01, "hard", ha="center", va="bottom", fontsize=9)
-        ax.text(0.95, top * 1.01, "easy", ha="center", va="bottom", fontsize=9)
-        ax.axvspan(0.9, 1, color=PALE, zorder=0)
-        ax.set_title(title, pad=16)
-        for (colour, _, line), gamma, y in zip(STYLES, gammas, values):
-            ax.plot(
-                p,
-                y,
-                color=colour,
-                linestyle=line,
-                linewidth=2,
-                label=f"focal, γ = {gamma:g}" if gamma else "cross-entropy",
-            )
-        if left < 1:
-            ax.legend(frameon=False, fontsize=9)
+    names = {0: "cross-entropy", **{gamma: f"focal, γ = {gamma:g}" for gamma in gammas if gamma}}
+    p, loss, pull = _by_probability(names)
+    first = _one_pixel(figure, 0.75, p, dict(zip(names.values(), loss)), 5, "one pixel: the loss", "loss")
+    first.legend(frameon=False, fontsize=9)
+    size = "gradient on the true class's logit (size)"
+    _one_pixel(figure, 5.55, p, dict(zip(names.values(), pull)), 1.5, "one pixel: its pull", size)
     _by_size(figure)
     return figure
 
 
+def _one_pixel(figure, left, p, lines, top, title, ylabel):
+    """Lines over the probability of the true class, where it is hard and where it is easy marked."""
+    ax = axes_at(figure, left, 4.5, 3.65, 2.5, xlim=(0, 1), ylim=(0, top), ylabel=ylabel)
+    ax.set_xlabel("probability of the true class")
+    ax.set_title(title, pad=16)
+    for low, high, middle, word in ((0, 0.5, 0.25, "hard"), (0.9, 1, 0.95, "easy")):
+        ax.axvspan(low, high, color=PALE, zorder=0)
+        ax.text(middle, top * 1.01, word, ha="center", va="bottom", fontsize=9)
+    for (name, y), (colour, _, dashes) in styled(lines):
+        ax.plot(p, y, color=colour, linestyle=dashes, linewidth=2, label=name)
+    return ax
+
+
 def _by_probability(gammas):
-    """Probabilities, and for each gamma the loss of one pixel of two classes and the gradient's size on its true logit."""
-    import torch
+    """For each gamma the loss of one pixel of two classes, and the gradient's size on its true logit, by probability.
 
-    from course_lib import losses
-
+    Returns the probabilities, (250,), and two lists of as many values.
+    """
     p = torch.linspace(0.002, 0.998, 250, dtype=torch.float64)
-    found = []
+    values, pulls = [], []
     for gamma in gammas:
         lead = torch.logit(p).reshape(-1, 1, 1, 1).requires_grad_()
         logits, target = torch.cat([lead, torch.zeros_like(lead)], 1), torch.zeros(len(p), 1, 1, dtype=torch.int64)
         value = torch.stack([losses.focal_loss(z[None], t[None], gamma) for z, t in zip(logits, target)])
         value.sum().backward()
-        found.append((numbers(value), numbers(lead.grad.abs().flatten())))
-    return numbers(p), [v for v, _ in found], [g for _, g in found]
+        values.append(numbers(value))
+        pulls.append(numbers(lead.grad.abs().flatten()))
+    return numbers(p), values, pulls
 
 
 def _by_size(figure):
@@ -120,15 +88,12 @@ def _by_size(figure):
     entropy = (miss * -np.log(MISSED) + (hit + rest) * -np.log(SURE)) / PIXELS
     claimed = hit * SURE + miss * MISSED + rest * (1 - SURE)
     dice = 1 - 2 * (hit * SURE + miss * MISSED) / (claimed + size)
-    for left, values, title in (
-        (0.75, entropy, "a picture: cross-entropy, mean of 4,096 pixels"),
-        (5.05, dice, "a picture: Dice loss of the object"),
-    ):
+    levels = [0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9]
+    titles = "a picture: cross-entropy, mean of 4,096 pixels", "a picture: Dice loss of the object"
+    for left, values, title in zip((0.75, 5.05), (entropy, dice), titles):
         ax = axes_at(figure, left, 0.85, 3.5, 2.5, xscale="log", xlabel="size of the object (pixels)", title=title)
         ax.pcolormesh(size, share, values, vmin=0, vmax=1, cmap="viridis", shading="gouraud", rasterized=True)
-        lines = ax.contour(
-            size, share, values, levels=[0.02, 0.05, 0.1, 0.3, 0.5, 0.7, 0.9], colors="white", linewidths=0.9
-        )
+        lines = ax.contour(size, share, values, levels=levels, colors="white", linewidths=0.9)
         ax.clabel(lines, fontsize=8, fmt="%g")
         ax.plot(80, 0.25, "X", color=VERMILLION, markersize=11, markeredgecolor="white")
         ax.set_xticks([8, 32, 128, 512], ["8", "32", "128", "512"])
@@ -137,20 +102,16 @@ def _by_size(figure):
         if left < 1:
             ax.set_ylabel("share of it that is found")
     bar = axes_at(figure, 8.68, 0.85, 0.14, 2.5)
-    bar.imshow(np.linspace(0, 1, 128)[:, None], cmap="viridis", aspect="auto", origin="lower", extent=(0, 1, 0, 1))
+    ramp = np.linspace(0, 1, 128)[:, None]
+    bar.imshow(ramp, cmap="viridis", aspect="auto", origin="lower", extent=(0, 1, 0, 1))
     bar.yaxis.tick_right()
     bar.yaxis.set_label_position("right")
     bar.set(xticks=[], ylabel="loss")
-    figure.text(
-        0.5,
-        0.025,
-        f"cross: an antler of 80 pixels, a quarter of it found   (right pixels: p = {SURE}; missed ones: p = {MISSED})",
-        ha="center",
-        fontsize=9,
-    )
+    chances = f"right pixels: p = {SURE}; missed ones: p = {MISSED}"
+    note(figure, 0.025 * 7.5, f"cross: an antler of 80 pixels, a quarter of it found   ({chances})")
 
 
-# ---- where a loss pulls ------------------------------------------------------------------------------------------
+# --- where a loss pulls -------------------------------------------------------------------------------------
 
 
 @picture
@@ -169,65 +130,23 @@ def pulls(image, truth, maps, classes=None, title="Where each loss pulls"):
     width = (WIDTH - 0.75 - 0.12 * columns) / columns
     height = width * truth.shape[0] / truth.shape[1]
     figure = sheet(WIDTH, 0.45 + rows * (height + 0.3) + 0.35, title)
-    places = [
-        axes_at(figure, 0.1 + c * (width + 0.12), 0.4 + (rows - 1 - r) * (height + 0.3), width, height)
-        for r in range(rows)
-        for c in range(columns)
-    ]
+    x = [0.1 + c * (width + 0.12) for c in range(columns)]
+    y = [0.4 + (rows - 1 - r) * (height + 0.3) for r in range(rows)]
+    places = [axes_at(figure, left, bottom, width, height) for bottom in y for left in x]
     put(places[0], image, "image")
     put(places[1], paint(truth, names), "truth", ignored)
     norm = PowerNorm(0.5, 0, max(np.quantile(m, 0.998) for m in shown.values()))
     for ax, (name, m) in zip(places[2:], shown.items()):
-        put(ax, np.where(ignored, np.nan, m), name, ignored, cmap=_magma(), norm=norm)
+        put(ax, np.where(ignored, np.nan, m), name, ignored, cmap=SHARES, norm=norm)
     for ax in places[len(shown) + 2 :]:
         ax.remove()
     _scale(figure, WIDTH - 0.62, 0.4, rows * (height + 0.3) - 0.3, norm)
     legend(figure, names, ignored=bool(ignored.any()), loc="lower center", ncols=len(names) + 1, borderaxespad=0.2)
-    figure.alt = (
-        f"{title}: "
-        + "; ".join(
-            f"{name}, {m[truth == len(names) - 1].sum():.0%} of the pull on {names[-1]} pixels"
-            for name, m in shown.items()
-        )
-        + "."
+    last, there = names[-1], truth == len(names) - 1
+    figure.alt = told(
+        title, (f"{name}, {m[there].sum():.0%} of the pull on {last} pixels" for name, m in shown.items())
     )
     return figure
-
-
-def _share(values, name, shape):
-    """A map scaled to sum 1."""
-    values = numbers(values).astype(float)
-    if values.shape != shape or not values.min() >= 0 or not values.sum() > 0:
-        raise ValueError(
-            f"The map of {name} must be {shape[0]}×{shape[1]} sizes of at least 0, not all 0; it is "
-            f"{'×'.join(map(str, values.shape))}, from {values.min():g} to {values.max():g}."
-        )
-    return values / values.sum()
-
-
-def _magma():
-    """The colours of a map of shares; grey where there is no label."""
-    from matplotlib import colormaps
-
-    return colormaps["magma"].with_extremes(bad=GREY)
-
-
-def _scale(figure, left, bottom, height, norm):
-    """The colour bar of a map of shares."""
-    bar = axes_at(figure, left, bottom, 0.13, height)
-    bar.pcolormesh(
-        [0, 1],
-        np.linspace(0, norm.vmax, 129),
-        np.linspace(0, norm.vmax, 128)[:, None],
-        cmap="magma",
-        norm=norm,
-        rasterized=True,
-    )
-    bar.yaxis.tick_right()
-    bar.yaxis.set_major_formatter(PercentFormatter(1, 1))
-    bar.set(xticks=[], ylim=(0, norm.vmax))
-    bar.tick_params(labelsize=8)
-    bar.set_title("share", fontsize=8.5, pad=4)
 
 
 @picture
@@ -235,12 +154,9 @@ def focus(logits, truth, gamma=2.0, weight=1.0, rare=None, name="rare class"):
     """What gamma and a class's weight do at once: the loss of a pixel, where on one picture it pulls, and at whom.
 
     logits, truth  (C, H, W) of some net, and (H, W), 255 not labelled
-    gamma, weight  of the focal loss, and of class `rare` in it (by default the last); the other classes have weight 1
+    gamma, weight  of the focal loss, and of class `rare` in it; the other classes have weight 1
+    rare, name     the class's label, by default the last, and what it is called
     """
-    import torch
-
-    from course_lib import losses
-
     logits, truth = torch.as_tensor(logits).detach().float().cpu(), torch.as_tensor(truth).cpu()
     rare = len(logits) - 1 if rare is None else rare
     weights = torch.ones(len(logits))
@@ -251,89 +167,99 @@ def focus(logits, truth, gamma=2.0, weight=1.0, rare=None, name="rare class"):
     figure = sheet(WIDTH, 3.45, f"γ = {gamma:g},  weight of {name} = {weight:g}")
 
     p, (plain, curve), _ = _by_probability((0, gamma))
-    ax = axes_at(
-        figure,
-        0.55,
-        0.55,
-        2.6,
-        2.3,
-        xlim=(0, 1),
-        ylim=(0, 6),
-        xlabel="probability of the true class",
-        title="loss of one pixel",
-    )
+    ax = axes_at(figure, 0.55, 0.55, 2.6, 2.3, xlim=(0, 1), ylim=(0, 6), title="loss of one pixel")
+    ax.set_xlabel("probability of the true class")
     ax.plot(p, plain, color=GREY, linewidth=1.5, label="cross-entropy")
     ax.plot(p, curve, color=BLUE, linewidth=2, label="now, other classes")
     ax.plot(p, weight * curve, color=VERMILLION, linewidth=2, linestyle="--", label=f"now, {name}")
     ax.legend(frameon=False, fontsize=8.5, loc="upper right")
 
-    norm = PowerNorm(0.5, 0, 0.01)
-    side = 2.3
-    ignored = numbers(truth == IGNORE)
-    ax = axes_at(figure, 3.6, 0.55, side * share.shape[1] / share.shape[0], side)
-    put(ax, np.where(ignored, np.nan, share), "where it pulls", ignored, cmap=_magma(), norm=norm)
-    _scale(figure, 3.7 + side * share.shape[1] / share.shape[0], 0.55, side, norm)
+    norm, ignored = PowerNorm(0.5, 0, 0.01), numbers(truth == IGNORE)
+    high = 2.3
+    wide = high * share.shape[1] / share.shape[0]
+    ax = axes_at(figure, 3.6, 0.55, wide, high)
+    put(ax, np.where(ignored, np.nan, share), "where it pulls", ignored, cmap=SHARES, norm=norm)
+    _scale(figure, 3.7 + wide, 0.55, high, norm)
 
-    sure, true = logits.softmax(0), numbers(truth)
-    p_true = numbers(sure.gather(0, torch.where(truth == IGNORE, 0, truth)[None])[0])
-    known = true != IGNORE
-    groups = {name: true == rare, "hard (p < 0.5)": known & (p_true < 0.5), "easy (p > 0.9)": known & (p_true > 0.9)}
+    true = numbers(truth)
+    chance = logits.softmax(0).gather(0, truth.masked_fill(truth == IGNORE, 0)[None])[0]  # of the true class
+    hard, easy = (numbers(which) & ~ignored for which in (chance < 0.5, chance > 0.9))
+    groups = {name: true == rare, "hard (p < 0.5)": hard, "easy (p > 0.9)": easy}
+    parts = {label: share[which].sum() for label, which in groups.items()}
     ax = axes_at(figure, 6.95, 0.55, 2.2, 2.3, xlim=(0, 1), title="who has the pull")
-    for i, (label, which) in enumerate(groups.items()):
-        ax.barh(2 - i, share[which].sum(), color=(VERMILLION, BLUE, GREEN)[i], height=0.42)
-        ax.text(0, 2 - i + 0.27, f"{label}: {share[which].sum():.0%}", fontsize=8.5, va="bottom")
+    for y, (label, part), colour in zip((2, 1, 0), parts.items(), (VERMILLION, BLUE, GREEN)):
+        ax.barh(y, part, color=colour, height=0.42)
+        ax.text(0, y + 0.27, f"{label}: {part:.0%}", fontsize=8.5, va="bottom")
     ax.set(yticks=[], ylim=(-0.4, 2.7))
     ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
     ax.set_xticks([0, 0.5, 1])
-    figure.alt = (
-        f"With gamma {gamma:g} and weight {weight:g}: "
-        + ", ".join(f"{k} {share[w].sum():.0%} of the pull" for k, w in groups.items())
-        + "."
-    )
+    each = ", ".join(f"{label} {part:.0%} of the pull" for label, part in parts.items())
+    figure.alt = f"With gamma {gamma:g} and weight {weight:g}: {each}."
     return figure
 
 
-# ---- lines, and what a loss buys ---------------------------------------------------------------------------------
+def _share(values, name, shape):
+    """A map scaled to sum 1."""
+    values = numbers(values).astype(float)
+    if values.shape != shape or not values.min() >= 0 or not values.sum() > 0:
+        size = "×".join(map(str, values.shape))
+        raise ValueError(
+            f"The map of {name} must be {shape[0]}×{shape[1]} sizes of at least 0, not all 0; it is {size}, "
+            f"from {values.min():g} to {values.max():g}."
+        )
+    return values / values.sum()
+
+
+def _scale(figure, left, bottom, height, norm):
+    """The colour bar of a map of shares."""
+    bar = axes_at(figure, left, bottom, 0.13, height)
+    edges, values = np.linspace(0, norm.vmax, 129), np.linspace(0, norm.vmax, 128)[:, None]
+    bar.pcolormesh([0, 1], edges, values, cmap="magma", norm=norm, rasterized=True)
+    bar.yaxis.tick_right()
+    bar.yaxis.set_major_formatter(PercentFormatter(1, 1))
+    bar.set(xticks=[], ylim=(0, norm.vmax))
+    bar.tick_params(labelsize=8)
+    bar.set_title("share", fontsize=8.5, pad=4)
+
+
+# --- lines, and what a loss buys ----------------------------------------------------------------------------
 
 
 @picture
 def loss_lines(x, series, xlabel="", ylabel="", title="", marks=()):
-    """Lines over one x: series is {name: values}; at each x in `marks` a thin upright line."""
+    """Lines over one x.
+
+    x               (N,)
+    series          {name: (N,) values}
+    xlabel, ylabel  of the axes
+    marks           some of x: a thin upright line stands at each
+    """
     figure = sheet(7.5, 3.7, title)
     ax = axes_at(figure, 0.75, 0.6, 4.2, 2.6, xlabel=xlabel, ylabel=ylabel)
     for mark in marks:
         ax.axvline(mark, color=GREY, linewidth=0.8)
-    for (colour, _, line), (name, y) in zip(STYLES, series.items()):
-        ax.plot(numbers(x), numbers(y), color=colour, linestyle=line, linewidth=2, label=name)
+    lines = {name: numbers(y) for name, y in series.items()}
+    for (name, y), (colour, _, dashes) in styled(lines):
+        ax.plot(numbers(x), y, color=colour, linestyle=dashes, linewidth=2, label=name)
     ax.set_xlim(min(x), max(x))
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
-    figure.alt = (
-        f"{title}: "
-        + "; ".join(f"{name} from {numbers(y)[0]:.2f} to {numbers(y)[-1]:.2f}" for name, y in series.items())
-        + "."
-    )
+    ax.legend(fontsize=9, **BESIDE)
+    figure.alt = told(title, (f"{name} from {y[0]:.2f} to {y[-1]:.2f}" for name, y in lines.items()))
     return figure
 
 
 @picture
 def trade_off(points, curve=(), curve_name="", title="What each loss buys, and what it pays"):
-    """Recall against precision of one class: points {name: (recall, precision)}, and a curve of such pairs.
+    """Recall against precision of one class; the faint lines join points of equal IoU.
 
-    The faint lines join points of equal IoU. Pairs with NaN are left out.
+    points             {name: (recall, precision)}
+    curve, curve_name  more such pairs, joined by a line, and its name
+
+    Pairs with NaN are left out.
     """
     figure = sheet(7.5, 4.3, title)
-    ax = axes_at(
-        figure,
-        0.75,
-        0.6,
-        4.2,
-        3.2,
-        xlim=(0, 1),
-        ylim=(0, 1),
-        xlabel="recall: share of the class that is found",
-        ylabel="precision: share of the finds that are right",
-    )
+    ax = axes_at(figure, 0.75, 0.6, 4.2, 3.2, xlim=(0, 1), ylim=(0, 1))
+    ax.set(xlabel="recall: share of the class that is found", ylabel="precision: share of the finds that are right")
     r = np.linspace(0.01, 1, 200)
     for iou in (0.1, 0.2, 0.3, 0.4, 0.5):
         p = 1 / (1 / iou + 1 - 1 / r)
@@ -343,22 +269,12 @@ def trade_off(points, curve=(), curve_name="", title="What each loss buys, and w
     curve = np.array([pair for pair in curve if np.isfinite(pair).all()]).reshape(-1, 2)
     if len(curve):
         ax.plot(curve[:, 0], curve[:, 1], color=DARK, linewidth=1.5, label=curve_name, zorder=1)
-    for (colour, marker, _), (name, (recall, precision)) in zip(STYLES, points.items()):
-        if np.isfinite([recall, precision]).all():
-            ax.plot(
-                recall,
-                precision,
-                marker=marker,
-                color=colour,
-                markersize=9,
-                linestyle="none",
-                markeredgecolor="white",
-                label=name,
-            )
-    ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
-    ax.yaxis.set_major_formatter(PercentFormatter(1, 0))
-    ax.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.02, 1.0), borderaxespad=0)
-    figure.alt = (
-        f"{title}: " + "; ".join(f"{name} recall {r:.0%}, precision {p:.0%}" for name, (r, p) in points.items()) + "."
-    )
+    for (name, pair), (colour, marker, _) in styled(points):
+        if np.isfinite(pair).all():
+            style = {"color": colour, "markersize": 9, "markeredgecolor": "white", "linestyle": "none"}
+            ax.plot(*pair, marker=marker, label=name, **style)
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(PercentFormatter(1, 0))
+    ax.legend(fontsize=9, **BESIDE)
+    figure.alt = told(title, (f"{name} recall {r:.0%}, precision {p:.0%}" for name, (r, p) in points.items()))
     return figure

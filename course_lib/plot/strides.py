@@ -1,72 +1,23 @@
-"""Pictures of coarse scores: what a grid of cells can say of an outline, and how cells are enlarged to pixels. Lessons
-call them as plot.strides and so on. Masks here are of one object: bool (H, W), or integers of which 1 is the object.
+"""Pictures of coarse scores: what a grid of cells can say of an outline, and how cells are enlarged to pixels.
+
+Masks here are of one object: bool (H, W), or integers of which 1 is the object.
 """
 
 import numpy as np
+import torch
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.patheffects import withStroke
 
-from .canvas import (
-    BLUE,
-    GREEN,
-    GREY,
-    INK,
-    ORANGE,
-    PALE,
-    PURPLE,
-    SKY,
-    VERMILLION,
-    as_image,
-    as_mask,
-    axes_at,
-    numbers,
-    picture,
-    put,
-    sheet,
-)
+from course_lib import metrics
+from course_lib.labels import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILLION
+
+from .canvas import SERIES, axes_at, note, picture, put, sheet
+from .inks import GREY, INK, PALE, ghost
+from .inputs import as_image, as_mask, numbers
 
 SCORES = LinearSegmentedColormap.from_list("scores", [BLUE, "white", ORANGE])
-STEPS = [ORANGE, SKY, GREEN, PURPLE, VERMILLION, BLUE]
+TENTS = (ORANGE, SKY, GREEN, PURPLE, VERMILLION, BLUE)
 HALO = [withStroke(linewidth=2.6, foreground=INK)]
-
-
-def _object(mask, what, size):
-    return as_mask(mask, what, size) == 1
-
-
-def _ious(answer, truth, width):
-    """IoU of the object in the whole picture, and of its edges, `width` px deep."""
-    import torch
-
-    from course_lib import metrics
-
-    pair = torch.from_numpy(answer).long(), torch.from_numpy(truth).long()
-    return metrics.Confusion(2).update(*pair).iou[1].item(), metrics.boundary_iou(*pair, 2, width)[1].item()
-
-
-def _edge_width(shape):
-    """2 % of the diagonal, as Cheng et al. (2021) take it."""
-    return max(1, round(0.02 * float(np.hypot(*shape))))
-
-
-def _cells(ax, stride, rows, columns):
-    """The grid of cells that lie in these ranges of pixels, (first, last + 1), unless it were finer than the eye."""
-    if max(rows[1] - rows[0], columns[1] - columns[0]) / stride <= 24:
-        for lines, draw in ((rows, ax.axhline), (columns, ax.axvline)):
-            for place in range(-(-lines[0] // stride) * stride, lines[1], stride):
-                draw(place - 0.5, color="white", linewidth=0.7, alpha=0.55)
-
-
-def _answer(ax, image, truth, answer, stride, box, title):
-    """An answer in orange over the picture's grey, the true outline in white, and the grid of cells."""
-    top, left, bottom, right = box
-    grey = 0.25 + 0.5 * image.mean(axis=2, keepdims=True).repeat(3, axis=2)
-    shown = np.where(answer[..., None], 0.25 * grey + 0.75 * np.array(ORANGE), grey)
-    put(ax, shown, title)
-    ax.contour(truth, [0.5], colors="white", linewidths=1.1).set_path_effects(HALO)
-    if stride > 1:
-        _cells(ax, stride, (top, bottom), (left, right))
-    ax.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
 
 
 @picture
@@ -76,56 +27,38 @@ def strides(image, truth, answers, box=None, title=""):
     image, truth  (3, H, W) and (H, W), as plot takes them; 1 (or True) is the object
     answers       {name of a row: {stride: answer (H, W)}}, with the same strides in each row
     box           the part that is shown, (top, left, bottom, right); all by default
+
     Above each panel stand the IoU of the whole picture and that of the edges (Boundary IoU, 2 % of the diagonal deep).
     """
     image = as_image(image)
     truth = _object(truth, "truth", image.shape[:2])
-    box = tuple(int(v) for v in box or (0, 0, *truth.shape))
+    box = top, left, bottom, right = tuple(int(v) for v in box or (0, 0, *truth.shape))
     columns = [*next(iter(answers.values()))]
     if any([*row] != columns for row in answers.values()):
         raise ValueError(f"Each row must have answers at the strides {columns}, in this order.")
     side = 8.2 / (1 + len(columns))
-    tall = side * (box[2] - box[0]) / (box[3] - box[1])
+    tall = side * (bottom - top) / (right - left)
     figure = sheet(9.5, 0.5 * bool(title) + len(answers) * (tall + 0.55) + 0.35, title)
-    width, told = _edge_width(truth.shape), []
+    told = []
     for i, (name, row) in enumerate(answers.items()):
-        bottom = 0.35 + (len(answers) - 1 - i) * (tall + 0.55)
-        first = axes_at(figure, 0.5, bottom, side, tall)
-        put(first, image, "the picture" if i == 0 else "with its true outline")
+        y = 0.35 + (len(answers) - 1 - i) * (tall + 0.55)
+        first = axes_at(figure, 0.5, y, side, tall)
+        put(first, image, "with its true outline" if i else "the picture")
         if i:
-            first.contour(truth, [0.5], colors="white", linewidths=1.1).set_path_effects(HALO)
-        first.set(xlim=(box[1] - 0.5, box[3] - 0.5), ylim=(box[2] - 0.5, box[0] - 0.5))
-        figure.text(
-            0.25 / 9.5,
-            (bottom + tall / 2) / figure.get_figheight(),
-            name,
-            rotation=90,
-            ha="center",
-            va="center",
-            fontsize=10,
-        )
+            _outline(first, truth)
+        _show(first, box)
+        place = (0.25 / 9.5, (y + tall / 2) / figure.get_figheight())
+        figure.text(*place, name, rotation=90, ha="center", va="center", fontsize=10)
         for j, (stride, answer) in enumerate(row.items(), 1):
             answer = _object(answer, "answer", truth.shape)
-            whole, edge = _ious(answer, truth, width)
-            _answer(
-                axes_at(figure, 0.5 + j * (side + 0.12), bottom, side, tall),
-                image,
-                truth,
-                answer,
-                stride,
-                box,
-                f"stride {stride}\nIoU {whole:.2f}, edges {edge:.2f}",
-            )
-            told.append(f"{name}, stride {stride}: IoU {whole:.2f}, edges {edge:.2f}")
-    figure.text(
-        0.5,
-        0.16 / figure.get_figheight(),
-        f"orange: called animal      white line: the true outline      thin lines: cells      edges: {width} px deep",
-        ha="center",
-        va="center",
-        fontsize=9,
-    )
-    figure.alt = f"{title or 'Answers at several strides'}. " + "; ".join(told) + "."
+            whole, edges = _ious(answer, truth)
+            scores = f"IoU {whole:.2f}, edges {edges:.2f}"
+            ax = axes_at(figure, 0.5 + j * (side + 0.12), y, side, tall)
+            _answer(ax, image, truth, answer, stride, box, f"stride {stride}\n{scores}")
+            told.append(f"{name}, stride {stride}: {scores}")
+    key = "orange: called animal      white line: the true outline      thin lines: cells      "
+    note(figure, 0.16, f"{key}edges: {metrics.edge_width(truth.shape)} px deep", va="center")
+    figure.alt = f"{title or 'Answers at several strides'}. {'; '.join(told)}."
     return figure
 
 
@@ -139,32 +72,56 @@ def coarse_scores(image, truth, scores, enlarged, title=""):
     """
     image = as_image(image)
     truth = _object(truth, "truth", image.shape[:2])
-    scores, enlarged = numbers(scores), numbers(enlarged)
-    stride = round(truth.shape[0] / scores.shape[0])
-    answer = enlarged > 0
-    width = _edge_width(truth.shape)
-    whole, edge = _ious(answer, truth, width)
-    figure = sheet(
-        9.5,
-        4.1,
-        title
-        or f"Stride {stride}: {scores.shape[0]} × {scores.shape[1]} scores for "
-        f"{truth.shape[0]} × {truth.shape[1]} pixels",
-    )
-    axes = [axes_at(figure, 0.1 + i * 3.15, 0.3, 3.0, 3.0 * truth.shape[0] / truth.shape[1]) for i in range(3)]
-    put(axes[0], image, "the picture")
-    put(axes[1], scores.clip(-8, 8), "its scores: orange animal, blue not", cmap=SCORES, vmin=-8, vmax=8)
-    _answer(axes[2], image, truth, answer, stride, (0, 0, *truth.shape), f"enlarged: IoU {whole:.2f}, edges {edge:.2f}")
-    figure.text(
-        0.5,
-        0.14 / 4.1,
-        "colours are full at ±8      white line: the true outline",
-        ha="center",
-        va="center",
-        fontsize=9,
-    )
-    figure.alt = f"Stride {stride}, {scores.size} scores: enlarged, IoU {whole:.2f} in the whole picture, {edge:.2f} at the edges."
+    scores, answer = numbers(scores), numbers(enlarged) > 0
+    (rows, columns), (height, width) = scores.shape, truth.shape
+    stride = round(height / rows)
+    whole, edges = _ious(answer, truth)
+    title = title or f"Stride {stride}: {rows} × {columns} scores for {height} × {width} pixels"
+    figure = sheet(9.5, 4.1, title)
+    first, second, third = (axes_at(figure, 0.1 + i * 3.15, 0.3, 3.0, 3.0 * height / width) for i in range(3))
+    put(first, image, "the picture")
+    put(second, scores.clip(-8, 8), "its scores: orange animal, blue not", cmap=SCORES, vmin=-8, vmax=8)
+    _answer(third, image, truth, answer, stride, (0, 0, height, width), f"enlarged: IoU {whole:.2f}, edges {edges:.2f}")
+    note(figure, 0.14, "colours are full at ±8      white line: the true outline", va="center")
+    each = f"IoU {whole:.2f} in the whole picture, {edges:.2f} at the edges"
+    figure.alt = f"Stride {stride}, {scores.size} scores: enlarged, {each}."
     return figure
+
+
+def _object(mask, what, size):
+    return as_mask(mask, what, size) == 1
+
+
+def _ious(answer, truth):
+    """IoU of the object in the whole picture, and of its edges."""
+    pair = torch.from_numpy(answer).long(), torch.from_numpy(truth).long()
+    edges = metrics.boundary_iou(*pair, 2, metrics.edge_width(truth.shape))
+    return metrics.Confusion(2).update(*pair).iou[1].item(), edges[1].item()
+
+
+def _answer(ax, image, truth, answer, stride, box, title):
+    """An answer in orange over the picture's grey, the true outline in white, and the grid of cells."""
+    grey = ghost(image, 0.25, 0.5)
+    put(ax, np.where(answer[..., None], 0.25 * grey + 0.75 * np.array(ORANGE), grey), title)
+    _outline(ax, truth)
+    top, left, bottom, right = box
+    if stride > 1 and max(bottom - top, right - left) / stride <= 24:  # a finer grid would hide the picture
+        line = {"color": "white", "linewidth": 0.7, "alpha": 0.55}
+        for y in range(-(-top // stride) * stride, bottom, stride):
+            ax.axhline(y - 0.5, **line)
+        for x in range(-(-left // stride) * stride, right, stride):
+            ax.axvline(x - 0.5, **line)
+    _show(ax, box)
+
+
+def _outline(ax, truth):
+    ax.contour(truth, [0.5], colors="white", linewidths=1.1).set_path_effects(HALO)
+
+
+def _show(ax, box):
+    """Only that part of a picture."""
+    top, left, bottom, right = box
+    ax.set(xlim=(left - 0.5, right - 0.5), ylim=(bottom - 0.5, top - 0.5))
 
 
 @picture
@@ -172,6 +129,7 @@ def tents(stride, cells=4, scores=None):
     """What each cell of a row paints when it is enlarged bilinearly, and the sum.
 
     stride  pixels that a cell stands for
+    cells   how many there are, where no scores are given
     scores  one a cell; by default 1 in each
     """
     scores = np.ones(cells) if scores is None else numbers(scores).astype(float)
@@ -180,26 +138,23 @@ def tents(stride, cells=4, scores=None):
     ax = axes_at(figure, 0.65, 0.6, 7.6, 2.1)
     total = np.zeros(len(pixels))
     for i, score in enumerate(scores):
-        centre = stride * i + (stride - 1) / 2
+        colour, centre = TENTS[i % len(TENTS)], stride * i + (stride - 1) / 2
         ax.axvspan(stride * i - 0.5, stride * (i + 1) - 0.5, color=PALE if i % 2 else "white", zorder=0)
         paint = score * (1 - np.abs(pixels - centre) / stride).clip(0)
         total += paint
         inside = paint != 0
-        ax.plot([centre - stride, centre, centre + stride], [0, score, 0], color=STEPS[i % 6], linewidth=1)
-        ax.plot(pixels[inside], paint[inside], "o", color=STEPS[i % 6], markersize=4)
+        ax.plot([centre - stride, centre, centre + stride], [0, score, 0], color=colour, linewidth=1)
+        ax.plot(pixels[inside], paint[inside], "o", color=colour, markersize=4)
     ax.plot(pixels, total, "s", color=INK, markersize=5, markerfacecolor="none", label="sum")
     ax.plot([], [], "o-", color=ORANGE, markersize=4, linewidth=1, label="one cell's tent, at the pixels")
-    ax.set(
-        xlim=(-0.5, len(pixels) - 0.5),
-        ylim=(min(0, total.min()) - 0.05, max(1, total.max()) * 1.35),
-        xlabel="pixel",
-        ylabel="weight" if (scores == 1).all() else "score",
-    )
+    ax.set(xlim=(-0.5, len(pixels) - 0.5), ylim=(min(0, total.min()) - 0.05, max(1, total.max()) * 1.35))
+    ax.set(xlabel="pixel", ylabel="weight" if (scores == 1).all() else "score")
     ax.set_xticks(pixels[:: max(1, len(pixels) // 16)])
     ax.legend(frameon=False, loc="upper right", ncols=2)
     figure.alt = (
         f"A row of {len(scores)} cells, {stride} px each: every cell's tent is highest in its middle and 0 at its "
-        f"neighbours' middles. The sum is {total[len(total) // 2]:.3g} in the middle and {total[0]:.3g} at the first pixel."
+        f"neighbours' middles. The sum is {total[len(total) // 2]:.3g} in the middle and {total[0]:.3g} at the first "
+        "pixel."
     )
     return figure
 
@@ -208,11 +163,12 @@ def tents(stride, cells=4, scores=None):
 def rungs(scores, title="Whole picture and edges, by stride"):
     """Scores by stride, side by side: of the whole picture, and of the edges alone.
 
-    scores  {name of a line: {stride: (whole, edges)}}, each from 0 to 1
+    scores  {name of a line: {stride: (whole, edges)}}, each from 0 to 1; the first line is what can be reached at
+            best, grey and dashed
     """
     names = [*next(iter(scores.values()))]
     figure = sheet(8.5, 3.5, title)
-    styles = [(GREY, "s", "--"), (BLUE, "o", "-"), (VERMILLION, "^", "-.")]
+    styles = [(GREY, "s", "--"), *SERIES]
     for k, what in enumerate(("mIoU of the whole picture", "boundary IoU of the animals")):
         ax = axes_at(figure, 0.7 + 4.0 * k, 0.6, 3.6, 2.3)
         for (name, line), (colour, marker, dashes) in zip(scores.items(), styles):
@@ -226,12 +182,9 @@ def rungs(scores, title="Whole picture and edges, by stride"):
         if k == 0:
             ax.set_ylabel("score")
             ax.legend(frameon=False, loc="lower left")
-    figure.alt = (
-        f"{title}. "
-        + "; ".join(
-            f"{name}: " + ", ".join(f"stride {s} whole {v[0]:.2f}, edges {v[1]:.2f}" for s, v in line.items())
-            for name, line in scores.items()
-        )
-        + "."
-    )
+    told = []
+    for name, line in scores.items():
+        steps = (f"stride {s} whole {whole:.2f}, edges {edges:.2f}" for s, (whole, edges) in line.items())
+        told.append(f"{name}: {', '.join(steps)}")
+    figure.alt = f"{title}. {'; '.join(told)}."
     return figure

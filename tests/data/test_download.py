@@ -19,7 +19,7 @@ from tests.support.pets import pets
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Serves server.files, or what server.refuse, .ranges and .most make of it; server.asked: (path, Range) of requests."""
+    """Serves server.files, or what server.refuse, .ranges and .most make of it; server.asked: (path, Range) of each."""
 
     def do_GET(self):
         self.server.asked.append((self.path, self.headers.get("Range")))
@@ -57,13 +57,8 @@ def archives(tmp_path_factory):
 def server(archives, monkeypatch):
     """A server of the data set; torchvision's addresses and checksums are its own."""
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        running.files, running.asked, running.refuse, running.ranges, running.most = (
-            dict(archives),
-            [],
-            None,
-            True,
-            None,
-        )
+        running.files, running.asked = dict(archives), []
+        running.refuse, running.ranges, running.most = None, True, None
         thread = threading.Thread(target=running.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         base = f"http://127.0.0.1:{running.server_address[1]}/data"
@@ -144,9 +139,8 @@ def test_a_part_of_something_else_is_found_by_its_checksum_and_fetched_anew(serv
 
 def test_a_wrong_checksum_is_a_sentence_and_leaves_nothing(server, tmp_path):
     server.files["images.tar.gz"] = b"<html>Please log in</html>" * 100
-    with pytest.raises(
-        NoPets, match=r"because images\.tar\.gz arrived damaged \(its checksum is wrong\) and was thrown away: "
-    ):
+    damaged = r"because images\.tar\.gz arrived damaged \(its checksum is wrong\) and was thrown away: "
+    with pytest.raises(NoPets, match=damaged):
         OxfordPet(root=tmp_path)
     assert names(tmp_path) == []
 
@@ -185,9 +179,8 @@ def test_no_network_at_all(server, tmp_path, monkeypatch, capsys):
     with pytest.raises(NoPets) as caught:
         OxfordPet(root=tmp_path)
     text = str(caught.value)
-    assert "and could not be downloaded, because " in text and text.endswith(
-        'give its folder as root=, or use data="menagerie".'
-    )
+    assert "and could not be downloaded, because " in text
+    assert text.endswith('give its folder as root=, or use data="menagerie".')
     assert "\n" not in text and "urlopen" not in text and "Errno" not in text
     assert isinstance(scenes(data="oxford-pet", root=tmp_path, target="semantic"), Menagerie)
     assert ", ".join(data.SEMANTIC) in capsys.readouterr().out

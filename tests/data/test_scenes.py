@@ -32,15 +32,14 @@ def builder():
     return module
 
 
-# ---- the pack ---------------------------------------------------------------------------------------------------
+# --- the pack -----------------------------------------------------------------------------------------------
 
 
 def test_pack_is_small_and_carries_its_licence_and_authors():
     paths = [p for p in PACK.rglob("*") if p.is_file()]
     assert sum(p.stat().st_size for p in paths) < 3_000_000
-    assert (
-        "GNU GENERAL PUBLIC LICENSE" in (PACK / "LICENSE").read_text() and "Version 2" in (PACK / "LICENSE").read_text()
-    )
+    licence = (PACK / "LICENSE").read_text()
+    assert "GNU GENERAL PUBLIC LICENSE" in licence and "Version 2" in licence
     listed = {PACK / row["file"] for row in index()}
     assert listed == {p for p in paths if p.suffix == ".webp"}
     authors = (PACK / "AUTHORS.md").read_text(encoding="utf-8")
@@ -103,7 +102,7 @@ def test_splits_share_no_animal_no_kind_and_no_background(builder):
         assert {r["name"] for r in Menagerie(split)._cutouts + Menagerie(split)._backgrounds} == names[split]
 
 
-# ---- scenes -----------------------------------------------------------------------------------------------------
+# --- scenes -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", [8, 33, 64, (48, 80), (97, 31)])
@@ -153,9 +152,9 @@ def test_same_scene_in_any_order_process_and_worker():
     first = [dataset[i] for i in range(12)]
     again = [dataset[i] for i in reversed(range(12))][::-1]
     loader = torch.utils.data.DataLoader(dataset, batch_size=4, num_workers=2)
-    loaded = [
-        (image, {name: m[j] for name, m in maps.items()}) for images, maps in loader for j, image in enumerate(images)
-    ]
+    loaded = []
+    for images, maps in loader:
+        loaded += [(image, {name: m[j] for name, m in maps.items()}) for j, image in enumerate(images)]
     for other in (again, loaded):
         for (a, ta), (b, tb) in zip(first, other, strict=True):
             assert torch.equal(a, b) and all(torch.equal(ta[name], tb[name]) for name in MAPS)
@@ -164,14 +163,8 @@ def test_same_scene_in_any_order_process_and_worker():
         "d = scenes('val', 40, animals=(1, 3), length=12, seed=7); d[3]\n"
         "print(hashlib.sha256(b''.join(t.numpy().tobytes() for t in d[11])).hexdigest())"
     )
-    out = subprocess.run(
-        [sys.executable, "-c", code],
-        capture_output=True,
-        text=True,
-        check=True,
-        cwd=ROOT,
-        env={**os.environ, "PYTHONHASHSEED": "1"},
-    ).stdout
+    command, environment = [sys.executable, "-c", code], {**os.environ, "PYTHONHASHSEED": "1"}
+    out = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT, env=environment).stdout
     here = scenes("val", 40, animals=(1, 3), length=12, seed=7)[11]
     assert out.strip() == hashlib.sha256(b"".join(t.numpy().tobytes() for t in here)).hexdigest()
     assert torch.equal(dataset[-1][0], first[-1][0])
@@ -206,9 +199,7 @@ def test_composition_is_exact(monkeypatch):
     flipped = compose._drawn(levels, 40, 40, 20, 20, 1.0, 1.0, 0.0, True)
     assert np.array_equal(flipped, np.asarray(levels[0])[:, ::-1])
     turned = compose._drawn(levels, 40, 40, 20, 20, 1.0, 0.0, 1.0, False)
-    assert np.array_equal(turned, np.rot90(np.asarray(levels[0]), 1)) or np.array_equal(
-        turned, np.rot90(np.asarray(levels[0]), -1)
-    )
+    assert any(np.array_equal(turned, np.rot90(np.asarray(levels[0]), quarter)) for quarter in (1, -1))
     blend = 10 * (1 - layer[..., 3:] / 255) + layer[..., :3]
     assert abs(blend[20, 30, 0] - (0.498 * 10 + 0.502 * 200)) < 1 and blend[0, 0, 0] == 10 and blend[20, 15, 0] == 200
 
@@ -259,7 +250,7 @@ def test_a_wrong_argument_is_one_sentence_with_the_value(settings):
     assert text.endswith(".") and "\n" not in text and text.count(". ") == 0 and len(text) < 220
 
 
-# ---- transforms -------------------------------------------------------------------------------------------------
+# --- transforms ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -285,21 +276,16 @@ def test_resize_images_and_boxes():
     mask = tv_tensors.Mask(torch.zeros(40, 60, dtype=torch.int64))
     image2, rest = Resize((20, 30))(image, {"boxes": boxes, "mask": mask, "labels": torch.tensor([1])})
     assert torch.equal(image2, v2.functional.resize(image, [20, 30], antialias=True))
-    assert (
-        rest["boxes"].tolist() == [[3, 2, 15, 10]] and rest["labels"].tolist() == [1] and rest["mask"].shape == (20, 30)
-    )
+    assert rest["boxes"].tolist() == [[3, 2, 15, 10]] and rest["labels"].tolist() == [1]
+    assert rest["mask"].shape == (20, 30)
     assert Resize(16)(image).shape == (3, 16, 16)
 
 
 def test_augment_keeps_image_and_mask_married():
     """Paint the mask into the image: after the transform, the image must still show the mask."""
     torch.manual_seed(0)
-    for options in (
-        dict(),
-        dict(degrees=45, scale=(0.3, 0.6)),
-        dict(elastic=40.0),
-        dict(degrees=0, flip=1.0, scale=(1, 1)),
-    ):
+    zoomed, flipped = dict(degrees=45, scale=(0.3, 0.6)), dict(degrees=0, flip=1.0, scale=(1, 1))
+    for options in ({}, zoomed, dict(elastic=40.0), flipped):
         transform, ignored = augment((56, 72), **options), 0
         for shift in range(12):  # large shapes: nearest sampling may rightly lose one that is a pixel thin
             y, x = torch.meshgrid(torch.arange(96), torch.arange(96), indexing="ij")
@@ -321,9 +307,8 @@ def test_augment_keeps_image_and_mask_married():
 def test_scenes_with_a_transform():
     torch.manual_seed(0)
     for target in ("semantic", ("trimap", "instance", "boxes"), "boxes"):
-        for image, result in scenes(
-            size=80, target=target, animals=(2, 4), length=10, transform=augment((48, 64), degrees=30)
-        ):
+        turned = augment((48, 64), degrees=30)
+        for image, result in scenes(size=80, target=target, animals=(2, 4), length=10, transform=turned):
             assert image.shape == (3, 48, 64) and image.dtype == torch.float32 and image.max() <= 1
             assert type(image) is torch.Tensor
             if target == "semantic":
@@ -361,7 +346,7 @@ def test_what_is_kept_in_memory_is_the_same_and_a_quarter_as_large():
     assert torch.equal(again[2][0], kept[2][0][:, :8, :8]) and again[2][1].dtype == torch.int64
 
 
-# ---- Oxford-IIIT Pet --------------------------------------------------------------------------------------------
+# --- Oxford-IIIT Pet ----------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -376,9 +361,8 @@ def test_oxford_pet_behind_the_same_interface(oxford):
     species = []
     for image, target in train:
         tri, semantic = target["trimap"], target["semantic"]
-        assert (
-            image.shape == (3, 40, 48) and image.dtype == torch.float32 and tri.dtype == semantic.dtype == torch.int64
-        )
+        assert image.shape == (3, 40, 48) and image.dtype == torch.float32
+        assert tri.dtype == semantic.dtype == torch.int64
         assert set(tri.unique().tolist()) == {0, 1, 2}
         pet = int(semantic[tri == 0][0])
         assert pet in (1, 2) and (semantic[tri == 0] == pet).all()
@@ -396,7 +380,7 @@ def test_oxford_pet_behind_the_same_interface(oxford):
     assert image.shape == (3, 24, 24) and mask.shape == (24, 24)
 
 
-# ---- speed ------------------------------------------------------------------------------------------------------
+# --- speed --------------------------------------------------------------------------------------------------
 
 
 def test_scenes_a_second():

@@ -1,4 +1,4 @@
-"""DeepLab and PSPNet: parts equal to torchvision's and segmentation-models-pytorch's, and the whole to what is claimed."""
+"""DeepLab and PSPNet: parts equal torchvision's and segmentation-models-pytorch's, the whole does what is claimed."""
 
 import itertools
 
@@ -51,7 +51,7 @@ def test_aspp_is_torchvisions(rates):
 
 
 def test_v3_is_torchvisions_head_on_torchvisions_backbone_less_one_convolution():
-    """The whole: dilated ResNet, ASPP, scores, enlarged. torchvision has one 3x3 convolution more, made an identity here."""
+    """Dilated ResNet, ASPP, scores, enlarged. torchvision has one 3x3 convolution more, made an identity here."""
     theirs = torchvision.models.segmentation.deeplabv3_resnet50(weights=None, weights_backbone=None, num_classes=5)
     stirred(theirs.classifier)
     with torch.no_grad():
@@ -78,7 +78,8 @@ def test_aspp_and_pyramid_are_those_of_segmentation_models_pytorch():
     theirs, ours = stirred(PSPModule(8)), stirred(models.PyramidPooling(8))
     assert ours(x).shape == theirs(x).shape and torch.equal(ours(x)[:, :8], x)
     for branch, block in zip(ours.branches, theirs.blocks, strict=True):
-        # Theirs has no normalisation where there is one part, and enlarges with align_corners: what comes before is equal.
+        # Theirs has no normalisation where there is one part, and enlarges with align_corners: what comes before is
+        # equal.
         layers = [m for m in block.pool.modules() if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))]
         branch[1][0].weight.data.copy_(layers[0].weight)
         if len(layers) == 2:
@@ -195,7 +196,7 @@ def test_errors_are_sentences(call, message):
     assert str(error.value) == message
 
 
-# ---- what holds for every network ------------------------------------------------------------------------------------
+# --- what holds for every network ---------------------------------------------------------------------------
 
 NETS = {
     **{f"FCN-{s}s": lambda s=s, **k: models.FCN(stride=s, **k) for s in (32, 16, 8)},
@@ -269,9 +270,8 @@ def test_it_is_where_its_weights_are(make):
 @pytest.mark.parametrize("name", ["FCN-16s", "DeepLab v3+ at 16"])
 def test_export_keeps_any_size(name):
     net, dynamic = NETS[name](base=2).eval(), torch.export.Dim.DYNAMIC
-    exported = torch.export.export(
-        net, (torch.rand(2, 3, 64, 96),), dynamic_shapes={"x": {0: dynamic, 2: dynamic, 3: dynamic}}
-    )
+    free = {"x": {0: dynamic, 2: dynamic, 3: dynamic}}
+    exported = torch.export.export(net, (torch.rand(2, 3, 64, 96),), dynamic_shapes=free)
     x = torch.rand(3, 3, 77, 130)
     with torch.no_grad():
         assert torch.allclose(exported.module()(x), net(x), atol=1e-5)

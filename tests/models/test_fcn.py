@@ -1,4 +1,4 @@
-"""The backbone, its dilation, FCN and the classifier: equal to torchvision's where it has the part, and to what is claimed."""
+"""The backbone, its dilation, FCN and the classifier: equal to torchvision's where it has the part, and as claimed."""
 
 import itertools
 
@@ -15,7 +15,7 @@ from tests.support.nets import SIZES, warm
 pytestmark = pytest.mark.usefixtures("one_thread")
 
 
-# ---- the backbone ----------------------------------------------------------------------------------------------------
+# --- the backbone -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -107,13 +107,12 @@ def test_dilate_says_what_it_can_not_do():
     assert str(error.value) == "output_stride must be one of 32, 16, 8, not 12."
     pooled = nn.Sequential(*(layer for _ in range(5) for layer in (nn.Conv2d(3, 3, 3, padding=1), nn.MaxPool2d(2))))
     assert models.dilate(pooled, 32)(torch.rand(1, 3, 64, 64)).shape[-1] == 2
-    with pytest.raises(
-        ValueError, match="this backbone has a MaxPool2d beyond output stride 16; use another backbone.$"
-    ):
+    says = "this backbone has a MaxPool2d beyond output stride 16; use another backbone.$"
+    with pytest.raises(ValueError, match=says):
         models.dilate(pooled, 16)
 
 
-# ---- upsampling ------------------------------------------------------------------------------------------------------
+# --- upsampling ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3, 4, 5, 8, 32])
@@ -157,7 +156,7 @@ def test_enlarge_goes_step_by_step_and_cuts():
     assert torch.equal(Enlarge(2, 4)(x, (6, 6), (23, 24)), steps[..., :23, :])
 
 
-# ---- FCN -------------------------------------------------------------------------------------------------------------
+# --- FCN ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("stride, size", list(itertools.product((32, 16, 8), SIZES)))
@@ -182,9 +181,8 @@ def test_fcn_is_scores_enlarged_and_added(stride):
             h, w = fine.shape[-2:]
             if level < len(net.decoder):
                 up, score = net.decoder[level].upsample, net.decoder[level].score
-                y = F.conv_transpose2d(F.pad(y, (1, 1, 1, 1), mode="replicate"), up.weight, stride=2)[
-                    ..., 3 : 3 + h, 3 : 3 + w
-                ]
+                padded = F.pad(y, (1, 1, 1, 1), mode="replicate")
+                y = F.conv_transpose2d(padded, up.weight, stride=2)[..., 3 : 3 + h, 3 : 3 + w]
                 y = y + F.conv2d(fine, score.weight, score.bias)
             else:
                 y = F.interpolate(y, scale_factor=2, mode="bilinear")[..., :h, :w]
@@ -257,7 +255,7 @@ def test_a_backbone_that_is_given_is_the_one_used():
     assert net.eval()(torch.rand(1, 3, 97, 64, device="meta")).shape == (1, 21, 97, 64)
 
 
-# ---- the classifier --------------------------------------------------------------------------------------------------
+# --- the classifier -----------------------------------------------------------------------------------------
 
 
 def test_classifier_is_flatten_and_two_linear_layers_that_are_convolutions_too():
@@ -292,8 +290,8 @@ def test_classifier_is_flatten_and_two_linear_layers_that_are_convolutions_too()
         (lambda: models.bilinear_kernel(3, 0), "stride must be a whole number of at least 1, not 0."),
         (
             lambda: models.FCN(base=2)(torch.rand(1, 3, 32, 20)),
-            "One image of 32x20 leaves one cell in the coarsest map, too few for batch normalisation to train on; use a larger "
-            "batch or image, or net.eval().",
+            "One image of 32x20 leaves one cell in the coarsest map, too few for batch normalisation to train on; use "
+            "a larger batch or image, or net.eval().",
         ),
     ],
 )

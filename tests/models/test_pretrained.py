@@ -39,12 +39,7 @@ def test_a_local_checkpoint_predicts_as_torchvision_does(checkpoint, kind):
         expected = theirs(SMALL, num_classes=21)((x - MEAN) / STD)["out"]
         assert torch.allclose(net(x), expected, atol=1e-5)
     assert net(x).shape == (2, 21, 70, 93) and torch.equal(x, kept) and not net.training
-    assert (
-        len(net.classes) == 21
-        and net.classes[0] == "__background__"
-        and net.classes[8] == "cat"
-        and net.classes[12] == "dog"
-    )
+    assert len(net.classes) == 21 and [net.classes[i] for i in (0, 8, 12)] == ["__background__", "cat", "dog"]
     assert net.classes == list(torchvision.models.get_model_weights(SMALL).DEFAULT.meta["categories"])
 
 
@@ -57,9 +52,8 @@ def test_resize_is_that_of_the_weights_and_undone_on_the_logits(checkpoint, size
         logits = net(x)
         assert seen[0].shape == (1, 3, *inner)
         assert torch.equal(seen[0], torchvision.models.get_model_weights(SMALL).DEFAULT.transforms()(x))
-        assert torch.equal(
-            logits, F.interpolate(net.net(seen[0])["out"], size=size, mode="bilinear", align_corners=False)
-        )
+        inside = net.net(seen[0])["out"]
+        assert torch.equal(logits, F.interpolate(inside, size=size, mode="bilinear", align_corners=False))
 
 
 @pytest.mark.parametrize("name", ["fcn_resnet50", "deeplabv3_resnet50"])
@@ -94,11 +88,9 @@ def test_no_network_is_told_in_one_line(monkeypatch, error, reason):
         raise error
 
     monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", fails)
-    with pytest.raises(
-        ConnectionError,
-        match=f"^The weights of {SMALL} could not be downloaded .*{reason}.*: fetch https://.*"
-        f"pth where there is a network and give the file's path as weights",
-    ) as told:
+    failed, instead = f"^The weights of {SMALL} could not be downloaded .*{reason}.*", "fetch https://.*pth where there"
+    says = f"{failed}: {instead} is a network and give the file's path as weights"
+    with pytest.raises(ConnectionError, match=says) as told:
         models.pretrained(SMALL)
     assert "\n" not in str(told.value)
 

@@ -73,18 +73,8 @@ def test_unet_differs_from_encoder_decoder_by_its_default_skip_only():
 def test_channels_double_and_sizes_halve():
     stages = trace(on_meta(UNet, base=32), (1, 3, 256, 256))
     assert stages[0] == Stage("input", 3, 256, 256, 0, "input")
-    assert [(s.channels, s.height) for s in stages[1:]] == [
-        (32, 256),
-        (64, 128),
-        (128, 64),
-        (256, 32),
-        (512, 16),
-        (256, 32),
-        (128, 64),
-        (64, 128),
-        (32, 256),
-        (3, 256),
-    ]
+    down = [(32, 256), (64, 128), (128, 64), (256, 32)]
+    assert [(s.channels, s.height) for s in stages[1:]] == [*down, (512, 16), *down[::-1], (3, 256)]
     assert [s.kind for s in stages[1:]] == ["encoder"] * 4 + ["bottleneck"] + ["decoder"] * 4 + ["head"]
     assert [s.name for s in stages][5:7] == ["bottleneck", "decoder 4"]
 
@@ -255,9 +245,8 @@ def test_channels_last_and_bfloat16_agree():
     torch.manual_seed(0)
     net, x = UNet(base=4, depth=2).eval(), torch.rand(2, 3, 21, 30)
     logits = net(x)
-    assert torch.allclose(
-        net.to(memory_format=torch.channels_last)(x.to(memory_format=torch.channels_last)), logits, atol=1e-5
-    )
+    last = torch.channels_last
+    assert torch.allclose(net.to(memory_format=last)(x.to(memory_format=last)), logits, atol=1e-5)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         half = net(x)
     assert half.dtype == torch.bfloat16 and (half - logits).abs().max() < 0.1
@@ -265,9 +254,8 @@ def test_channels_last_and_bfloat16_agree():
 
 def test_export_keeps_any_size():
     net, dynamic = UNet(base=2, depth=2).eval(), torch.export.Dim.DYNAMIC
-    exported = torch.export.export(
-        net, (torch.rand(2, 3, 16, 24),), dynamic_shapes={"x": {0: dynamic, 2: dynamic, 3: dynamic}}
-    )
+    free = {"x": {0: dynamic, 2: dynamic, 3: dynamic}}
+    exported = torch.export.export(net, (torch.rand(2, 3, 16, 24),), dynamic_shapes=free)
     x = torch.rand(3, 3, 13, 18)
     assert torch.allclose(exported.module()(x), net(x), atol=1e-6)
 

@@ -25,10 +25,12 @@ def test_there_is_one_small_file_for_each_recipe(tool):
 def test_a_recipe_trains_the_network_that_its_file_fits(tool, monkeypatch, tmp_path):
     """With one step in place of its many; the whole recipe is the tool's own command."""
     asked = []
+
+    def fit(net, scenes, **settings):
+        asked.append((len(scenes), settings["steps"]))
+
     monkeypatch.setattr(tool, "FOLDER", tmp_path)
-    monkeypatch.setattr(
-        tool.train, "fit", lambda net, scenes, **settings: asked.append((len(scenes), settings["steps"]))
-    )
+    monkeypatch.setattr(tool.train, "fit", fit)
     for name, recipe in tool.RECIPES.items():
         net = recipe()
         tool.save(name, net)

@@ -60,9 +60,8 @@ def test_the_weight_moves_the_pull_to_its_class_and_gamma_to_the_hard():
 
 
 def test_a_trade_off_leaves_out_what_is_not_a_number():
-    figure = plot.trade_off(
-        {"a": (0.5, 0.5), "b": (float("nan"), 0.1)}, [(0.1, 0.9), (float("nan"), 1.0), (0.9, 0.1)], "curve"
-    )
+    nan = float("nan")
+    figure = plot.trade_off({"a": (0.5, 0.5), "b": (nan, 0.1)}, [(0.1, 0.9), (nan, 1.0), (0.9, 0.1)], "curve")
     labels = [line.get_label() for line in figure.axes[0].lines if not line.get_label().startswith("_")]
     assert labels == ["curve", "a"]
     assert len(plot.loss_lines([0, 1, 2], {"x": [1, 2, 3]}, marks=(1,)).axes[0].lines) == 2

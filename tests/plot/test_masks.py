@@ -17,7 +17,9 @@ from nbclient import NotebookClient
 from PIL import Image
 
 from course_lib import models, plot
-from course_lib.plot import canvas, networks
+from course_lib.labels import VERMILLION
+from course_lib.models.fields import influence
+from course_lib.plot import inks
 from tests.support.course import ROOT
 from tests.support.processes import PATIENCE
 
@@ -102,32 +104,24 @@ def test_style_of_the_notebook_does_not_reach_the_pictures(name):
     assert (pixels(inside) == before).all() and settings["font.size"] == 30
 
 
-# ---- colours -----------------------------------------------------------------------------------------------------
+# --- colours ------------------------------------------------------------------------------------------------
 
 # Machado, Oliveira, Fernandes (2009), full severity; on linear RGB.
 SEEN_BY = {
-    "all": np.eye(3),
-    "protanopes": np.array(
-        [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
-    ),
-    "deuteranopes": np.array(
-        [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
-    ),
-    "tritanopes": np.array(
-        [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]]
-    ),
+    "all": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "protanopes": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopes": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopes": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
 }
+# Linear sRGB to CIE XYZ, and the white of D65.
+XYZ = [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+WHITE = [0.95047, 1, 1.08883]
 
 
 def lab(colours, eye):
+    """Colours, (n, 3) sRGB, as an eye sees them: (n, 3) CIE L*a*b*."""
     linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
-    xyz = (
-        np.clip(linear @ eye.T, 0, 1)
-        @ np.array(
-            [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
-        ).T
-        / [0.95047, 1, 1.08883]
-    )
+    xyz = np.clip(linear @ np.array(eye).T, 0, 1) @ np.array(XYZ).T / WHITE
     f = np.where(xyz > 216 / 24389, np.cbrt(xyz), (24389 / 27 * xyz + 16) / 116)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], 1)
 
@@ -138,7 +132,7 @@ def test_palette_stays_apart_for_colour_blind_readers(eye):
     points = lab(np.array(plot.PALETTE), SEEN_BY[eye])
     assert len(points) == 8
     assert min(np.linalg.norm(a - b) for a, b in itertools.combinations(points, 2)) > 16
-    right, wrong, ignored = lab(np.array([canvas.PALE, canvas.WRONG, canvas.GREY]), SEEN_BY[eye])
+    right, wrong, ignored = lab(np.array([inks.PALE, inks.WRONG, inks.GREY]), SEEN_BY[eye])
     assert np.linalg.norm(right - wrong) > 40 and np.linalg.norm(ignored - wrong) > 16
 
 
@@ -147,12 +141,11 @@ def test_colours_follow_the_names():
     assert (plot.palette(3) == plot.PALETTE[:3]).all()
     assert len({tuple(c) for c in plot.palette(22)}) == 22 and plot.palette(60).shape == (60, 3)
     picture = plot.colours(np.array([[0, 1], [2, 255]], np.uint8), TRIMAP)
-    assert (
-        picture.shape == (2, 2, 3) and (picture[0, 0] == plot.PALETTE[1]).all() and (picture[1, 1] == canvas.GREY).all()
-    )
+    assert picture.shape == (2, 2, 3)
+    assert (picture[0, 0] == plot.PALETTE[1]).all() and (picture[1, 1] == inks.GREY).all()
 
 
-# ---- images and masks --------------------------------------------------------------------------------------------
+# --- images and masks ---------------------------------------------------------------------------------------
 
 
 def test_every_form_of_an_image_gives_one_picture():
@@ -216,7 +209,7 @@ def test_comparison_counts_errors_among_labelled_pixels():
     figure = plot.comparison(IMAGE, MASK, prediction, TRIMAP)
     assert f"errors: {100 * 10 / int((MASK != 255).sum()):.1f} %" in texts(figure)
     errors = panel(figure, 3)
-    assert ((errors == canvas.WRONG).all(-1) == ((prediction != MASK) & (MASK != 255)).numpy()).all()
+    assert ((errors == inks.WRONG).all(-1) == ((prediction != MASK) & (MASK != 255)).numpy()).all()
     batch = plot.comparison(torch.stack([IMAGE] * 3), torch.stack([MASK] * 3), torch.stack([prediction] * 3), TRIMAP)
     assert len(batch.axes) == 12 and (panel(batch, 11) == errors).all()
 
@@ -262,7 +255,7 @@ def test_a_wrong_argument_gets_one_sentence(call, says):
     assert says in message and message.endswith(".") and "\n" not in message and len(message) < 200
 
 
-# ---- networks and convolutions -----------------------------------------------------------------------------------
+# --- networks and convolutions ------------------------------------------------------------------------------
 
 
 def test_shape_flow_states_what_was_measured():
@@ -273,19 +266,16 @@ def test_shape_flow_states_what_was_measured():
         assert not stage.parameters or f"{stage.parameters:,}" in text
     assert f"{models.count_parameters(net):,} parameters" in text and text.count("add") == 3
     assert "concat" not in texts(plot.shape_flow(models.EncoderDecoder(base=4, depth=3), 64))
-    heights = [
-        p.get_height() for p in plot.shape_flow(net, 64).axes[0].patches if type(p) is matplotlib.patches.Rectangle
-    ]
+    patches = plot.shape_flow(net, 64).axes[0].patches
+    heights = [p.get_height() for p in patches if type(p) is matplotlib.patches.Rectangle]
     assert heights == heights[::-1] and heights[0] > heights[2] > heights[4] / 1.001  # a U: down, and up again
 
 
 def test_a_skip_is_drawn_where_a_stage_has_one_and_from_the_stage_of_its_size():
     def skips(net):
         patches = plot.shape_flow(net, 64).axes[0].patches
-        return sum(
-            type(p) is matplotlib.patches.FancyArrowPatch and p.get_edgecolor()[:3] == canvas.VERMILLION
-            for p in patches
-        )
+        arrows = [p for p in patches if type(p) is matplotlib.patches.FancyArrowPatch]
+        return sum(p.get_edgecolor()[:3] == VERMILLION for p in arrows)
 
     assert [skips(models.FCN(base=2, stride=s)) for s in (32, 16, 8)] == [0, 1, 2]
     assert skips(models.DeepLab(base=2)) == 1 and skips(models.DeepLab(base=2, decoder=False)) == 0
@@ -293,32 +283,21 @@ def test_a_skip_is_drawn_where_a_stage_has_one_and_from_the_stage_of_its_size():
 
 
 def test_labels_of_shape_flow_do_not_touch():
-    nets = [
-        (lambda d=d, b=b: models.UNet(base=b, depth=d), size)
-        for d, b, size in ((1, 4, 64), (2, 64, 512), (4, 16, 128), (4, 64, 512), (6, 64, 512))
-    ]
-    nets += [(lambda s=s: models.FCN(stride=s), size) for s in (32, 16, 8) for size in (64, 256)]
-    nets += [
-        (lambda s=s, d=d: models.DeepLab(output_stride=s, decoder=d), size)
-        for s in (32, 16, 8)
-        for d in (True, False)
-        for size in (64, 256)
-    ]
-    nets += [(models.PSPNet, 64), (lambda: models.Classifier(4), 64), (models.Backbone, 128)]
-    for make, size in nets:
-        with torch.device("meta"):
-            net = make()
+    with torch.device("meta"):
+        unets = ((1, 4, 64), (2, 64, 512), (4, 16, 128), (4, 64, 512), (6, 64, 512))
+        nets = [(models.UNet(base=base, depth=depth), size) for depth, base, size in unets]
+        for stride, size in itertools.product((32, 16, 8), (64, 256)):
+            nets.append((models.FCN(stride=stride), size))
+            nets += [(models.DeepLab(output_stride=stride, decoder=decoder), size) for decoder in (True, False)]
+        nets += [(models.PSPNet(), 64), (models.Classifier(4), 64), (models.Backbone(), 128)]
+    for net, size in nets:
         figure = plot.shape_flow(net, size)
         renderer = FigureCanvasAgg(figure).get_renderer()
         boxes = [t.get_window_extent(renderer) for t in figure.axes[0].texts]
         for (i, a), (j, b) in itertools.combinations(enumerate(boxes), 2):
             over = min(a.x1, b.x1) - max(a.x0, b.x0), min(a.y1, b.y1) - max(a.y0, b.y0)
-            assert min(over) <= 2, (
-                type(net),
-                size,
-                figure.axes[0].texts[i].get_text(),
-                figure.axes[0].texts[j].get_text(),
-            )
+            words = [figure.axes[0].texts[k].get_text() for k in (i, j)]
+            assert min(over) <= 2, (type(net), size, words)
 
 
 def formula(layers):
@@ -333,8 +312,7 @@ def test_field_is_the_formulas_for_random_stacks():
     for _ in range(60):
         layers = [(rng.randint(1, 7), rng.randint(1, 3), rng.randint(1, 4)) for _ in range(rng.randint(1, 4))]
         if formula(layers) < 300:
-            gradient, _, _ = networks._gradient(layers, None)
-            assert box(gradient) == (formula(layers),) * 2, layers
+            assert box(influence(layers)) == (formula(layers),) * 2, layers
     figure = plot.field([(3, 1, 1), (3, 1, 2), (3, 1, 4), (3, 1, 8)])
     assert figure.field == (31, 31) and "31 × 31" in figure.alt and "100 %" in figure.alt
 
@@ -344,35 +322,31 @@ def box(gradient):
     return rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1
 
 
-@pytest.mark.parametrize(
-    "rates, share",
-    [
-        ((1, 2, 4, 8), "100 %"),
-        ((1, 3, 9), "100 %"),
-        ((2, 3), "66.9 %"),
-        ((2, 4, 8), "26.8 %"),
-        ((1, 8), "22.4 %"),
-        ((4, 4), "8.65 %"),
-    ],
-)
+SEEN = {
+    (1, 2, 4, 8): "100 %",
+    (1, 3, 9): "100 %",
+    (2, 3): "66.9 %",
+    (2, 4, 8): "26.8 %",
+    (1, 8): "22.4 %",
+    (4, 4): "8.65 %",
+}
+
+
+@pytest.mark.parametrize("rates, share", SEEN.items())
 def test_field_says_how_much_of_it_is_seen(rates, share):
     assert f"{share} of them seen" in plot.field([(3, 1, r) for r in rates]).alt
 
 
 def test_field_of_a_stack_is_that_of_the_same_convolutions():
     layers = [(3, 1, 1), (2, 2, 1), (3, 1, 2)]
-    net = torch.nn.Sequential(
-        *[torch.nn.Conv2d(1, 1, k, stride=s, dilation=d, bias=False) for k, s, d in layers]
-    ).double()
+    convs = [torch.nn.Conv2d(1, 1, k, stride=s, dilation=d, bias=False) for k, s, d in layers]
+    net = torch.nn.Sequential(*convs).double()
     for parameter in net.parameters():
         parameter.data.fill_(1 / parameter.numel())
     figures = plot.field(net, 31), plot.field(layers)
     assert figures[0].field == figures[1].field == (formula(layers),) * 2
-    inner = [
-        g[np.ix_(g.any(1), g.any(0))]
-        for g in (np.nan_to_num(np.ma.filled(f.axes[0].images[0].get_array(), 0)) for f in figures)
-    ]
-    assert np.allclose(*inner)
+    drawn = [np.nan_to_num(np.ma.filled(figure.axes[0].images[0].get_array(), 0)) for figure in figures]
+    assert np.allclose(*[g[np.ix_(g.any(1), g.any(0))] for g in drawn])
 
 
 def test_field_leaves_the_network_as_it_was():
@@ -410,25 +384,21 @@ def test_taps_with_layers_states_their_field():
 
 @pytest.mark.parametrize("kernel, unevenness", [(3, "1.33"), (5, "0.80"), (2, "0.00"), (4, "0.00"), (6, "0.00")])
 def test_overlap_states_the_unevenness_away_from_the_rim(kernel, unevenness):
+    brush = torch.ones(1, 1, kernel, kernel)
     for n in (8, 9, 12):
-        counts = torch.nn.functional.conv_transpose2d(
-            torch.ones(1, 1, n, n), torch.ones(1, 1, kernel, kernel), stride=2
-        )[0, 0]
+        counts = torch.nn.functional.conv_transpose2d(torch.ones(1, 1, n, n), brush, stride=2)[0, 0]
         assert f"(max − min) / mean = {unevenness}" in plot.overlap(counts, kernel, 2).alt
 
 
 def test_error_density_draws_each_share_at_its_distance():
-    bars = plot.error_density(torch.tensor([float("nan"), 0.4, 0.2, float("nan"), 0.1])).axes[0].patches
-    heights = {
-        round(b.get_x() + b.get_width() / 2): b.get_height()
-        for b in bars
-        if hasattr(b, "get_height") and b.get_width() == 0.75
-    }
+    patches = plot.error_density(torch.tensor([float("nan"), 0.4, 0.2, float("nan"), 0.1])).axes[0].patches
+    bars = [p for p in patches if hasattr(p, "get_height") and p.get_width() == 0.75]
+    heights = {round(b.get_x() + b.get_width() / 2): b.get_height() for b in bars}
     assert heights == pytest.approx({1: 0.4, 2: 0.2, 4: 0.1})
     assert "a" in texts(plot.error_density({"a": [0, 0.1], "b": [0, 0.2]}))
 
 
-# ---- in a notebook -----------------------------------------------------------------------------------------------
+# --- in a notebook ------------------------------------------------------------------------------------------
 
 
 def test_a_cell_shows_each_picture_once():
@@ -451,8 +421,7 @@ def test_a_cell_shows_each_picture_once():
     assert [len(i) for i in images] == [0, 1, 1, 0, 1, 0]
     assert [len(cell.outputs) for cell in book.cells] == [0, 1, 1, 0, 1, 1]
     shown = images[1][0]
-    assert (
-        shown.metadata["image/png"]["alt"] == shown.data["text/plain"] and "Mask over image" in shown.data["text/plain"]
-    )
+    assert shown.metadata["image/png"]["alt"] == shown.data["text/plain"]
+    assert "Mask over image" in shown.data["text/plain"]
     assert {"text/plain", "image/png", "application/vnd.jupyter.widget-view+json"} <= set(images[4][0].data)
     assert book.cells[-1].outputs[0].data["text/plain"] == "[]"

@@ -49,10 +49,8 @@ def test_rivals_states_the_scores_of_both(scene):
     figure = plot.rivals(image, truth, {"A": lost, "B": frayed}, data.SEMANTIC)
     for pred in (lost, frayed):
         scores = metrics.Confusion(6).update(pred, truth)
-        assert (
-            f"{int((pred != truth).sum())} wrong pixels, accuracy {scores.accuracy:.3f} and mIoU {scores.miou:.3f}"
-            in figure.alt
-        )
+        wrong = f"{int((pred != truth).sum())} wrong pixels"
+        assert f"{wrong}, accuracy {scores.accuracy:.3f} and mIoU {scores.miou:.3f}" in figure.alt
         assert f"{scores.miou:.3f}" in text_of(figure)
     with pytest.raises(ValueError, match="two predictions, not 1"):
         plot.rivals(image, truth, {"A": lost}, data.SEMANTIC)

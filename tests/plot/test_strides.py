@@ -31,9 +31,8 @@ def tall_enough(figure):
 
 
 def test_strides_states_both_scores_of_each_answer():
-    figure = plot.strides(
-        IMAGE, TRUTH, {"one": {16: ANSWER, 8: TRUTH}, "two": {16: ANSWER.long(), 8: TRUTH == 1}}, title="A title"
-    )
+    answers = {"one": {16: ANSWER, 8: TRUTH}, "two": {16: ANSWER.long(), 8: TRUTH == 1}}
+    figure = plot.strides(IMAGE, TRUTH, answers, title="A title")
     whole = metrics.Confusion(2).update(ANSWER.long(), TRUTH).iou[1]
     edges = metrics.boundary_iou(ANSWER.long(), TRUTH, 2, round(0.02 * 64 * 2**0.5))[1]
     assert texts(figure).count(f"stride 16\nIoU {whole:.2f}, edges {edges:.2f}") == 2
@@ -68,9 +67,8 @@ def test_rungs_draws_each_line_at_its_values():
     scores = {"fitted": {32: (0.8, 0.25), 16: (0.9, 0.54)}, "trained": {32: (0.66, 0.13), 16: (0.7, 0.2)}}
     figure = plot.rungs(scores, "A title")
     for ax, k in zip(figure.axes, (0, 1)):
-        assert [list(line.get_ydata()) for line in ax.lines] == [
-            [v[k] for v in row.values()] for row in scores.values()
-        ]
+        values = [[v[k] for v in row.values()] for row in scores.values()]
+        assert [list(line.get_ydata()) for line in ax.lines] == values
     assert "trained: stride 32 whole 0.66, edges 0.13" in figure.alt
     tall_enough(figure)
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from course_lib import data, plot
-from course_lib.labels import IGNORE
-from course_lib.plot.canvas import ORANGE, WRONG
+from course_lib.labels import IGNORE, ORANGE
+from course_lib.plot.inks import WRONG
 
 CLASSES = ("background", "cat", "dog")
 
@@ -36,21 +36,14 @@ def scene():
 def test_five_tasks_answers_one_scene_five_times(scene):
     image, target = scene
     figure = plot.five_tasks(image, target, data.SEMANTIC)
-    for task in (
-        "classification",
-        "detection",
-        "semantic segmentation",
-        "instance segmentation",
-        "panoptic segmentation",
-    ):
+    segmentations = (f"{kind} segmentation" for kind in ("semantic", "instance", "panoptic"))
+    for task in ("classification", "detection", *segmentations):
         assert task in texts(figure)
     animals = len(target["boxes"]["labels"])
     boxes = [p for p in figure.findobj(matplotlib.patches.Rectangle) if p.get_linewidth() == 2 and not p.get_fill()]
     assert len(boxes) == animals and f"Detection: {animals} boxes" in figure.alt
     plain, _, semantic, instance, panoptic = shown(figure)[:5]
-    assert np.allclose(
-        plain, image.permute(1, 2, 0).numpy() if image.is_floating_point() else image.permute(1, 2, 0).numpy() / 255
-    )
+    assert np.allclose(plain, image.permute(1, 2, 0))
     animal = target["instance"].numpy() > 0
     assert not np.allclose(semantic, plain) and np.allclose(instance[animal], panoptic[animal])
     background = target["semantic"].numpy() == 0
@@ -83,9 +76,7 @@ def test_resized_marks_the_labels_that_blending_invents():
     figure = plot.resized(mask, 4, "bilinear", CLASSES)
     assert figure.invented == 4 and "invented: 4 of 16 pixels (25.0%)" in texts(figure)
     marked = shown(figure)[2]
-    assert np.allclose(marked[:, 1], matplotlib.colors.to_rgb(WRONG)) and not np.allclose(
-        marked[:, 0], matplotlib.colors.to_rgb(WRONG)
-    )
+    assert np.allclose(marked[:, 1], WRONG) and not np.allclose(marked[:, 0], WRONG)
 
 
 @pytest.mark.parametrize("mode", ["nearest", "nearest-exact"])
@@ -109,12 +100,8 @@ def test_slid_puts_each_answer_at_the_middle_of_its_window():
     figure = plot.slid(torch.zeros(1, 3, 64, 96), chances, truth, 32, 16)
     scene, score, answer, _ = figure.axes[:4]
     dots = next(c for c in scene.collections if len(c.get_offsets()) == 15)
-    orange = [
-        tuple(xy)
-        for xy, colour in zip(dots.get_offsets().tolist(), dots.get_facecolors())
-        if np.allclose(colour[:3], matplotlib.colors.to_rgb(ORANGE))
-    ]
-    assert orange == [(47.0, 31.0)]
+    placed = zip(dots.get_offsets().tolist(), dots.get_facecolors())
+    assert [xy for xy, colour in placed if np.allclose(colour[:3], ORANGE)] == [[47.0, 31.0]]
     window = next(p for p in scene.patches if not p.get_fill())
     assert (window.get_x(), window.get_y(), window.get_width()) == (32, 16, 31)
     for ax in (score, answer):
