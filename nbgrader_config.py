@@ -1,4 +1,4 @@
-"""The repository root is an nbgrader course. What differs from nbgrader's defaults, and why: course_lib/grading/course.py."""
+"""The repository root is an nbgrader course. course_lib/grading/course.py says what differs from its defaults, and why."""
 
 import sys
 from pathlib import Path

@@ -182,8 +182,9 @@ def explain(said, log, cpu_index=None, users=()):
             "and start again, it goes on where it stopped."
         )
     if missing:
+        here = f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
         return (
-            f"There is no {missing[1]} for Python {platform.python_version()} on {platform.system()} {platform.machine()}: "
+            f"There is no {missing[1]} for {here}: "
             "use a 64-bit Python from 3.11 to 3.14 on Linux, Windows or an Apple-silicon Mac."
         )
     if re.search(r"Permission denied|Access is denied|Read-only file system", text):
