@@ -1,4 +1,4 @@
-"""The repository root is an nbgrader course. course_lib/grading/course.py says what differs from its defaults, and why."""
+"""The repository root is an nbgrader course. course_lib/grading/course.py says what differs from its defaults, why."""
 
 import sys
 from pathlib import Path

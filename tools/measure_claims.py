@@ -4,7 +4,7 @@
 
 A sentence about a training run must hold in all of these runs, not only in the one that its author saw. The solved
 notebook's code runs as plain code, without the graded cells, each run in a process of its own. A seed S stands where
-the lesson has 0: in `torch.manual_seed(0)`, and as the seed of every `train.fit`. The capability is ATEN_CPU_CAPABILITY:
+the lesson has 0: in `torch.manual_seed(0)`, as the seed of every `train.fit`. The capability is ATEN_CPU_CAPABILITY:
 "default" is a processor without AVX, "best" what this one has. `--log FOLDER` keeps each run's text.
 """
 
