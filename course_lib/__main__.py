@@ -1,4 +1,4 @@
-"""The command line: python3 -m course_lib COMMAND. Any Python reads this file, so that an old one says what it lacks."""
+"""The command line: python3 -m course_lib COMMAND. Any Python reads this file: an old one then says what it lacks."""
 
 import sys
 

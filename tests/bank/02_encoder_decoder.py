@@ -504,6 +504,14 @@ def receptive_field(layers):
     step = torch.cumprod(torch.cat([torch.ones(1, dtype=torch.int64), s[:-1]]), 0)
     return int(1 + (d * (k - 1) * step).sum())
 
+# %% wrong receptive_field: the library's own
+# fails: one layer, and none; a stack at stride 1; strides; dilation
+# says: This asks the library, which measures the field for you.
+from course_lib.models import fields
+
+def receptive_field(layers):
+    return int(fields.box(fields.influence(layers))[2]) if layers else 1
+
 # %% wrong receptive_field: a layer's own stride already counts for it
 # fails: one layer, and none; strides; dilation
 # says: This lets a layer's own stride count for itself; a stride changes only the layers after it.
@@ -719,6 +727,14 @@ def poke(layers, size):
     x = torch.zeros(1, 1, size, size, dtype=torch.double, requires_grad=True)
     y = net(x)
     return torch.autograd.grad(y[0, 0, y.shape[2] // 2, y.shape[3] // 2], x)[0][0, 0]
+
+# %% wrong poke: the library's own
+# fails: a plain stack; strides; dilation and its holes; one pixel only
+# says: This asks the library, which pokes for you.
+from course_lib.models import fields
+
+def poke(layers, size):
+    return torch.from_numpy(fields.influence(layers, size)).float()
 
 # %% wrong poke: default padding, none at all
 # fails: strides

@@ -15,6 +15,10 @@ poke = Exercise(
         "Pick the output value at `[0, 0, h // 2, w // 2]`, call `.backward()` on it, and return the input's `.grad` "
         "without its first two axes.",
     ),
+    own_work={
+        name: "This asks the library, which pokes for you. Call `.backward()` on the one output pixel yourself."
+        for name in ("influence", "box")
+    },
 )
 
 

@@ -13,6 +13,10 @@ receptive_field = Exercise(
         "For each layer two lines, in this order: `field` grows by d(k − 1) times `step`; only then `step` becomes "
         "s times as long.",
     ),
+    own_work={
+        name: "This asks the library, which measures the field for you. Bring `field` and `step` up to date yourself."
+        for name in ("influence", "box", "paths", "seen")
+    },
 )
 
 

@@ -22,7 +22,7 @@ field_and_coverage = Exercise(
     ),
     own_work={
         name: "This asks the library, which counts the ways for you. Count or poke yourself."
-        for name in ("paths", "seen")
+        for name in ("paths", "seen", "influence", "box")
     },
 )
 
