@@ -1,6 +1,7 @@
 """The lessons: both forms run whole, within time and memory, in the form that a lesson has; their experiment shows its point."""
 
 import math
+import os
 import re
 
 import pytest
@@ -57,10 +58,9 @@ def test_nothing_is_written_to_stderr(lesson, kind, run_notebook):
 @pytest.mark.parametrize("lesson", LESSONS)
 def test_time_and_memory_beside_their_budget(lesson, run_notebook, measured):
     run = run_notebook("solutions", lesson)
-    used = (
-        f"{run.seconds:.0f} s of {SECONDS} s ({run.cpu:.0f} s of processors), {run.megabytes:.0f} MB of {MEGABYTES} MB"
-    )
-    measured(f"{lesson}: {used}")
+    threads = os.environ.get("OMP_NUM_THREADS", "all")
+    time = f"{run.seconds:.0f} s of {SECONDS} s (threads: {threads}; {run.cpu:.0f} s of processors)"
+    measured(f"{lesson}: {time}, {run.megabytes:.0f} MB of {MEGABYTES} MB")
     assert run.megabytes <= MEGABYTES
     # seconds on the clock are printed; judged are those of the processor, with room for a slower one
     assert run.cpu <= 4 * SECONDS

@@ -38,6 +38,20 @@ def test_nothing_of_the_users_is_seen():
     assert "gpgsign" not in git and "hookspath" not in git
 
 
+def test_a_process_beside_knows_whose_tests_these_are(tmp_path):
+    (tmp_path / "test_it.py").write_text(
+        "def test_it():\n    from tests.support import nobody\n    print(nobody.users['THEIRS'])\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-q", "-c", os.devnull]
+    env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | {
+        "PYTHONPATH": str(ROOT),
+        "THEIRS": "1",
+    }
+    settings = dict(cwd=tmp_path, env=env, capture_output=True, text=True)
+    done = subprocess.run([*command, "-n", "2", "--dist", "loadgroup", "test_it.py"], **settings)
+    assert "1 passed" in done.stdout, done.stdout
+
+
 def test_a_process_whose_parent_has_gone_is_found_and_others_are_not():
     before = set(processes.started())
     code = "import subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(1000)'])"

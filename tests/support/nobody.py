@@ -7,6 +7,7 @@ the umask, the home folder. Standard library alone, so that nothing is imported 
 
 import atexit
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -34,6 +35,7 @@ KEPT = {
 PLACES = ("index-url", "extra-index-url", "find-links", "trusted-host", "cert", "client-cert")
 PLACES += ("no-index", "default-timeout", "timeout")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+USERS = ".users.json"
 users = {}  # the user's environment, as it was
 
 
@@ -41,9 +43,14 @@ def become():
     """Leave the user's environment behind, in this process and for all that it starts."""
     if users:
         return
-    users.update(os.environ)
+    told = Path(os.environ.get("HOME", "/"), USERS)
+    is_worker = "PYTEST_XDIST_WORKER" in os.environ  # whose parent has become nobody, and told it whose tests these are
+    users.update(json.loads(told.read_text()) if is_worker and told.exists() else os.environ)
+    beside = {k: v for k, v in os.environ.items() if k.startswith("PYTEST_XDIST_")}
     home = Path(tempfile.mkdtemp(prefix="nobody-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
+    (home / USERS).touch(mode=0o600)
+    (home / USERS).write_text(json.dumps(dict(users)))
     (home / ".gitconfig").write_text("[safe]\n\tdirectory = *\n[init]\n\tdefaultBranch = main\n")
     for name in set(os.environ) - KEPT:
         del os.environ[name]
@@ -58,7 +65,12 @@ def become():
         MPLCONFIGDIR=str(home / ".matplotlib"),
         # waiting threads sleep: where other processes want the cores too, spinning ones cost tenfold
         OMP_WAIT_POLICY="PASSIVE",
+        **beside,
     )
+    if (
+        int(beside.get("PYTEST_XDIST_WORKER_COUNT", 1)) > 1
+    ):  # two notebooks on a thread each end sooner than on two each
+        os.environ["OMP_NUM_THREADS"] = "1"
     os.umask(0o022)
     if hasattr(time, "tzset"):
         time.tzset()
