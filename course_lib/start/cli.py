@@ -31,7 +31,7 @@ def run_tests(python, arguments):
     if arguments and re.fullmatch(r"\d{1,2}(_\w+)?", arguments[0]):
         arguments = ["--lesson", *arguments]
     if not set(arguments) - {"--quick"}:  # all, or all quick ones: on each core one
-        arguments = [*arguments, "-n", str(_cores()), "--dist", "loadgroup"]
+        arguments = [*arguments, "-n", str(_cores()), "--no-loadscope-reorder"]
     # tests see nothing of the user's settings; those of Python and pytest would reach pytest itself as it starts
     return environment.run(python, ["-m", "pytest", *arguments], without=("PYTHON", "PYTEST", "__PYVENV_LAUNCHER__"))
 

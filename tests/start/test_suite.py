@@ -39,17 +39,17 @@ def test_nothing_of_the_users_is_seen():
 
 
 def test_a_process_beside_knows_whose_tests_these_are(tmp_path):
-    (tmp_path / "test_it.py").write_text(
-        "def test_it():\n    from tests.support import nobody\n    print(nobody.users['THEIRS'])\n"
-    )
+    text = "import os\nfrom tests.support import nobody\n\n\ndef test_a():\n    print(nobody.users['THEIRS'])\n"
+    text += "    os.environ['SEEN'] = 'yes'\n\n\ndef test_b():\n    assert os.environ['SEEN']\n"  # the same process
+    (tmp_path / "test_it.py").write_text(text)
     command = [sys.executable, "-m", "pytest", "-p", "tests.conftest", "-p", "no:cacheprovider", "-q", "-c", os.devnull]
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTEST_")} | {
         "PYTHONPATH": str(ROOT),
         "THEIRS": "1",
     }
     settings = dict(cwd=tmp_path, env=env, capture_output=True, text=True)
-    done = subprocess.run([*command, "-n", "2", "--dist", "loadgroup", "test_it.py"], **settings)
-    assert "1 passed" in done.stdout, done.stdout
+    done = subprocess.run([*command, "-n", "2", "test_it.py"], **settings)
+    assert "2 passed" in done.stdout, done.stdout
 
 
 def test_a_process_whose_parent_has_gone_is_found_and_others_are_not():

@@ -37,17 +37,20 @@ PLACES += ("no-index", "default-timeout", "timeout")
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 USERS = ".users.json"
 users = {}  # the user's environment, as it was
+shared = None  # the folder of all processes of one run of the suite
 
 
 def become():
     """Leave the user's environment behind, in this process and for all that it starts."""
     if users:
         return
+    global shared
     told = Path(os.environ.get("HOME", "/"), USERS)
     is_worker = "PYTEST_XDIST_WORKER" in os.environ  # whose parent has become nobody, and told it whose tests these are
     users.update(json.loads(told.read_text()) if is_worker and told.exists() else os.environ)
     beside = {k: v for k, v in os.environ.items() if k.startswith("PYTEST_XDIST_")}
     home = Path(tempfile.mkdtemp(prefix="nobody-"))
+    shared = told.parent if is_worker else home
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     (home / USERS).touch(mode=0o600)
     (home / USERS).write_text(json.dumps(dict(users)))
