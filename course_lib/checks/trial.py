@@ -12,13 +12,14 @@ boundary between the two:
 import contextlib
 import io
 import random
+import re
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .values import NotYet, copied, is_number, kind, plain, same, show
+from .values import NotWritten, NotYet, copied, is_number, kind, plain, same, show, unlike
 
 if TYPE_CHECKING:  # `course_lib` alone imports without torch
     import torch
@@ -65,6 +66,7 @@ class Trial:
         import torch
 
         self.answer, self.printed, self.changed = answer, [], False
+        self.stops = []  # (the sentence, what it is about whatever the input) of each time that the code raised
         mixed = zlib.crc32(f"{seed}/{part}".encode())
         self.random = random.Random(mixed)
         self.generator = torch.Generator().manual_seed(mixed)
@@ -183,10 +185,11 @@ class Trial:
                 raise
             except Exception as error:
                 if isinstance(error, NotImplementedError) and not error.args:
-                    raise  # the stub's; torch's own, as for a dtype that it does not take, comes with words
+                    raise NotWritten from error  # torch's own, as for a dtype that it does not take, has words
                 given = ", ".join([show(a) for a in args] + [f"{k}={show(v)}" for k, v in kwargs.items()])
                 what = getattr(error, "ending", None) or f"stopped with {type(error).__name__}: {error}".rstrip(": .")
-                raise NotYet(f"For {given} your code {what}.") from error
+                self.stops.append((f"For {given} your code {what}.", re.sub(r"\d+", "0", what)))
+                raise NotYet(self.stops[-1][0]) from error
 
     # --- saying what was wrong ------------------------------------------------------------------------------
 
@@ -198,6 +201,40 @@ class Trial:
         """Fail where a call has changed its arguments: "`right`, but `who` changed `what`"."""
         if self.changed:
             self.fail(f"{right}, but {who} changed {what}" if right else f"{who[0].upper()}{who[1:]} changed {what}")
+
+    def explained(self, slips: "Sequence[tuple[Callable, str]]", right: Callable, probes: Sequence[tuple]) -> str:
+        """The meaning of the one known mistake that the answer makes, after a space; "" where not just one fits.
+
+        It must give what the answer gives on every probe, and what is not `right` on two of them or more.
+
+        slips   (function, meaning): a function gives, for the arguments of a probe, what the mistake gives
+        right   a function that gives what is expected
+        probes  arguments, plain data; together they tell the mistakes apart
+        """
+        said = {slip: meaning for slip, meaning in slips if sum(unlike(slip, right, p) for p in probes) > 1}
+        for probe in probes:
+            try:
+                got = self.call(*probe)
+            except (NotYet, NotWritten):
+                return ""
+            said = {slip: meaning for slip, meaning in said.items() if not unlike(slip, lambda *a: got, probe)}
+        return " " + meanings.pop() if len(meanings := set(said.values())) == 1 else ""
+
+    def made(self, *args: Any, what: str = "an `nn.Module`", given: str = "") -> "torch.nn.Module":
+        """The module that the answer returns for these arguments; fails where it is something else, and says what."""
+        value = self._asked(args)[0]
+        try:
+            value = plain(value)
+        except NotYet:
+            name = getattr(value, "facts", {}).get("type", type(value).__name__)
+            self.fail(f"{_given(given)}{what} is asked for; your function returned a `{name}`.")
+        return self.module(value, given, what)
+
+    def finite(self, got: Any, given: str = "") -> None:
+        """Fail where a tensor holds NaN or an infinite number."""
+        bad = ~got.detach().isfinite()
+        if bad.any():
+            self.fail(f"{_given(given)}{int(bad.sum())} of {bad.numel()} values are NaN or infinite.")
 
     def module(self, value: Any, given: str = "", what: str = "an `nn.Module`") -> "torch.nn.Module":
         """`value`; fail unless it is a module."""
@@ -266,9 +303,16 @@ def _difference(got, want, tolerance):
         where = tuple(int(i) for i in torch.unravel_index(gap.nan_to_num(float("inf")).argmax(), gap.shape))
         return (
             f"the shape is right, but {int((~(gap <= tolerance)).sum())} of {gap.numel()} values differ; "
-            f"at {where} expected {show(want[where].item())}, got {show(got[where].item())}."
+            f"at {where} {_both(got[where].item(), want[where].item())}"
         )
-    return f"expected {show(want)}, got {kind(got) if got is None else show(got) + '.'}"
+    return f"expected {show(want)}, got {kind(got)}" if got is None else _both(got, want)
+
+
+def _both(got, want):
+    """Both values, with as many digits as tell the two apart."""
+    texts = ((show(want, digits=n), show(got, digits=n)) for n in (3, 6, 9, 17))
+    mine, yours = next((pair for pair in texts if pair[0] != pair[1]), (show(want), show(got)))
+    return f"expected {mine}, got {yours}."
 
 
 def _given(given):
