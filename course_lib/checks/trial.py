@@ -19,13 +19,13 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .values import NotWritten, NotYet, copied, is_number, kind, plain, same, show, unlike
+from .values import NotWritten, NotYet, copied, is_number, kind, one_memory, plain, same, show, unlike
 
 if TYPE_CHECKING:  # `course_lib` alone imports without torch
     import torch
     from matplotlib.figure import Figure
 
-    Known = Sequence[tuple[Any, str]]  # a wrong value, and what it reveals
+    Known = Sequence[tuple[Any, str]] | str  # a wrong value, and what it reveals; or what is to be said
     Picture = Callable[[Any, Any], Figure | None]  # draws what came back and what was expected
 
 
@@ -66,6 +66,7 @@ class Trial:
         import torch
 
         self.answer, self.printed, self.changed = answer, [], False
+        self.returned = False  # whether a call has given back one of its arguments itself
         self.stops = []  # (the sentence, what it is about whatever the input) of each time that the code raised
         mixed = zlib.crc32(f"{seed}/{part}".encode())
         self.random = random.Random(mixed)
@@ -90,6 +91,7 @@ class Trial:
         sent = copied(args)
         value = self._guarded(self.answer, sent, kwargs)
         self.changed = self.changed or not same(list(sent), list(args))
+        self.returned = self.returned or any(one_memory(value, a) for a in sent)
         return value, sent
 
     def each(self, *args: Any) -> Any:
@@ -236,6 +238,11 @@ class Trial:
         if bad.any():
             self.fail(f"{_given(given)}{int(bad.sum())} of {bad.numel()} values are NaN or infinite.")
 
+    def new(self, what: str = "tensor") -> None:
+        """Fail where a call has returned one of its arguments itself."""
+        if self.returned:
+            self.fail(f"Your function returns one of its arguments itself, not a new {what}: `.clone()` makes one.")
+
     def module(self, value: Any, given: str = "", what: str = "an `nn.Module`") -> "torch.nn.Module":
         """`value`; fail unless it is a module."""
         import torch
@@ -265,7 +272,10 @@ class Trial:
     def equal(
         self, got: Any, want: Any, given: str = "", known: "Known" = (), picture: "Picture | None" = None
     ) -> None:
-        """Fail unless `got` equals `want` exactly. `known` pairs a wrong value with what it reveals."""
+        """Fail unless `got` equals `want` exactly.
+
+        known  (a wrong value, what it reveals) in pairs; or what `explained` found
+        """
         self.close(got, want, given, known, tolerance=0.0, picture=picture)
 
     def close(
@@ -286,8 +296,10 @@ class Trial:
             got = got.item()
         if same(got, want, tolerance):
             return
-        meanings = (" " + meaning for wrong, meaning in known if same(got, wrong, tolerance))
-        message = _given(given) + _difference(got, want, tolerance) + next(meanings, "")
+        pairs = () if isinstance(known, str) else known
+        meanings = (" " + meaning for wrong, meaning in pairs if same(got, wrong, tolerance))
+        more = known if isinstance(known, str) else next(meanings, "")
+        message = _given(given) + _difference(got, want, tolerance) + more
         alike = not isinstance(want, torch.Tensor) or got.shape == want.shape
         self.fail(message, partial(picture, got, want) if picture and alike else None)
 
