@@ -328,7 +328,7 @@ def shuffle_pixels(x, r):
 #
 # ### An encoder–decoder for any size
 #
-# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`. The layers and the way down are there: in `forward`, write the way back. (You may change the class, but don't use `models.EncoderDecoder`.)
+# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`. The layers and the way down are there: in `forward`, write the way back. (You may change the class, but don't use `models.EncoderDecoder` or another finished network.)
 #
 # - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, …
 # - At every width the encoder runs a 3 × 3 convolution, then a ReLU.

@@ -128,6 +128,11 @@ class Trial:
         value = plain(value)
         return value, self._pull(value, sent)
 
+    def reached(self, *args: Any) -> "list[torch.Tensor | None]":
+        """The gradients of the answer's value, as in `gradients`, for each tensor in lists among the arguments."""
+        value, sent = self._asked(args)
+        return self._pull(plain(value), [v for a in sent if isinstance(a, list) for v in a])
+
     def pulled(self, function: Callable, *args: Any) -> "list[torch.Tensor | None]":
         """The gradients that `gradients` would give if the answer were `function`."""
         sent = copied(args)
@@ -229,7 +234,8 @@ class Trial:
             value = plain(value)
         except NotYet:
             name = getattr(value, "facts", {}).get("type", type(value).__name__)
-            self.fail(f"{_given(given)}{what} is asked for; your function returned a `{name}`.")
+            said = f"{_given(given)}{what} is asked for; your function returned a `{name}`."
+            self.fail(said[0].upper() + said[1:])
         return self.module(value, given, what)
 
     def finite(self, got: Any, given: str = "") -> None:

@@ -2566,7 +2566,7 @@ def build_net(classes, widths):
 
 # %% wrong build_net: returns the class
 # fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
-# says: A check takes numbers, text, lists, tuples, dicts, tensors.
+# says: an `nn.Module` is asked for; your function returned a `type`.
 # differs at: build_net(5, [8, 16]); a class, not a net
 class Shrinker(nn.Module):
     def __init__(self, classes, widths):
@@ -2772,3 +2772,165 @@ class LateResize(nn.Module):
 
 def build_net(classes, widths):
     return LateResize(classes, widths)
+
+# %% wrong build_net: the logits are NaN
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: values are NaN or infinite.
+class Broken(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop(), mode="nearest")))
+        return self.head(x) * float("nan")
+
+
+def build_net(classes, widths):
+    return Broken(classes, widths)
+
+# %% right build_net: transposed convolutions of kernel 3, cut to the kept size, own class, Sequential blocks
+class Block(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(a, b, kernel_size=3, padding=1), nn.ReLU(inplace=True))
+    def forward(self, x):
+        return self.body(x)
+
+class Net(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        chain = [3, *widths]
+        self.enc = nn.ModuleList([Block(a, b) for a, b in zip(chain[:-1], chain[1:])])
+        rev = list(reversed(widths))
+        self.ups = nn.ModuleList([nn.ConvTranspose2d(a, a, 3, stride=2) for a in rev[:-1]])
+        self.dec = nn.ModuleList([Block(a, b) for a, b in zip(rev[:-1], rev[1:])])
+        self.last = nn.Conv2d(widths[0], classes, 1)
+    def forward(self, x):
+        shapes = []
+        for i, e in enumerate(self.enc):
+            if i:
+                x = F.max_pool2d(x, kernel_size=2, stride=2)
+            x = e(x)
+            shapes.append(tuple(x.shape[2:]))
+        for up, d, (h, w) in zip(self.ups, self.dec, shapes[-2::-1]):
+            x = up(x)[:, :, :h, :w]  # 2n + 1 pixels: enough for an even or an odd side
+            x = d(x)
+        return self.last(x)
+
+def build_net(classes, widths):
+    return Net(classes, widths)
+
+# %% wrong build_net: convolved before it is enlarged: the full-size map is never convolved
+# fails: down through the widths, and back through the same sizes
+# says: First bring the map to that size, then convolve it.
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(x))
+            x = F.interpolate(x, size=sizes.pop(), mode="bilinear", align_corners=False)
+        return self.head(x)
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
+
+# %% wrong build_net: the head is forgotten: widths[0] channels come out
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: the head, which makes the logits, is missing
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop(), mode="nearest")))
+        return x
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
+
+# %% wrong build_net: argmax: labels instead of logits
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: Return the logits, without argmax.
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop(), mode="nearest")))
+        return self.head(x).argmax(1)
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
+
+# %% wrong build_net: the head is run on the bottleneck's channels: shapes do not fit
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: here come the 26 of the bottleneck
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        x = self.head(x)
+        return F.interpolate(x, size=sizes[0], mode="bilinear", align_corners=False)
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
