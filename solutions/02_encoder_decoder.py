@@ -159,7 +159,7 @@ for layer in ((3, 1, 1), (3, 2, 1)):  # kernel, stride, dilation
 #
 # ### The receptive field of a stack
 #
-# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return an `int`: how many input pixels lie, in one direction, from the first to the last that one output pixel depends on. Both ends count, and so do holes between dilated taps. The loop is there: bring both numbers up to date.
+# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return an `int`: how many input pixels lie, in one direction, from the first to the last that one output pixel depends on. Both ends count, and so do holes between dilated taps. The loop is there: bring both numbers up to date, and leave the library's measured fields out.
 #
 # For example, `receptive_field([(3, 2, 1), (3, 1, 1)])` is `7`, and `receptive_field([])` is `1`: a pixel sees itself.
 

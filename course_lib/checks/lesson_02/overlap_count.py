@@ -28,14 +28,6 @@ def _painted(n, k, s, length):
     return F.pad(row, (0, length - len(row)))
 
 
-def _neighbours(n, k, s):
-    """1, and 2 where a kernel and the next one lie."""
-    row = torch.ones((n - 1) * s + k, dtype=torch.int64)
-    for i in range(1, n):
-        row[i * s : i * s + max(k - s, 0)] = 2
-    return row
-
-
 @overlap_count.part("length and dtype", 0.5)
 def _(t):
     for k, s in ((3, 2), (2, 2), (2, 3), (5, 2)):
@@ -75,7 +67,7 @@ def _(t):
             ),
             (torch.full_like(want, k // s), "This is one number everywhere; the count changes from pixel to pixel."),
             (_painted(n - 1, k, s, len(want)), "The last input pixel is missing: n kernels paint."),
-            (_neighbours(n, k, s), "This counts next neighbours only; wider kernels overlap more than two deep."),
+            (want.clamp(max=2), "This counts next neighbours only; wider kernels overlap more than two deep."),
             (packed, f"Neighbouring kernels start {s} pixels apart, not 1."),
         ]
         if isinstance(got, torch.Tensor) and got.shape == want.shape:
