@@ -159,7 +159,7 @@ for layer in ((3, 1, 1), (3, 2, 1)):  # kernel, stride, dilation
 #
 # ### The receptive field of a stack
 #
-# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return an `int`: how many input pixels lie, in one direction, from the first to the last that one output pixel depends on. Both ends count, and so do holes between dilated taps. The loop is there: bring both numbers up to date.
+# Write `receptive_field(layers)`. `layers` is a list of `(k, s, d)` tuples, from the input on: kernel, stride, dilation. Return an `int`: how many input pixels lie, in one direction, from the first to the last that one output pixel depends on. Both ends count, and so do holes between dilated taps. The loop is there: bring both numbers up to date, and leave the library's measured fields out.
 #
 # For example, `receptive_field([(3, 2, 1), (3, 1, 1)])` is `7`, and `receptive_field([])` is `1`: a pixel sees itself.
 
@@ -181,9 +181,9 @@ def receptive_field(layers):
 #
 # ### Poke one pixel
 #
-# Write `poke(layers, size)`. A stack of convolutions `(k, s, d)` with odd *k*, for one channel, is there and has run on a `size` × `size` input. Take the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. Return the gradient of that one pixel with respect to every input pixel: a float tensor `(size, size)`.
+# Write `poke(layers, size)`. A stack of convolutions `(k, s, d)` with odd *k*, for one channel and with all weights 1, is there and has run on a `size` × `size` input. Take the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. Return the gradient of that one pixel with respect to every input pixel, as it is: a float tensor `(size, size)`.
 #
-# For example, `poke([(3, 1, 1)], 5)` is not 0 on the middle 3 × 3 of a 5 × 5 map, and 0 around it.
+# For example, `poke([(3, 1, 1)], 5)` is 1 on the middle 3 × 3 of a 5 × 5 map, and 0 around it. The library's `influence` and `box` are no answer.
 
 # %% answer="poke"
 def poke(layers, size):
@@ -328,7 +328,7 @@ def shuffle_pixels(x, r):
 #
 # ### An encoder–decoder for any size
 #
-# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`. The layers and the way down are there: in `forward`, write the way back. (You may change the class, but don't use `models.EncoderDecoder`.)
+# Write `build_net(classes, widths)`. It returns an `nn.Module` that turns pictures `(B, 3, H, W)` into logits `(B, classes, H, W)`. The layers and the way down are there: in `forward`, write the way back. (You may change the class, but don't use `models.EncoderDecoder` or another finished network.)
 #
 # - `widths` is a list such as `[8, 16, 32]`: the channels at full size, at half, at a quarter, …
 # - At every width the encoder runs a 3 × 3 convolution, then a ReLU.

@@ -112,7 +112,7 @@ classifier = classifier.cpu().eval()
 # - `linear`: an `nn.Linear` with a bias. It reads *C* · `side` · `side` numbers: a map of *C* channels, `side` × `side`, flattened. (`Flatten` reads a channel row by row, then the next channel. So does the weight of a convolution, `(out, C, side, side)`.)
 # - `side`: an `int`. In the classifier above it is 2 for the first `Linear`, and 1 for the second, which reads one vector.
 #
-# Copy the weights, and leave `linear` as it was. (Here and in all exercises of this lesson, arguments stay unchanged.) The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights are ordinary parameters, with gradients.
+# Copy the weights, so that `linear` stays as it was when the convolution learns. (Here and in all exercises of this lesson, arguments stay unchanged.) The convolution turns maps `(B, C, H, W)` into scores `(B, out, H − side + 1, W − side + 1)`: one place wherever the kernel fits whole. At row *i*, column *j* stands what `linear` says of `maps[:, :, i:i+side, j:j+side]`, flattened. Its weights are ordinary parameters, with gradients.
 #
 # For example, `sliding(nn.Linear(36, 5), 3)` has a weight of shape `(5, 4, 3, 3)`, and turns maps of `(2, 4, 7, 6)` into `(2, 5, 5, 4)`.
 
@@ -165,11 +165,11 @@ plot.tents(4)
 #
 # ### Tents as a layer
 #
-# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, and so are the distances. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*. For two different classes it is 0 throughout.
+# Complete the function. Write `enlarger(classes, stride)` such that its layer enlarges scores `(B, classes, h, w)` to `(B, classes, stride·h, stride·w)`, each class by itself, bilinearly. The layer is there, and so are the distances. Its weight is random: fill it, under `torch.no_grad()`. `layer.weight[a, b]` is the brush, `2·stride` × `2·stride`, with which class *a* paints on class *b*. For two different classes it is 0 throughout. (Take no weights from the library.)
 #
 # - `stride` is even.
 # - At least `stride` pixels away from the rim, the result is that of `F.interpolate` with `mode="bilinear"` and `align_corners=False`. (At the rim tents are missing, and the sum drops. That is allowed.)
-# - The weight stays an ordinary parameter, with a gradient.
+# - The weight stays an ordinary parameter of its shape, with a gradient.
 #
 # For example, in one direction, `enlarger(1, 2)` paints the brush 1/4, 3/4, 3/4, 1/4, and its padding of 1 cuts one pixel off at each end: scores 0, 4, 4 become 0, 1, 3, 4, 4, 3.
 
@@ -262,7 +262,7 @@ for cells in (4, 8):
 # - `coarse`: float scores `(B, C, h, w)`; `fine`: float scores `(B, C, H, W)`, with h = H/2 and w = W/2, rounded up.
 # - Enlarge `coarse` to exactly twice its size, bilinearly, as `F.interpolate` does with `align_corners=False`. Cut the surplus row at the bottom and column at the right, where there is one. Add `fine`.
 #
-# Return a new float tensor `(B, C, H, W)`. Gradients must reach both.
+# Return a new float tensor `(B, C, H, W)`. Gradients must reach both. Don't use the library's `Fuse`.
 #
 # For example, one row: `coarse` 0, 4 becomes 0, 1, 3, 4. With `fine` 10, 20, 30 it is cut to 0, 1, 3, and the result is 10, 21, 33.
 
@@ -288,7 +288,7 @@ def fuse(coarse, fine):
 # - `weights`: a list of as many float tensors `(classes, C_i)`. Each scores its map by a 1 × 1 convolution, without bias. The function begins with that.
 # - `size`: the picture's `(H, W)`.
 #
-# Fuse the scores from the coarsest on, as in exercise 4; if your `fuse` passes, call it. Enlarge the result by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`.
+# Fuse the scores from the coarsest on, as in exercise 4; if your `fuse` passes, call it. Enlarge the result by what is left (32 times for one map, 16 for two, 8 for three), in one go, bilinearly (`align_corners=False`), and cut it at the bottom and right. Return logits `(B, classes, H, W)`. Gradients must reach every map and weight. Don't use the library's `FCN` or its parts.
 #
 # For example, with maps of 2 × 3, 3 × 5 and 5 × 9 and `size=(40, 70)`: the scores of 2 × 3 become 4 × 6, cut to 3 × 5; these become 6 × 10, cut to 5 × 9; and these 40 × 72, cut to 40 × 70.
 

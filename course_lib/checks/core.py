@@ -9,7 +9,7 @@ from typing import Any
 
 from . import quiz as quizzes
 from .trial import Trial, one_thread
-from .values import NotYet, names_used, show
+from .values import NotWritten, NotYet, names_used, show
 from .verdict import NOT_ATTEMPTED, NOT_YET, PASSED, Hint, Result, Verdict
 
 MOST_SAID = 4_000  # characters of a part's message
@@ -65,7 +65,7 @@ class Exercise:
             return self._verdict(answer, seed)
 
     def _verdict(self, answer, seed):
-        results, printed = [], []
+        results, printed, told = [], [], {}
         borrowed = self._borrowed(answer)
         for part, (points, function) in self.parts.items():
             trial = Trial(answer, seed, part)
@@ -74,14 +74,14 @@ class Exercise:
                 if borrowed:
                     raise NotYet(borrowed)
                 if answer is None or answer is Ellipsis:
-                    raise NotImplementedError
+                    raise NotWritten
                 if not callable(answer):
                     raise NotYet(f"`{self.name}` should be a function or a class; it is a `{type(answer).__name__}`.")
                 function(trial)
                 outcome = PASSED
             except NotYet as reason:
-                message, picture = reason.message, reason.picture
-            except NotImplementedError:
+                message, picture = _once(reason.message, trial.stops, told), reason.picture
+            except NotWritten:
                 outcome, message = NOT_ATTEMPTED, "Not written yet."
             except Exception as error:  # a value of a kind that no part foresaw
                 message = f"The check could not use what your code returned ({type(error).__name__}: {error})."
@@ -97,6 +97,22 @@ class Exercise:
         """What is to be said of the first name that the answer leans on and must not; "" where there is none."""
         leant_on = sorted(names_used(answer) & self._own_work.keys()) if callable(answer) else []
         return self._own_work[leant_on[0]] if leant_on else ""
+
+
+def _once(message, stops, told):
+    """A part's message, in which an exception that an earlier part has `told` is not told again.
+
+    stops  (sentence, what it is about) of what the code raised in this part
+    told   {what it is about: the messages so far}; this one is added
+    """
+    for sentence, about in stops:
+        if message.startswith(sentence):
+            tip, known = message.removeprefix(sentence), told.setdefault(about, [])
+            if known:
+                message = "Your code stopped with the same error." + ("" if tip in known else tip)
+            known.append(tip)
+            break
+    return message
 
 
 def readable(text):

@@ -12,19 +12,20 @@ boundary between the two:
 import contextlib
 import io
 import random
+import re
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .values import NotYet, copied, is_number, kind, plain, same, show
+from .values import NotWritten, NotYet, copied, is_number, kind, one_memory, plain, same, show, unlike
 
 if TYPE_CHECKING:  # `course_lib` alone imports without torch
     import torch
     from matplotlib.figure import Figure
 
-    Known = Sequence[tuple[Any, str]]  # a wrong value, and what it reveals
+    Known = Sequence[tuple[Any, str]] | str  # a wrong value, and what it reveals; or what is to be said
     Picture = Callable[[Any, Any], Figure | None]  # draws what came back and what was expected
 
 
@@ -65,6 +66,8 @@ class Trial:
         import torch
 
         self.answer, self.printed, self.changed = answer, [], False
+        self.returned = False  # whether a call has given back one of its arguments itself
+        self.stops = []  # (the sentence, what it is about whatever the input) of each time that the code raised
         mixed = zlib.crc32(f"{seed}/{part}".encode())
         self.random = random.Random(mixed)
         self.generator = torch.Generator().manual_seed(mixed)
@@ -88,6 +91,7 @@ class Trial:
         sent = copied(args)
         value = self._guarded(self.answer, sent, kwargs)
         self.changed = self.changed or not same(list(sent), list(args))
+        self.returned = self.returned or any(one_memory(value, a) for a in sent)
         return value, sent
 
     def each(self, *args: Any) -> Any:
@@ -123,6 +127,11 @@ class Trial:
         value, sent = self._asked(args)
         value = plain(value)
         return value, self._pull(value, sent)
+
+    def reached(self, *args: Any) -> "list[torch.Tensor | None]":
+        """The gradients of the answer's value, as in `gradients`, for each tensor in lists among the arguments."""
+        value, sent = self._asked(args)
+        return self._pull(plain(value), [v for a in sent if isinstance(a, list) for v in a])
 
     def pulled(self, function: Callable, *args: Any) -> "list[torch.Tensor | None]":
         """The gradients that `gradients` would give if the answer were `function`."""
@@ -183,10 +192,11 @@ class Trial:
                 raise
             except Exception as error:
                 if isinstance(error, NotImplementedError) and not error.args:
-                    raise  # the stub's; torch's own, as for a dtype that it does not take, comes with words
+                    raise NotWritten from error  # torch's own, as for a dtype that it does not take, has words
                 given = ", ".join([show(a) for a in args] + [f"{k}={show(v)}" for k, v in kwargs.items()])
                 what = getattr(error, "ending", None) or f"stopped with {type(error).__name__}: {error}".rstrip(": .")
-                raise NotYet(f"For {given} your code {what}.") from error
+                self.stops.append((f"For {given} your code {what}.", re.sub(r"\d+", "0", what)))
+                raise NotYet(self.stops[-1][0]) from error
 
     # --- saying what was wrong ------------------------------------------------------------------------------
 
@@ -198,6 +208,46 @@ class Trial:
         """Fail where a call has changed its arguments: "`right`, but `who` changed `what`"."""
         if self.changed:
             self.fail(f"{right}, but {who} changed {what}" if right else f"{who[0].upper()}{who[1:]} changed {what}")
+
+    def explained(self, slips: "Sequence[tuple[Callable, str]]", right: Callable, probes: Sequence[tuple]) -> str:
+        """The meaning of the one known mistake that the answer makes, after a space; "" where not just one fits.
+
+        It must give what the answer gives on every probe, and what is not `right` on two of them or more.
+
+        slips   (function, meaning): a function gives, for the arguments of a probe, what the mistake gives
+        right   a function that gives what is expected
+        probes  arguments, plain data; together they tell the mistakes apart
+        """
+        said = {slip: meaning for slip, meaning in slips if sum(unlike(slip, right, p) for p in probes) > 1}
+        for probe in probes:
+            try:
+                got = self.call(*probe)
+            except (NotYet, NotWritten):
+                return ""
+            said = {slip: meaning for slip, meaning in said.items() if not unlike(slip, lambda *a: got, probe)}
+        return " " + meanings.pop() if len(meanings := set(said.values())) == 1 else ""
+
+    def made(self, *args: Any, what: str = "an `nn.Module`", given: str = "") -> "torch.nn.Module":
+        """The module that the answer returns for these arguments; fails where it is something else, and says what."""
+        value = self._asked(args)[0]
+        try:
+            value = plain(value)
+        except NotYet:
+            name = getattr(value, "facts", {}).get("type", type(value).__name__)
+            said = f"{_given(given)}{what} is asked for; your function returned a `{name}`."
+            self.fail(said[0].upper() + said[1:])
+        return self.module(value, given, what)
+
+    def finite(self, got: Any, given: str = "") -> None:
+        """Fail where a tensor holds NaN or an infinite number."""
+        bad = ~got.detach().isfinite()
+        if bad.any():
+            self.fail(f"{_given(given)}{int(bad.sum())} of {bad.numel()} values are NaN or infinite.")
+
+    def new(self, what: str = "tensor") -> None:
+        """Fail where a call has returned one of its arguments itself."""
+        if self.returned:
+            self.fail(f"Your function returns one of its arguments itself, not a new {what}: `.clone()` makes one.")
 
     def module(self, value: Any, given: str = "", what: str = "an `nn.Module`") -> "torch.nn.Module":
         """`value`; fail unless it is a module."""
@@ -228,7 +278,10 @@ class Trial:
     def equal(
         self, got: Any, want: Any, given: str = "", known: "Known" = (), picture: "Picture | None" = None
     ) -> None:
-        """Fail unless `got` equals `want` exactly. `known` pairs a wrong value with what it reveals."""
+        """Fail unless `got` equals `want` exactly.
+
+        known  (a wrong value, what it reveals) in pairs; or what `explained` found
+        """
         self.close(got, want, given, known, tolerance=0.0, picture=picture)
 
     def close(
@@ -249,8 +302,10 @@ class Trial:
             got = got.item()
         if same(got, want, tolerance):
             return
-        meanings = (" " + meaning for wrong, meaning in known if same(got, wrong, tolerance))
-        message = _given(given) + _difference(got, want, tolerance) + next(meanings, "")
+        pairs = () if isinstance(known, str) else known
+        meanings = (" " + meaning for wrong, meaning in pairs if same(got, wrong, tolerance))
+        more = known if isinstance(known, str) else next(meanings, "")
+        message = _given(given) + _difference(got, want, tolerance) + more
         alike = not isinstance(want, torch.Tensor) or got.shape == want.shape
         self.fail(message, partial(picture, got, want) if picture and alike else None)
 
@@ -266,9 +321,16 @@ def _difference(got, want, tolerance):
         where = tuple(int(i) for i in torch.unravel_index(gap.nan_to_num(float("inf")).argmax(), gap.shape))
         return (
             f"the shape is right, but {int((~(gap <= tolerance)).sum())} of {gap.numel()} values differ; "
-            f"at {where} expected {show(want[where].item())}, got {show(got[where].item())}."
+            f"at {where} {_both(got[where].item(), want[where].item())}"
         )
-    return f"expected {show(want)}, got {kind(got) if got is None else show(got) + '.'}"
+    return f"expected {show(want)}, got {kind(got)}" if got is None else _both(got, want)
+
+
+def _both(got, want):
+    """Both values, with as many digits as tell the two apart."""
+    texts = ((show(want, digits=n), show(got, digits=n)) for n in (3, 6, 9, 17))
+    mine, yours = next((pair for pair in texts if pair[0] != pair[1]), (show(want), show(got)))
+    return f"expected {mine}, got {yours}."
 
 
 def _given(given):

@@ -12,6 +12,10 @@ class NotYet(Exception):
         self.message, self.picture = message, picture
 
 
+class NotWritten(Exception):
+    """The stub's own `raise NotImplementedError` was reached."""
+
+
 def plain(value):
     """A copy of `value` made of builtin numbers, strings, lists, tuples, dicts and plain tensors.
 
@@ -77,31 +81,53 @@ def same(a, b, tolerance=0.0):
     return type(a) is type(b) and a == b
 
 
+def one_memory(a, b):
+    """Whether two values are one tensor, or a whole view of it: what is written into one is in the other."""
+    import torch
+
+    if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or not a.numel() or a.shape != b.shape:
+        return False
+    return a.layout == b.layout == torch.strided and a.data_ptr() == b.data_ptr() and a.dtype == b.dtype
+
+
+def unlike(one, other, args, tolerance=1e-4):
+    """Whether two functions give other values for these arguments; what raises gives no value."""
+    try:
+        return not same(one(*copied(args)), other(*copied(args)), tolerance)
+    except Exception:
+        return True
+
+
 def is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def show(value, limit=160):
-    """A short text for a plain value, for messages: small tensors in full, large ones by shape."""
+def show(value, limit=160, digits=3):
+    """A short text for a plain value, for messages: small tensors in full, large ones by shape.
+
+    digits  after the point, of a tensor's numbers; other numbers have 6, or as many, in all
+    """
     import torch
 
     if isinstance(value, torch.Tensor):
         kind = dtype_name(value)
         if value.numel() <= 24:
-            digits = value.detach().cpu()
-            text = str(
-                (digits.double() * 1000).round().div(1000).tolist() if value.is_floating_point() else digits.tolist()
-            )
+            numbers = value.detach().cpu()
+            text = str(_rounded(numbers.double().tolist(), digits) if value.is_floating_point() else numbers.tolist())
             return f"{kind} tensor {text}" if value.dim() else f"{kind} tensor({text})"
         return f"{kind} tensor of shape {tuple(value.shape)}"
     if isinstance(value, float):
-        return f"{value:.6g}"
+        return f"{value:.{max(6, digits)}g}"
     if isinstance(value, (list, tuple)):
-        inner = ", ".join(show(v, limit) for v in value)
+        inner = ", ".join(show(v, limit, digits) for v in value)
         text = f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _rounded(numbers, digits):
+    return [_rounded(n, digits) for n in numbers] if isinstance(numbers, list) else round(numbers, digits)
 
 
 def dtype_name(value):

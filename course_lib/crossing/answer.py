@@ -19,6 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
+from course_lib.checks.values import one_memory
 from course_lib.models import layers_run
 
 from . import references
@@ -139,6 +140,7 @@ class Far:
         modules  of the modules among the arguments, as they are now; None for one that did not change
         sent     the numbers of their tensors
         buffers  {number: tensor} of the buffers of `net` that changed
+        given    which of the arguments' tensors came back as the value, None for none
         """
         built = []
         args, kwargs = self.inward(args, built), self.inward(kwargs, built)
@@ -149,6 +151,7 @@ class Far:
         # copies: batch norm's means keep their _version
         buffers = {number: t.detach().clone() for number, t in self._buffers(net)}
         value, printed = call(function, args, kwargs)
+        given = next((i for i, t in enumerate(tensors_in((args, kwargs))) if one_memory(value, t)), None)
         outputs, number = [], next(self.count)
         value = self.outward(value, outputs)
         if outputs:
@@ -164,6 +167,7 @@ class Far:
             "modules": [None if a == b else self.describe(m) for m, a, b in zip(built, modules, now)],
             "sent": sent,
             "buffers": {n: t for n, t in self._buffers(net) if n not in buffers or not alike(t, buffers[n])},
+            "given": given,
         }
 
     def _buffers(self, net):

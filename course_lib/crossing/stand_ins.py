@@ -132,7 +132,9 @@ class Session:
                     self._sync(number, held)
         if len(self.dropped) > AT_ONCE:
             self.ask("forget", [self.dropped.pop() for _ in range(AT_ONCE)])
-        value = reply["value"]
+        value, sent = reply["value"], tensors_in((args, kwargs))
+        if type(reply["given"]) is int and 0 <= reply["given"] < len(sent):
+            return sent[reply["given"]]  # an argument itself, as here
         outputs = [t for t in tensors_in(value) if t.requires_grad]
         if outputs:
             weights = () if mirror is None else mirror.parameters()

@@ -182,6 +182,14 @@ def count_pixels(mask, classes):
 def count_pixels(mask, classes):
     return torch.tensor([int(c in mask) for c in range(classes)])
 
+# %% wrong count_pixels: an extra count for the unlabelled pixels is appended
+# fails: every class is counted; a class that does not occur counts 0; pixels labelled 255 are left out; a batch of masks is counted together
+# says: The last one counts the pixels that nobody labelled
+def count_pixels(mask, classes):
+    m = mask.clone()
+    m[m == 255] = classes
+    return torch.bincount(m.flatten(), minlength=classes + 1)
+
 # %% right colour: palette with white up to row 255
 def colour(mask, palette):
     table = torch.ones(256, 3)
@@ -391,6 +399,15 @@ def colour(mask, palette):
     out[:, out.sum(0) == 0] = 1
     return out
 
+# %% wrong colour: only three classes are painted
+# fails: every pixel its class's colour
+# says: Every class from 3 on is left out
+def colour(mask, palette):
+    out = torch.ones(3, *mask.shape)
+    for i in range(3):
+        out[:, mask == i] = palette[i].view(3, 1)
+    return out
+
 # %% right blend: weighted sum
 def blend(image, colours, opacity):
     return (1 - opacity) * image + opacity * colours
@@ -423,35 +440,35 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: ignores the opacity, always half and half
 # fails: opacity 0 and opacity 1; in between
-# says: your picture is
+# says: This is opacity 0.5, whatever is asked for.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return (image + colours) / 2
 
 # %% wrong blend: the example's opacity hard-coded
 # fails: opacity 0 and opacity 1; in between
-# says: your picture is
+# says: This is opacity 0.25, whatever is asked for.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.5)
 def blend(image, colours, opacity):
     return 0.75 * image + 0.25 * colours
 
 # %% wrong blend: adds the colours, the image keeps its full weight
 # fails: opacity 0 and opacity 1; in between
-# says: That is not between the two: the weights must add up to
+# says: The photograph keeps its full weight: the weights must add up to 1.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return image + opacity * colours
 
 # %% wrong blend: adds the colours and clamps to 1
 # fails: opacity 0 and opacity 1; in between
-# says: That is not between the two: the weights must add up to
+# says: The photograph keeps its full weight, and the rest is cut off
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return (image + opacity * colours).clamp(0, 1)
 
 # %% wrong blend: brackets forgotten around 1 - opacity
 # fails: opacity 0 and opacity 1; in between
-# says: That is not between the two: the weights must add up to
+# says: are brackets missing around `1 - opacity`?
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return image * 1 - opacity + colours * opacity
@@ -482,7 +499,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: goes through bytes and loses precision
 # fails: opacity 0 and opacity 1; in between
-# says: That is not between the two: the weights must add up to
+# says: The values were cut to 256 steps
 # differs at: blend(torch.full((3, 1, 2), 0.23), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     out = (1 - opacity) * image + opacity * colours
@@ -490,7 +507,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: opacity taken as percent
 # fails: opacity 0 and opacity 1; in between
-# says: your picture is
+# says: This takes the opacity for a percentage
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     a = opacity / 100
@@ -498,7 +515,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: opacity is a switch, above a half only the colours
 # fails: in between; the arguments stay as they were
-# says: your picture is
+# says: This switches between the two pictures
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return colours.clone() if opacity > 0.5 else image.clone()
@@ -512,8 +529,8 @@ def blend(image, colours, opacity):
     return (1 - opacity) * image + opacity * colours
 
 # %% wrong blend: white counts as unlabelled and stays transparent
-# fails: in between
-# says: your picture is
+# fails: opacity 0 and opacity 1; in between
+# says: White was left out; it is a colour like any other.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     out = (1 - opacity) * image + opacity * colours
@@ -523,7 +540,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: not in proportion, squares the opacity
 # fails: in between
-# says: your picture is
+# says: this squares the opacity
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return torch.lerp(image, colours, opacity ** 2)
@@ -534,3 +551,45 @@ def blend(image, colours, opacity):
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return (1 - opacity) * image.numpy() + opacity * colours.numpy()
+
+# %% wrong blend: black colours are taken as background and left out
+# fails: opacity 0 and opacity 1; in between
+# says: Black was left out; it is a colour like any other.
+def blend(image, colours, opacity):
+    painted = (colours.sum(0, keepdim=True) > 0)
+    return torch.where(painted, image * (1 - opacity) + colours * opacity, image)
+
+# %% wrong blend: at the ends an argument itself is returned, not a new tensor
+# fails: the arguments stay as they were
+# says: not a new tensor, at every opacity
+def blend(image, colours, opacity):
+    if opacity == 0:
+        return image
+    if opacity == 1:
+        return colours
+    return (1 - opacity) * image + opacity * colours
+
+# %% wrong blend: opacity taken as a percentage
+# fails: opacity 0 and opacity 1; in between
+# says: This takes the opacity for a percentage
+def blend(image, colours, opacity):
+    a = opacity / 100
+    return (1 - a) * image + a * colours
+
+# %% wrong blend: hard-coded to the example's 0.25
+# fails: opacity 0 and opacity 1; in between
+# says: This is opacity 0.25, whatever is asked for.
+def blend(image, colours, opacity):
+    return image + 0.25 * (colours - image)
+
+# %% wrong blend: 8-bit picture returned
+# fails: opacity 0 and opacity 1; in between
+# says: got uint8. Leave the values floats.
+def blend(image, colours, opacity):
+    return ((image + opacity * (colours - image)) * 255).to(torch.uint8)
+
+# %% wrong blend: absolute distance: a darker colour brightens the picture
+# fails: opacity 0 and opacity 1; in between
+# says: the difference keeps its sign
+def blend(image, colours, opacity):
+    return image + opacity * (colours - image).abs()

@@ -262,7 +262,7 @@ def panoptic_map(semantic, instances, things):
     return codes
 
 # %% wrong panoptic_map: looks at the first thing only
-# fails: things: class and number; not labelled, and arguments that stay as they were
+# fails: things: class and number; stuff: number 0; not labelled, and arguments that stay as they were
 # says: Only the first of `things` was counted.
 # differs at: things = [1, 3], class 3
 def panoptic_map(semantic, instances, things):
@@ -294,6 +294,15 @@ def panoptic_map(semantic, instances, things):
     unlabelled = (semantic == 255) | (instances == 255)
     instances[~torch.isin(semantic, torch.tensor(things, dtype=torch.int64))] = 0
     return torch.where(unlabelled, 255, 1000 * semantic + instances)
+
+# %% wrong panoptic_map: `or` between tensors
+# fails: things: class and number; stuff: number 0; not labelled, and arguments that stay as they were
+# says: for maps write `|` and `&`
+def panoptic_map(semantic, instances, things):
+    counted = torch.isin(semantic, torch.tensor(things, dtype=torch.int64))  # True on things
+    codes = 1000 * semantic + instances * counted
+    codes[semantic == 255 or instances == 255] = 255
+    return codes
 
 # %% right relabel: subtracts one where labelled
 def relabel(mask, back=False):
@@ -524,7 +533,7 @@ def fooling_mask(size):
 
 # %% wrong fooling_mask: classes 0 and 1 only
 # fails: a 1 is invented; and the test says that all is fine
-# says: `small` holds no 1 at all.
+# says: A 1 is invented where a block holds 0s and 2s; the mask needs both.
 # differs at: every small 1 has a 1 in its block
 def fooling_mask(size):
     rows = torch.arange(size)
@@ -539,7 +548,7 @@ def fooling_mask(size):
 
 # %% wrong fooling_mask: one 2 in a block of 0; a mean of a half rounds to 0
 # fails: a 1 is invented; and the test says that all is fine
-# says: or rounds to 0 or 2
+# says: which rounds to 0: a half goes to the even number
 # differs at: small is 0 there
 def fooling_mask(size):
     mask = torch.zeros(size, size, dtype=torch.int64)
@@ -579,13 +588,37 @@ def fooling_mask(size):
 
 # %% wrong fooling_mask: the small mask instead of the mask
 # fails: a 1 is invented; and the test says that all is fine
-# says: expected a tensor of shape (8, 8), got a tensor of shape (4, 4).
+# says: That is the small mask's size; return the mask that is halved.
 # differs at: shape (size / 2, size / 2)
 def fooling_mask(size):
     mask = torch.zeros(size, size, dtype=torch.int64)
     mask[:, 3:] = 2
     mask[0, 0] = 1
     return mask[::2, ::2]
+
+# %% wrong fooling_mask: a lone 2 among zeros: the mean 0.5 rounds to 0, nothing is invented
+# fails: a 1 is invented; and the test says that all is fine
+# says: which rounds to 0: a half goes to the even number
+def fooling_mask(size):
+    mask = torch.zeros(size, size, dtype=torch.int64)
+    mask[0, 0] = 2
+    mask[-2:, -2:] = 1
+    return mask
+
+# %% wrong fooling_mask: edge between blocks plus a block of 1s: nothing is mixed
+# fails: a 1 is invented; and the test says that all is fine
+# says: an edge between 0 and 2 must run *inside* a block
+def fooling_mask(size):
+    mask = torch.zeros(size, size, dtype=torch.int64)
+    mask[:, size // 4 * 2:] = 2
+    mask[:2, :2] = 1
+    return mask
+
+# %% wrong fooling_mask: chance: one random mask, not tested, does it only most of the time
+# fails: a 1 is invented; and the test says that all is fine
+# says: leave nothing to chance
+def fooling_mask(size):
+    return torch.randint(0, 3, (size, size))
 
 # %% right crop_pair: pads by what hangs over, then slices
 def crop_pair(image, mask, box, flip, size):
@@ -850,6 +883,42 @@ def crop_pair(image, mask, box, flip, size):
     image = F.interpolate(image[None], size=size, mode="bilinear", antialias=True)[0]
     return image, F.interpolate(mask[None, None].float(), size=size, mode="nearest-exact")[0, 0].long()
 
+# %% wrong crop_pair: height and width of the new size swapped
+# fails: cut inside the picture; outside the picture 0 and 255, and arguments that stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
+# says: Height and width have changed places: size is (h, w).
+def crop_pair(image, mask, box, flip, size):
+    top, left, height, width = box
+    h, w = mask.shape
+    edges = (-left, left + width - w, -top, top + height - h)  # to add left, right, above, below
+    image = F.pad(image, edges, value=0.0)  # a negative number cuts off
+    if flip:
+        image = image.flip(-1)
+    image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+
+    mask = F.pad(mask, edges, value=255)
+    if flip:
+        mask = mask.flip(-1)
+    mask = F.interpolate(mask[None, None].float(), (size[1], size[0]), mode="nearest-exact")[0, 0].long()
+    return image, mask
+
+# %% wrong crop_pair: the mask comes back as (1, h, w)
+# fails: cut inside the picture; outside the picture 0 and 255, and arguments that stay as they were; mirrored, after the cut; resized last: the image blended, the mask copied
+# says: Take the axes off again
+def crop_pair(image, mask, box, flip, size):
+    top, left, height, width = box
+    h, w = mask.shape
+    edges = (-left, left + width - w, -top, top + height - h)  # to add left, right, above, below
+    image = F.pad(image, edges, value=0.0)  # a negative number cuts off
+    if flip:
+        image = image.flip(-1)
+    image = F.interpolate(image[None], size, mode="bilinear", antialias=True)[0]
+
+    mask = F.pad(mask, edges, value=255)
+    if flip:
+        mask = mask.flip(-1)
+    mask = F.interpolate(mask[None, None].float(), size, mode="nearest-exact")[0].long()
+    return image, mask
+
 # %% right as_convolutions: new layers, weights copied in by copy_
 def as_convolutions(head, shape):
     C, h, w = shape
@@ -1056,7 +1125,7 @@ def as_convolutions(head, shape):
     return nn.Sequential(*layers)
 
 # %% wrong as_convolutions: ReLU is left out
-# fails: several layers, ReLU and Dropout in their places
+# fails: several layers, ReLU and Dropout in their places; weights that learn, and are copies
 # says: This is the head without its ReLU.
 # differs at: two linear layers with ReLU between
 def as_convolutions(head, shape):
@@ -1142,3 +1211,20 @@ def as_convolutions(head, shape):
             conv.bias.data = layer.bias.data.clone()
             head[i], kernel, n = conv, (1, 1), layer.out_features
     return head
+
+# %% wrong as_convolutions: bias forgotten: it stays random
+# fails: one layer on the map that it knows; channels, rows and columns in their order; a larger map: at each place the head's own score; several layers, ReLU and Dropout in their places; weights that learn, and are copies
+# says: All but the bias is right
+def as_convolutions(head, shape):
+    layers = []
+    channels, kernel = shape[0], tuple(shape[1:])  # what the next convolution reads
+    for layer in head:
+        if isinstance(layer, nn.Linear):
+            conv = nn.Conv2d(channels, layer.out_features, kernel)
+            layers.append(conv)
+            with torch.no_grad():
+                conv.weight.copy_(layer.weight.view_as(conv.weight))
+            channels, kernel = layer.out_features, (1, 1)
+        elif not isinstance(layer, nn.Flatten):
+            layers.append(layer)
+    return nn.Sequential(*layers)

@@ -50,7 +50,7 @@ def conv_out_size(n, k, s=1, p=0, d=1):
 
 # %% wrong conv_out_size: takes the reach for d*k
 # fails: dilation
-# says: This takes the reach as d·k =
+# says: This takes the reach as d·k; the taps span
 # differs at: conv_out_size(9, 3, 1, 0, 2)
 def conv_out_size(n, k, s=1, p=0, d=1):
     return (n + 2 * p - d * k) // s + 1
@@ -63,8 +63,8 @@ def conv_out_size(n, k, s=1, p=0, d=1):
     return (n + 2 * p - d * (k - 1) - 1) // s
 
 # %% wrong conv_out_size: rounds up
-# fails: rounding where the kernel does not fit evenly
-# says: This is one too many: a kernel that hangs over the end is not placed.
+# fails: rounding where the kernel does not fit evenly; dilation
+# says: This is one too many where a rest is left
 # differs at: conv_out_size(8, 3, 2)
 import math
 def conv_out_size(n, k, s=1, p=0, d=1):
@@ -124,15 +124,15 @@ def conv_out_size(n, k, s=1, p=0, d=1):
     return (n + 2 * p - reach) // s + 1
 
 # %% wrong conv_out_size: lets the kernel hang over the end
-# fails: kernel and padding; rounding where the kernel does not fit evenly; dilation
-# says: The kernel's own reach is not taken off: it must stay on the row.
+# fails: kernel and padding; stride; rounding where the kernel does not fit evenly; dilation
+# says: a kernel that hangs over the end is not placed
 # differs at: conv_out_size(7, 3, 2)
 def conv_out_size(n, k, s=1, p=0, d=1):
     return len(range(0, n + 2 * p, s))
 
 # %% wrong conv_out_size: believes a layer only halves ("same" padding)
-# fails: dilation
-# says: This forgets the dilation
+# fails: stride; rounding where the kernel does not fit evenly; dilation
+# says: Where there is a stride this only divides by it
 # differs at: conv_out_size(9, 5, 2)
 def conv_out_size(n, k, s=1, p=0, d=1):
     return n // s if s > 1 else n + 2 * p - k + 1
@@ -143,6 +143,24 @@ def conv_out_size(n, k, s=1, p=0, d=1):
 # differs at: conv_out_size(7, 3, s=2); TypeError
 def conv_out_size(n, k, s, p, d):
     return (n + 2 * p - d * (k - 1) - 1) // s + 1
+
+# %% wrong conv_out_size: padding forgotten
+# fails: kernel and padding; rounding where the kernel does not fit evenly
+# says: The padding is forgotten
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return (n - d * (k - 1) - 1) // s + 1
+
+# %% wrong conv_out_size: the stride divides before the kernel is taken off
+# fails: stride; rounding where the kernel does not fit evenly; dilation
+# says: before the kernel is taken off
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return (n + 2 * p) // s - d * (k - 1)
+
+# %% wrong conv_out_size: rounds to the nearest whole number
+# fails: rounding where the kernel does not fit evenly; dilation
+# says: This rounds to the nearest whole number
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return round((n + 2 * p - d * (k - 1) - 1) / s + 1)
 
 # %% right trace_shapes: one loop with if and elif
 def trace_shapes(rows, shape):
@@ -462,6 +480,96 @@ def trace_shapes(rows, shape):
 
 # ============================================================ receptive_field
 
+# %% wrong trace_shapes: conv rounds up
+# fails: convolutions
+# says: A convolution rounds down
+def trace_shapes(rows, shape):
+    c, h, w = shape
+    shapes = []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            h, w = h // numbers[0], w // numbers[0]
+        elif kind == "conv":
+            c, k, s, p = numbers
+            h, w = -(-(h + 2 * p - k) // s) + 1, -(-(w + 2 * p - k) // s) + 1
+        elif kind == "up":
+            c, k, s = numbers
+            h, w = (h - 1) * s + k, (w - 1) * s + k
+        shapes.append((c, h, w))
+    return shapes
+
+# %% wrong trace_shapes: conv gives floats
+# fails: convolutions; pooling, odd sizes too; a whole encoder and decoder
+# says: A size is an `int`: divide with `//`.
+def trace_shapes(rows, shape):
+    c, h, w = shape
+    shapes = []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            h, w = h // numbers[0], w // numbers[0]
+        elif kind == "conv":
+            c, k, s, p = numbers
+            h, w = (h + 2 * p - k) / s + 1, (w + 2 * p - k) / s + 1
+        elif kind == "up":
+            c, k, s = numbers
+            h, w = (h - 1) * s + k, (w - 1) * s + k
+        shapes.append((c, h, w))
+    return shapes
+
+# %% wrong trace_shapes: conv keeps the size but for the stride ('same')
+# fails: convolutions
+# says: Only the stride is looked at
+def trace_shapes(rows, shape):
+    c, h, w = shape
+    shapes = []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            h, w = h // numbers[0], w // numbers[0]
+        elif kind == "conv":
+            c, k, s, p = numbers
+            h, w = h // s, w // s
+        elif kind == "up":
+            c, k, s = numbers
+            h, w = (h - 1) * s + k, (w - 1) * s + k
+        shapes.append((c, h, w))
+    return shapes
+
+# %% wrong trace_shapes: the stride of conv is forgotten
+# fails: convolutions
+# says: The stride is forgotten
+def trace_shapes(rows, shape):
+    c, h, w = shape
+    shapes = []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            h, w = h // numbers[0], w // numbers[0]
+        elif kind == "conv":
+            c, k, s, p = numbers
+            h, w = h + 2 * p - k + 1, w + 2 * p - k + 1
+        elif kind == "up":
+            c, k, s = numbers
+            h, w = (h - 1) * s + k, (w - 1) * s + k
+        shapes.append((c, h, w))
+    return shapes
+
+# %% wrong trace_shapes: lists instead of tuples
+# fails: convolutions; pooling, odd sizes too; transposed convolutions; a whole encoder and decoder
+# says: A shape is a tuple, `(C, H, W)`, not a list.
+def trace_shapes(rows, shape):
+    c, h, w = shape
+    shapes = []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            h, w = h // numbers[0], w // numbers[0]
+        elif kind == "conv":
+            c, k, s, p = numbers
+            h, w = (h + 2 * p - k) // s + 1, (w + 2 * p - k) // s + 1
+        elif kind == "up":
+            c, k, s = numbers
+            h, w = (h - 1) * s + k, (w - 1) * s + k
+        shapes.append([c, h, w])
+    return shapes
+
 # %% right receptive_field: field and step from the input on
 def receptive_field(layers):
     field, step = 1, 1
@@ -671,6 +779,64 @@ def receptive_field(layers):
         r = (r + d * (k - 1)) * s
     return r
 
+# %% wrong receptive_field: strides are added up instead of multiplied
+# fails: a stack at stride 1; strides; dilation
+# says: A step is the product of all strides before it, not their sum.
+def receptive_field(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += d * (k - 1) * step
+        step += s
+    return field
+
+# %% wrong receptive_field: only the stride just before counts, not the product
+# fails: strides; dilation
+# says: A step is the product of all strides before it, not the last one.
+def receptive_field(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += d * (k - 1) * step
+        step = s
+    return field
+
+# %% wrong receptive_field: holes are not counted: number of pixels read
+# fails: dilation
+# says: This counts the pixels that are read
+def receptive_field(layers):
+    here = {0}
+    for k, s, d in reversed(layers):
+        here = {i * s + t * d for i in here for t in range(k)}
+    return len(here)
+
+# %% wrong receptive_field: kernel 3 hard-coded
+# fails: one layer, and none; a stack at stride 1; strides; dilation
+# says: The kernel is taken to be 3 always
+def receptive_field(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += d * 2 * step
+        step *= s
+    return field
+
+# %% wrong receptive_field: adds k instead of k − 1
+# fails: one layer, and none; a stack at stride 1; strides; dilation
+# says: not d·k: its first tap was there before
+def receptive_field(layers):
+    field, step = 1, 1
+    for k, s, d in layers:
+        field += d * k * step
+        step *= s
+    return field
+
+# %% wrong receptive_field: back-to-front recursion run front to back
+# fails: strides; dilation
+# says: This is the field of the layers in reversed order.
+def receptive_field(layers):
+    field = 1
+    for k, s, d in layers:
+        field = (field - 1) * s + d * (k - 1) + 1
+    return field
+
 # %% right poke: nn.Sequential with weights of one, backward
 def poke(layers, size):
     net = nn.Sequential(*[nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False) for k, s, d in layers])
@@ -682,36 +848,36 @@ def poke(layers, size):
     y[0, 0, h // 2, w // 2].backward()
     return x.grad[0, 0]
 
-# %% right poke: functional, autograd.grad, random positive weights
+# %% right poke: functional, autograd.grad on a random picture
 def poke(layers, size):
     x = torch.rand(size, size, requires_grad=True)
     y = x[None, None]
     for k, s, d in layers:
-        weight = torch.rand(1, 1, k, k) + 0.1
+        weight = torch.ones(1, 1, k, k)
         y = F.conv2d(y, weight, stride=s, padding=(k - 1) // 2 * d, dilation=d)
     y = y[0, 0]
     (grad,) = torch.autograd.grad(y[y.shape[0] // 2, y.shape[1] // 2], x)
     return grad
 
-# %% right poke: one-hot gradient fed to backward, averaging weights
+# %% right poke: one-hot gradient fed to backward
 def poke(layers, size):
     x = torch.randn(1, 1, size, size).requires_grad_()
     out = x
     for k, s, d in layers:
         conv = nn.Conv2d(1, 1, k, s, d * (k - 1) // 2, d, bias=False)
-        conv.weight.data.fill_(1 / k**2)
+        conv.weight.data.fill_(1.0)
         out = conv(out)
     seed = torch.zeros_like(out)
     seed[:, :, out.size(2) // 2, out.size(3) // 2] = 1
     out.backward(seed)
     return x.grad.squeeze()
 
-# %% right poke: all weights minus one (they cannot cancel either)
+# %% right poke: two functions of torch, on a picture of one channel
 def poke(layers, size):
     x = torch.ones(1, size, size, requires_grad=True)
     y = x
     for k, s, d in layers:
-        y = F.conv2d(y, -torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
+        y = F.conv2d(y, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
     y[0, y.shape[1] // 2, y.shape[2] // 2].backward()
     return x.grad[0]
 
@@ -735,6 +901,18 @@ from course_lib.models import fields
 
 def poke(layers, size):
     return torch.from_numpy(fields.influence(layers, size)).float()
+
+# %% wrong poke: the library's own, brought to the number of paths
+# fails: a plain stack; strides; dilation and its holes; one pixel only
+# says: This asks the library, which pokes for you.
+from course_lib.models import fields
+
+def poke(layers, size):
+    shares = torch.from_numpy(fields.influence(layers, size)).float()
+    paths = 1
+    for k, s, d in layers:
+        paths *= k * k
+    return shares / shares.sum() * paths
 
 # %% wrong poke: default padding, none at all
 # fails: strides
@@ -774,7 +952,7 @@ def poke(layers, size):
 
 # %% wrong poke: middle of the input instead of the output
 # fails: strides; dilation and its holes
-# says: pixels of yours are not
+# says: its middle is at its own h // 2, w // 2
 # differs at: poke([(3, 2, 1)], 9); IndexError
 def poke(layers, size):
     x = torch.zeros(1, 1, size, size, requires_grad=True)
@@ -924,7 +1102,7 @@ def poke(layers, size):
     return x.grad
 
 # %% wrong poke: puts the field in the middle of the input, where the output's middle does not lie
-# fails: strides; dilation and its holes; one pixel only
+# fails: a plain stack; strides; dilation and its holes; one pixel only
 # says: The number is right and the place is not: take the output at `h //
 # differs at: poke([(3, 2, 1)], 8); output pixel 2 lies over input pixel 4, not 3
 def poke(layers, size):
@@ -974,6 +1152,64 @@ def poke(layers, size):
         y = F.conv2d(y, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
     y[0, 0, size // 2, size // 2].backward()
     return x.grad[0, 0]
+
+# %% wrong poke: only whether a pixel counts, not how much
+# fails: a plain stack; strides; dilation and its holes
+# says: This only says whether a pixel counts.
+def poke(layers, size):
+    stack = nn.Sequential()
+    for k, s, d in layers:
+        stack.append(nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False))
+        nn.init.ones_(stack[-1].weight)
+    image = torch.ones(1, 1, size, size, requires_grad=True)
+    out = stack(image)  # (1, 1, h, w)
+
+    h, w = out.shape[-2:]
+    out[0, 0, h // 2, w // 2].backward()
+    return (image.grad[0, 0] != 0).float()
+
+# %% wrong poke: scaled to at most 1
+# fails: a plain stack; strides; dilation and its holes
+# says: Return the gradient as it is, not scaled.
+def poke(layers, size):
+    stack = nn.Sequential()
+    for k, s, d in layers:
+        stack.append(nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False))
+        nn.init.ones_(stack[-1].weight)
+    image = torch.ones(1, 1, size, size, requires_grad=True)
+    out = stack(image)  # (1, 1, h, w)
+
+    h, w = out.shape[-2:]
+    out[0, 0, h // 2, w // 2].backward()
+    return image.grad[0, 0] / image.grad.max()
+
+# %% wrong poke: the value of the output, no gradient
+# fails: a plain stack; strides; dilation and its holes; one pixel only
+# says: This is the output itself.
+def poke(layers, size):
+    stack = nn.Sequential()
+    for k, s, d in layers:
+        stack.append(nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False))
+        nn.init.ones_(stack[-1].weight)
+    image = torch.ones(1, 1, size, size, requires_grad=True)
+    out = stack(image)  # (1, 1, h, w)
+
+    return out[0, 0]
+
+# %% wrong poke: detached: the gradient is killed
+# fails: a plain stack; strides; dilation and its holes; one pixel only
+# says: The output is cut off from the image: by `.detach()`
+def poke(layers, size):
+    stack = nn.Sequential()
+    for k, s, d in layers:
+        stack.append(nn.Conv2d(1, 1, k, stride=s, padding=d * (k - 1) // 2, dilation=d, bias=False))
+        nn.init.ones_(stack[-1].weight)
+    image = torch.ones(1, 1, size, size, requires_grad=True)
+    out = stack(image)  # (1, 1, h, w)
+
+    h, w = out.shape[-2:]
+    out.detach()[0, 0, h // 2, w // 2].backward()
+    return image.grad[0, 0]
 
 # %% right transposed_conv: a loop over the input pixels, einsum for the patch
 def transposed_conv(x, weight, stride):
@@ -1294,6 +1530,35 @@ def transposed_conv(x, weight, stride):
             out[:, :, i * stride : i * stride + k, j * stride : j * stride + k] += patch
     return out
 
+# %% wrong transposed_conv: slices of length stride instead of k
+# fails: overlapping patches add up; gradients flow, arguments stay as they were
+# says: slices of the stride are too short
+def transposed_conv(x, weight, stride):
+    b, _, height, width = x.shape
+    _, c_out, k, _ = weight.shape
+    canvas = x.new_zeros(b, c_out, (height - 1) * stride + k, (width - 1) * stride + k)
+    for i in range(height):
+        for j in range(width):
+            here = x[:, :, i, j]  # (B, C_in)
+            top, left = i * stride, j * stride
+            patch = torch.einsum("bc,cokl->bokl", here, weight)
+            canvas[:, :, top:top + stride, left:left + stride] += patch
+    return canvas
+
+# %% wrong transposed_conv: batch 1 only: here[0] and weight contracted, canvas[0]
+# fails: batch and channels
+# says: Only the first picture of the batch is painted.
+def transposed_conv(x, weight, stride):
+    b, _, height, width = x.shape
+    _, c_out, k, _ = weight.shape
+    canvas = x.new_zeros(b, c_out, (height - 1) * stride + k, (width - 1) * stride + k)
+    for i in range(height):
+        for j in range(width):
+            here = x[:, :, i, j]  # (B, C_in)
+            top, left = i * stride, j * stride
+            canvas[0, :, top:top + k, left:left + k] += (here[0][:, None, None, None] * weight).sum(0)
+    return canvas
+
 # %% right overlap_count: a loop over slices
 def overlap_count(n, k, s):
     count = torch.zeros((n - 1) * s + k, dtype=torch.int64)
@@ -1454,6 +1719,30 @@ def overlap_count(n, k, s):
         count[i : i + k] += 1
     return count
 
+# %% wrong overlap_count: k // s everywhere: the rim is forgotten
+# fails: counts
+# says: This is the count of the middle everywhere
+def overlap_count(n, k, s):
+    return torch.full(((n - 1) * s + k,), -(-k // s), dtype=torch.int64)
+
+# %% wrong overlap_count: overlaps counted only for next neighbours: at most 2
+# fails: counts
+# says: This counts next neighbours only
+def overlap_count(n, k, s):
+    counts = torch.ones((n - 1) * s + k, dtype=torch.int64)
+    for i in range(1, n):
+        counts[i * s:i * s + max(k - s, 0)] = 2
+    return counts
+
+# %% wrong overlap_count: the last input pixel is forgotten (off by one)
+# fails: counts
+# says: The last input pixel is missing
+def overlap_count(n, k, s):
+    counts = torch.zeros((n - 1) * s + k, dtype=torch.int64)
+    for i in range(n - 1):
+        counts[i * s:i * s + k] += 1
+    return counts
+
 # %% right shuffle_pixels: reshape, permute, reshape
 def shuffle_pixels(x, r):
     B, C, H, W = x.shape
@@ -1612,6 +1901,28 @@ def shuffle_pixels(x, r):
     x = x.reshape(B, C // (r * r), H * r, W * r)
 
 # ============================================================ build_net
+
+# %% wrong shuffle_pixels: only the first picture
+# fails: shape; every value in its place
+# says: Only the first picture comes out
+def shuffle_pixels(x, r):
+    """Lay out each place's r·r channels as an r × r block: (B, C·r·r, H, W) → (B, C, H·r, W·r)."""
+    b, channels, h, w = x.shape
+    c = channels // (r * r)
+    split = x.reshape(b, c, r, r, h, w)  # axes: B, C, i, j, H, W
+
+    return split[0].permute(0, 3, 1, 4, 2).reshape(1, c, h * r, w * r)
+
+# %% wrong shuffle_pixels: only one channel comes out
+# fails: shape; every value in its place
+# says: Only one channel comes out
+def shuffle_pixels(x, r):
+    """Lay out each place's r·r channels as an r × r block: (B, C·r·r, H, W) → (B, C, H·r, W·r)."""
+    b, channels, h, w = x.shape
+    c = channels // (r * r)
+    split = x.reshape(b, c, r, r, h, w)  # axes: B, C, i, j, H, W
+
+    return split[:, :1].permute(0, 1, 4, 2, 5, 3).reshape(b, 1, h * r, w * r)
 
 # %% right build_net: max-pooling, remembered sizes, bilinear resize and a convolution
 class Shrinker(nn.Module):
@@ -2267,7 +2578,7 @@ def build_net(classes, widths):
 
 # %% wrong build_net: returns the class
 # fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
-# says: A check takes numbers, text, lists, tuples, dicts, tensors.
+# says: an `nn.Module` is asked for; your function returned a `type`.
 # differs at: build_net(5, [8, 16]); a class, not a net
 class Shrinker(nn.Module):
     def __init__(self, classes, widths):
@@ -2474,3 +2785,164 @@ class LateResize(nn.Module):
 def build_net(classes, widths):
     return LateResize(classes, widths)
 
+# %% wrong build_net: the logits are NaN
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: values are NaN or infinite.
+class Broken(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop(), mode="nearest")))
+        return self.head(x) * float("nan")
+
+
+def build_net(classes, widths):
+    return Broken(classes, widths)
+
+# %% right build_net: transposed convolutions of kernel 3, cut to the kept size, own class, Sequential blocks
+class Block(nn.Module):
+    def __init__(self, a, b):
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(a, b, kernel_size=3, padding=1), nn.ReLU(inplace=True))
+    def forward(self, x):
+        return self.body(x)
+
+class Net(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        chain = [3, *widths]
+        self.enc = nn.ModuleList([Block(a, b) for a, b in zip(chain[:-1], chain[1:])])
+        rev = list(reversed(widths))
+        self.ups = nn.ModuleList([nn.ConvTranspose2d(a, a, 3, stride=2) for a in rev[:-1]])
+        self.dec = nn.ModuleList([Block(a, b) for a, b in zip(rev[:-1], rev[1:])])
+        self.last = nn.Conv2d(widths[0], classes, 1)
+    def forward(self, x):
+        shapes = []
+        for i, e in enumerate(self.enc):
+            if i:
+                x = F.max_pool2d(x, kernel_size=2, stride=2)
+            x = e(x)
+            shapes.append(tuple(x.shape[2:]))
+        for up, d, (h, w) in zip(self.ups, self.dec, shapes[-2::-1]):
+            x = up(x)[:, :, :h, :w]  # 2n + 1 pixels: enough for an even or an odd side
+            x = d(x)
+        return self.last(x)
+
+def build_net(classes, widths):
+    return Net(classes, widths)
+
+# %% wrong build_net: convolved before it is enlarged: the full-size map is never convolved
+# fails: down through the widths, and back through the same sizes
+# says: First bring the map to that size, then convolve it.
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(x))
+            x = F.interpolate(x, size=sizes.pop(), mode="bilinear", align_corners=False)
+        return self.head(x)
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
+
+# %% wrong build_net: the head is forgotten: widths[0] channels come out
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: the head, which makes the logits, is missing
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop(), mode="nearest")))
+        return x
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
+
+# %% wrong build_net: argmax: labels instead of logits
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: Return the logits, without argmax.
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        for conv in self.up:
+            x = F.relu(conv(F.interpolate(x, size=sizes.pop(), mode="nearest")))
+        return self.head(x).argmax(1)
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)
+
+# %% wrong build_net: the head is run on the bottleneck's channels: shapes do not fit
+# fails: logits of the picture's size; odd sizes; down through the widths, and back through the same sizes; no skips: all passes through the bottleneck; it bends, and every weight learns
+# says: here come the 26 of the bottleneck
+class Shrinker(nn.Module):
+    def __init__(self, classes, widths):
+        super().__init__()
+        back = widths[::-1]
+        self.down = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip([3] + widths, widths))
+        self.up = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1) for i, o in zip(back, back[1:]))
+        self.head = nn.Conv2d(widths[0], classes, 1)
+
+    def forward(self, x):
+        sizes = []  # of the maps before they are halved
+        for level, conv in enumerate(self.down):
+            if level > 0:
+                sizes.append(x.shape[-2:])
+                x = F.max_pool2d(x, 2)
+            x = F.relu(conv(x))
+        x = self.head(x)
+        return F.interpolate(x, size=sizes[0], mode="bilinear", align_corners=False)
+
+
+def build_net(classes, widths):
+    return Shrinker(classes, widths)

@@ -48,7 +48,9 @@ def sliding(linear, side):
 
     return Slider()
 
-# %% right sliding: a view of the Linear's weights, not a copy, which nothing forbids
+# %% wrong sliding: a view of the Linear's weights, not a copy
+# fails: its weights can learn
+# says: both hold the same tensor
 def sliding(linear, side):
     conv = nn.Conv2d(linear.in_features // side**2, linear.out_features, side)
     conv.weight.data = linear.weight.data.view(conv.weight.shape)
@@ -57,7 +59,7 @@ def sliding(linear, side):
 
 # %% wrong sliding: always 1 × 1, as FC7 and FC8 are
 # fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
-# says: to have 12 channels, but got 3 channels instead
+# says: to have 36 channels, but got 4 channels instead
 # differs at: side 2, where the Linear has four times as many inputs as the map has channels
 def sliding(linear, side):
     conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
@@ -153,6 +155,63 @@ def sliding(linear, side):
     conv.bias.data = linear.bias.data.clone()
     return conv
 
+# %% wrong sliding: weights shared with linear (.data without clone)
+# fails: its weights can learn
+# says: both hold the same tensor
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side ** 2, linear.out_features, side)
+    conv.weight.data = linear.weight.data.view(linear.out_features, -1, side, side)
+    conv.bias.data = linear.bias.data
+    return conv
+
+# %% wrong sliding: only the bias is shared with linear
+# fails: its weights can learn
+# says: both hold the same tensor
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side ** 2, linear.out_features, side)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight.view_as(conv.weight))
+    conv.bias = linear.bias
+    return conv
+
+# %% wrong sliding: bias forgotten
+# fails: one place: what the Linear says; larger maps: a map of scores
+# says: All but the bias is right
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features // side ** 2, linear.out_features, side)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight.view_as(conv.weight))
+    return conv
+
+# %% wrong sliding: a 1 × 1 convolution, whatever side is
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
+# says: as if side were 1
+def sliding(linear, side):
+    conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
+    with torch.no_grad():
+        conv.weight.copy_(linear.weight[:, :, None, None])
+        conv.bias.copy_(linear.bias)
+    return conv
+
+# %% wrong sliding: a plain tensor assigned as a parameter: TypeError
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
+# says: Fill the parameter that the layer has
+def sliding(linear, side):
+    c = linear.in_features // side ** 2
+    conv = nn.Conv2d(c, linear.out_features, side)
+    conv.weight = linear.weight.view(-1, c, side, side).clone()
+    conv.bias = linear.bias.clone()
+    return conv
+
+# %% wrong sliding: an nn.Sequential / function instead of an nn.Conv2d
+# fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
+# says: is asked for; your function returned a `function`.
+def sliding(linear, side):
+    def run(maps):
+        weight = linear.weight.view(linear.out_features, -1, side, side)
+        return F.conv2d(maps, weight, linear.bias)
+    return run
+
 # %% right enlarger: the brush by its formula, a loop over classes
 def enlarger(classes, stride):
     size = 2 * stride
@@ -174,7 +233,9 @@ def enlarger(classes, stride):
     layer.weight = nn.Parameter(torch.eye(classes)[:, :, None, None] * brush)
     return layer
 
-# %% right enlarger: one group a class
+# %% wrong enlarger: one group a class
+# fails: a transposed convolution that can learn
+# says: With `groups` no class could ever learn
 def enlarger(classes, stride):
     half = [(2 * i + 1) / (2 * stride) for i in range(stride)]
     brush = torch.tensor(half + half[::-1])
@@ -519,6 +580,29 @@ def catch(stride):
 
     return torch.tensor([0.0, 1.0] * 8).repeat(1, 1, 4, 1), Half()
 
+# %% wrong catch: stride 8 hard-coded
+# fails: a repair: no seam, on any scores; the repair still blends between cells
+# says: That is 8 times as large, and `stride` is
+def catch(stride):
+    scores = torch.zeros(1, 1, 4, 16)
+    scores[..., ::2] = 1.0
+    return scores, nn.Upsample(scale_factor=8, mode="bilinear", align_corners=False)
+
+# %% wrong catch: fixed output size: only fits maps of 4 × 16
+# fails: a repair: no seam, on any scores; the repair still blends between cells
+# says: enlarge by a factor, `scale_factor`, not to a `size`.
+def catch(stride):
+    scores = torch.zeros(1, 1, 4, 16)
+    scores[..., ::2] = 1.0
+    return scores, nn.Upsample(size=(4 * stride, 16 * stride), mode="bilinear", align_corners=False)
+
+# %% wrong catch: int scores
+# fails: a witness: scores on which the copied layer contradicts itself
+# says: the scores should be floats; their dtype is int64
+def catch(stride):
+    scores = (torch.arange(16) % 2).expand(1, 1, 4, 16)
+    return scores, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
+
 # %% right fuse: F.interpolate and a slice
 def fuse(coarse, fine):
     height, width = fine.shape[2:]
@@ -790,7 +874,7 @@ def ladder(maps, weights, size):
 
 # %% wrong ladder: takes the finest map to be first
 # fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
-# says: there is one fusion, which doubles, and the last step enlarges 16 times
+# says: This walks from the finest map to the coarsest
 # differs at: two maps or more
 def ladder(maps, weights, size):
     maps, weights = maps[::-1], weights[::-1]
@@ -886,6 +970,59 @@ def enlarger(classes, stride):
     layer.weight = nn.Parameter(models.bilinear_kernel(classes, stride))
     return layer
 
+# %% wrong enlarger: round tents: distance from the middle in the plane
+# fails: one class; classes keep apart
+# says: The brush is round
+def enlarger(classes, stride):
+    k = 2 * stride
+    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=stride // 2, bias=False)
+    distance = (torch.arange(k) - (k - 1) / 2).abs()  # …, 1.5, 0.5, 0.5, 1.5, …
+    radius = (distance[:, None] ** 2 + distance[None, :] ** 2).sqrt()
+    brush = (1 - radius / stride).clamp(min=0)
+    with torch.no_grad():
+        layer.weight.zero_()
+        for c in range(classes):
+            layer.weight[c, c] = brush
+    return layer
+
+# %% wrong enlarger: groups=classes: weight of another shape (classes, 1, k, k)
+# fails: a transposed convolution that can learn
+# says: With `groups` no class could ever learn
+def enlarger(classes, stride):
+    k = 2 * stride
+    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=stride // 2, bias=False, groups=classes)
+    tent = 1 - (torch.arange(k) - (k - 1) / 2).abs() / stride
+    with torch.no_grad():
+        layer.weight[:] = torch.outer(tent, tent)
+    return layer
+
+# %% wrong enlarger: in-place without no_grad: RuntimeError on a leaf
+# fails: one class; classes keep apart; a transposed convolution that can learn
+# says: inside `with torch.no_grad():`
+def enlarger(classes, stride):
+    k = 2 * stride
+    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=stride // 2, bias=False)
+    distance = (torch.arange(k) - (k - 1) / 2).abs()  # …, 1.5, 0.5, 0.5, 1.5, …
+    tent = 1 - distance / stride
+    layer.weight.zero_()
+    for c in range(classes):
+        layer.weight[c, c] = torch.outer(tent, tent)
+    return layer
+
+# %% wrong enlarger: tent upside down: distance / stride
+# fails: one class; classes keep apart
+# says: The tent is upside down
+def enlarger(classes, stride):
+    k = 2 * stride
+    layer = nn.ConvTranspose2d(classes, classes, k, stride=stride, padding=stride // 2, bias=False)
+    distance = (torch.arange(k) - (k - 1) / 2).abs()  # …, 1.5, 0.5, 0.5, 1.5, …
+    tent = distance / stride
+    with torch.no_grad():
+        layer.weight.zero_()
+        for c in range(classes):
+            layer.weight[c, c] = torch.outer(tent, tent)
+    return layer
+
 # %% wrong fuse: the library's doubling
 # fails: even sizes; odd sizes; gradients flow to both, arguments stay as they were
 # says: This hands the work to the library's own fusion.
@@ -893,6 +1030,19 @@ def enlarger(classes, stride):
 def fuse(coarse, fine):
     double = models.FCN(classes=coarse.shape[1], base=1).decoder[0].upsample
     return double(coarse)[..., : fine.shape[2], : fine.shape[3]] + fine
+
+# %% wrong fuse: not cut: crashes at odd sizes
+# fails: odd sizes; gradients flow to both, arguments stay as they were
+# says: cut off the surplus, then add.
+def fuse(coarse, fine):
+    return F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False) + fine
+
+# %% wrong fuse: the cut swaps height and width
+# fails: even sizes; odd sizes; gradients flow to both, arguments stay as they were
+# says: Height and width have changed places in the cut
+def fuse(coarse, fine):
+    W, H = fine.shape[-2:]
+    return F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)[:, :, :H, :W] + fine
 
 # %% wrong ladder: the library's last step
 # fails: one map: FCN-32s; two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
@@ -904,3 +1054,92 @@ def ladder(maps, weights, size):
         scores = F.interpolate(scores, scale_factor=2, mode="bilinear")[..., : fine.shape[2], : fine.shape[3]]
         scores = scores + torch.einsum("kc,bchw->bkhw", weight, fine)
     return models.FCN(base=1, stride=8).enlarge(scores, size)
+
+# %% wrong ladder: fine to coarse: walked in the wrong order
+# fails: two maps: FCN-16s; three maps: FCN-8s; pictures of any size, nothing changed
+# says: This walks from the finest map to the coarsest
+def fuse(coarse, fine):
+    up = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return up[..., :fine.shape[-2], :fine.shape[-1]] + fine
+
+
+def ladder(maps, weights, size):
+    """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    scores = [F.conv2d(m, weight[:, :, None, None]) for m, weight in zip(maps, weights)]  # coarsest first
+
+    out = scores[-1]
+    for finer in scores[-2::-1]:
+        out = fuse(out, finer)
+    left = 32 // 2 ** (len(maps) - 1)
+    out = F.interpolate(out, scale_factor=left, mode="bilinear", align_corners=False)
+    return out[:, :, :size[0], :size[1]]
+
+# %% wrong ladder: three maps are taken for granted
+# fails: one map: FCN-32s; two maps: FCN-16s; pictures of any size, nothing changed
+# says: there may be one, two or three
+def fuse(coarse, fine):
+    up = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return up[..., :fine.shape[-2], :fine.shape[-1]] + fine
+
+
+def ladder(maps, weights, size):
+    """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    scores = [F.conv2d(m, weight[:, :, None, None]) for m, weight in zip(maps, weights)]  # coarsest first
+
+    out = fuse(fuse(scores[0], scores[1]), scores[2])
+    out = F.interpolate(out, scale_factor=8, mode="bilinear", align_corners=False)
+    return out[:, :, :size[0], :size[1]]
+
+# %% wrong ladder: fused by interpolating to the finer size (odd sizes stretched)
+# fails: pictures of any size, nothing changed
+# says: Where sizes are odd, the coarse scores are squeezed.
+def fuse(coarse, fine):
+    up = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return up[..., :fine.shape[-2], :fine.shape[-1]] + fine
+
+
+def ladder(maps, weights, size):
+    """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    scores = [F.conv2d(m, weight[:, :, None, None]) for m, weight in zip(maps, weights)]  # coarsest first
+
+    out = scores[0]
+    for finer in scores[1:]:
+        out = F.interpolate(out, size=finer.shape[-2:], mode="bilinear", align_corners=False) + finer
+    out = F.interpolate(out, scale_factor=32 // 2 ** (len(maps) - 1), mode="bilinear", align_corners=False)
+    return out[:, :, :size[0], :size[1]]
+
+# %% wrong ladder: cut at the top and left
+# fails: pictures of any size, nothing changed
+# says: The surplus is cut off at the top and left.
+def fuse(coarse, fine):
+    up = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return up[..., :fine.shape[-2], :fine.shape[-1]] + fine
+
+
+def ladder(maps, weights, size):
+    """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    scores = [F.conv2d(m, weight[:, :, None, None]) for m, weight in zip(maps, weights)]  # coarsest first
+
+    out = scores[0]
+    for finer in scores[1:]:
+        out = fuse(out, finer)
+    out = F.interpolate(out, scale_factor=32 // 2 ** (len(maps) - 1), mode="bilinear", align_corners=False)
+    return out[:, :, -size[0]:, -size[1]:]
+
+# %% wrong ladder: each map's scores are detached
+# fails: pictures of any size, nothing changed
+# says: No gradient reaches `maps[0]`
+def fuse(coarse, fine):
+    up = F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+    return up[..., :fine.shape[-2], :fine.shape[-1]] + fine
+
+
+def ladder(maps, weights, size):
+    """Logits (B, classes, H, W) from maps of stride 32, 16, 8, coarsest first, and 1 × 1 weights."""
+    scores = [F.conv2d(m, weight[:, :, None, None]) for m, weight in zip(maps, weights)]  # coarsest first
+
+    out = scores[0].detach()
+    for finer in scores[1:]:
+        out = fuse(out, finer.detach())
+    out = F.interpolate(out, scale_factor=32 // 2 ** (len(maps) - 1), mode="bilinear", align_corners=False)
+    return out[:, :, :size[0], :size[1]]

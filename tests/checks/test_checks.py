@@ -283,6 +283,22 @@ def test_what_an_answer_raises_is_told_by_name():
     assert check(stub).outcome == core.NOT_ATTEMPTED
 
 
+def test_one_exception_is_said_once():
+    check = exercise(*[(1, lambda t, n=n: t.call(torch.ones(n))) for n in (2, 3)])
+    text = str(check(lambda x: x + torch.ones(5)))
+    assert text.count("RuntimeError") == 1 and "stopped with the same error" in text
+
+
+def test_numbers_that_print_alike_show_more_digits():
+    check = exercise((1, lambda t: t.equal(t.call(), torch.tensor([0.25]))))
+    assert "0.25], got float32 tensor [0.250" in str(check(lambda: torch.tensor([0.25001])))
+
+
+def test_an_argument_that_comes_back_is_no_new_tensor():
+    check = exercise((1, lambda t: (t.call(torch.ones(2)), t.new())))
+    assert check(lambda x: x).points == check(lambda x: x[:]).points == 0 and check(lambda x: x.clone()).points == 1
+
+
 def test_random_state_is_the_students_own():
     check = exercise((1, lambda t: t.call()))
     torch.manual_seed(5)

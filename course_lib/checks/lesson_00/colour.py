@@ -53,6 +53,8 @@ def _colour_part(t, mask, palette):
                     more = " A pixel labelled 255 is white."
                 elif have == [round(v * 255, 4) for v in want]:
                     more = " Colours run from 0 to 1 here."
+                elif have in ([1.0] * 3, [0.0] * 3) and _left_out(got, mask, palette):
+                    more = f" Every class from {_left_out(got, mask, palette)} on is left out; there may be any number."
                 elif any([round(v, 4) for v in p.tolist()] == have for p in palette):
                     more = " That is another class's colour."
                 t.fail(
@@ -60,6 +62,16 @@ def _colour_part(t, mask, palette):
                     f"{want}; it is {have}.{more}",
                     lambda: _draw_colours(got, mask, palette),
                 )
+
+
+def _left_out(got, mask, palette):
+    """The first class of which no pixel has its colour, where that goes for all after it too and for none before."""
+    painted = []
+    for label in range(len(palette)):
+        if (here := mask == label).any():
+            painted.append((label, same(got[:, here], palette[label][:, None].expand_as(got[:, here]), 1e-3)))
+    out = [label for label, right in painted if not right]
+    return out[0] if out and len(out) < len(painted) and all(right == (c < out[0]) for c, right in painted) else None
 
 
 def _draw_colours(got, mask, palette):

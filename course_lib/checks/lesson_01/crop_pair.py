@@ -134,6 +134,13 @@ TIPS = {
 }
 
 
+def _size_slip(shape, size):
+    """What a mask of a wrong shape tells; "" where it tells nothing."""
+    if shape in ((1, *size), (1, 1, *size)):
+        return " Take the axes off again that were added for `F.interpolate`."
+    return " Height and width have changed places: size is (h, w)." if shape == (size[1], size[0]) else ""
+
+
 def _crop_part(t, image, mask, box, flip, size):
     got = tipped(t, TIPS, image, mask, box, flip, size)
     given = f"a picture of {mask.shape[0]} × {mask.shape[1]}, box={box}, flip={flip}, size={size}"
@@ -141,6 +148,9 @@ def _crop_part(t, image, mask, box, flip, size):
         t.fail(f"For {given}: expected a pair (image, mask), got {kind(got)}")
     mine, labels = got
     want = _sampled(_seen(mask, box, flip, IGNORE), size)
+    if isinstance(labels, torch.Tensor) and tuple(labels.shape) != tuple(size):
+        more = _size_slip(tuple(labels.shape), size)
+        t.fail(f"For {given}, the mask: expected a tensor of shape {tuple(size)}, got {kind(labels)}{more}")
     whole_numbers(t, labels, size, torch.int64, f"{given}, the mask")
     t.equal(labels, want, f"{given}, the mask", _mask_slips(mask, box, flip, size), pictures.masks)
     if not isinstance(mine, torch.Tensor) or tuple(mine.shape) != (3, *size):

@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from ..core import Exercise
-from ..values import NotYet
+from ..values import NotYet, kind
 from .masks import whole_numbers
 
 fooling_mask = Exercise(
@@ -33,9 +33,46 @@ def _draw_fooling(mask, small, invented):
     return plot.grid([mask, small, marks], ["your mask", "halved and rounded", "orange: an invented 1"])
 
 
+def _why_honest(mask, small):
+    """Why no block invents a 1: what its blocks hold."""
+    blocks = mask.unfold(0, 2, 2).unfold(1, 2, 2).flatten(2).flatten(0, 1)  # one block a row
+    mixed = [sorted(block) for block in blocks.tolist() if len(set(block)) > 1 and 1 not in block]
+    if not mixed:
+        honest = " Wherever the small mask is 1, the block under it holds a 1: those are honest."
+        return honest * bool((small == 1).any()) + (
+            " No block without a 1 holds both 0 and 2: an edge between 0 and 2 must run *inside* a block, so at an odd "
+            "row or column."
+            if {0, 2} <= set(mask.unique().tolist())
+            else " A 1 is invented where a block holds 0s and 2s; the mask needs both."
+        )
+    block = max(mixed, key=lambda b: min(b.count(0), b.count(2)))
+    mean = sum(block) / 4
+    return (
+        f" A block of {block[0]}, {block[1]}, {block[2]}, {block[3]} has the mean {mean:g}, which rounds to "
+        f"{round(mean)}: a half goes to the even number. For a 1, the mean must be nearer to 1."
+    )
+
+
+def _elsewhere(t, size):
+    """Where other sizes do well: that they do."""
+    good = []
+    for other in (8, 10, 12, 14, 16):
+        try:
+            small, one_below = _halved(t.call(other))
+        except (NotYet, AttributeError, RuntimeError):
+            continue
+        if other != size and ((small == 1) & ~one_below).any():
+            good.append(str(other))
+    if not good:
+        return ""
+    return f" At size {', '.join(good)} one is: leave nothing to chance, and build a mask that does it at every size."
+
+
 def _fooled(t, size):
     mask = t.call(size)
     given = f"size={size}"
+    if isinstance(mask, torch.Tensor) and tuple(mask.shape) == (size // 2, size // 2):
+        t.fail(f"For {given}: got {kind(mask)} That is the small mask's size; return the mask that is halved.")
     whole_numbers(t, mask, (size, size), torch.int64, given)
     odd = [v for v in mask.unique().tolist() if v not in (0, 1, 2)]
     if odd:
@@ -46,14 +83,7 @@ def _fooled(t, size):
     )
     invented = (small == 1) & ~one_below
     if not invented.any():
-        more = "" if (small == 1).any() else " `small` holds no 1 at all."
-        if 2 in mask and 0 in mask and not (small == 1).any():
-            more = (
-                " Every block holds one label alone, or rounds to 0 or 2: an edge between 0 and 2 must run "
-                "*inside* a block, so at an odd row or column."
-            )
-        elif (small == 1).any():
-            more = " Wherever the small mask is 1, the block under it holds a 1: those are honest."
+        more = _why_honest(mask, small) + _elsewhere(t, size)
         t.fail(f"For {given}: no label is invented.{more}", lambda: _draw_fooling(mask, small, invented))
     return mask, small, invented
 

@@ -3,7 +3,7 @@
 import torch
 
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, dtype_name, kind
 
 build_net = Exercise(
     "build_net",
@@ -23,7 +23,7 @@ build_net = Exercise(
 
 def _net(t, classes, widths):
     """The answer's module, ready to be tried: evaluation mode, and weights drawn so that no ReLU is dead by chance."""
-    net = t.module(t.call(classes, widths), f"classes={classes}, widths={widths}")
+    net = t.made(classes, widths, given=f"classes={classes}, widths={widths}")
     state = net.state_dict()
     for name, _ in net.named_parameters():
         fan_in = max(1, state[name][0].numel()) if state[name].dim() > 1 else 25
@@ -57,20 +57,39 @@ def _logits(t, net, classes, widths, *sizes):
     """The net's logits for random pictures of the (batch, height, width) given; fails unless their shape is right."""
     for batch, h, w in sizes:
         x = t.tensor(batch, 3, h, w)
-        got = t.run(net, x)
-        want = (batch, classes, h, w)
+        got, want = _run(t, net, x, widths), (batch, classes, h, w)
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
-            shape = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
-            more = (
-                " Pooling rounded down on the way; resize to the size that was there before it."
-                if len(shape) == 4 and all(0 < w - g < 2 ** len(widths) for w, g in zip(want[2:], shape[2:]))
-                else ""
-            )
+            more = _size_slip(got, want, widths) if isinstance(got, torch.Tensor) else ""
             t.fail(
                 f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of "
                 f"shape {want}, got {kind(got)}{more}"
             )
+        t.finite(got, f"classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}, the logits")
     return got
+
+
+def _run(t, net, x, widths):
+    try:
+        return t.run(net, x)
+    except NotYet as stopped:
+        if f"to have {widths[0]} channels, but got {widths[-1]} channels" in stopped.message:
+            stopped.message += (
+                f" The head reads {widths[0]} channels, and here come the {widths[-1]} of the bottleneck: first "
+                "the way back up, a convolution for each width."
+            )
+        raise
+
+
+def _size_slip(got, want, widths):
+    """What logits of a wrong shape tell; "" where they tell nothing."""
+    shape = tuple(got.shape)
+    if not got.is_floating_point() and shape == (want[0], *want[2:]):
+        return f" These are labels, of dtype {dtype_name(got)}. Return the logits, without argmax."
+    if len(shape) == 4 and shape == (want[0], widths[0], *want[2:]):
+        return f" These are the {widths[0]} channels of the last stage; the head, which makes the logits, is missing."
+    if len(shape) == 4 and all(0 < w - g < 2 ** len(widths) for w, g in zip(want[2:], shape[2:])):
+        return " Pooling rounded down on the way; resize to the size that was there before it."
+    return ""
 
 
 def _flat(t, net):
@@ -108,8 +127,10 @@ def _bends_on_the_way_down(t, net):
 def _(t):
     for levels in (3, 4):
         classes, widths = _settings(t, levels)
-        got = _logits(t, _net(t, classes, widths), classes, widths, (1, 48, 64), (3, 32, 16), (2, 32, 32))
-        if got.min() >= 0:
+        net = _net(t, classes, widths)
+        got = _logits(t, net, classes, widths, (1, 48, 64), (3, 32, 16), (2, 32, 32))
+        known = all(layer["name"] for layer in t.layers(net, t.tensor(1, 3, 32, 32)))  # drawn by this check
+        if known and got.min() >= 0:
             t.fail(
                 "No logit is below 0. Logits are any numbers: end on the 1 × 1 convolution, without ReLU or softmax."
             )
@@ -119,7 +140,7 @@ def _(t):
 @build_net.part("odd sizes", 1.25)
 def _(t):
     classes, widths = _settings(t, 3)
-    sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (39, 58)), 2)
+    sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (39, 58)), 4)
     net = _net(t, classes, widths)
     _logits(t, net, classes, widths, *((1, h, w) for h, w in sizes))
     layers = t.layers(net, t.tensor(1, 3, 45, 45))
@@ -143,10 +164,16 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 4)
     net = _net(t, classes, widths)
+    _logits(t, net, classes, widths, (1, 32, 32))
     t.registered(t.layers(net, t.tensor(1, 3, 32, 32)))
     layers = t.layers(net, t.tensor(1, 3, 96, 96))
     heights = [layer["height"] for layer in layers]
-    steps = [h for i, h in enumerate(heights) if i == 0 or h != heights[i - 1]]
+    deepest = heights.index(min(heights, default=0)) if heights else 0
+    cut = [  # a transposed convolution that paints a little more than the next one gets
+        i > deepest and 0 < h - after < 4 for i, (h, after) in enumerate(zip(heights, heights[1:]))
+    ]
+    kept = [h for h, gone in zip(heights, [*cut, False]) if not gone]
+    steps = [h for i, h in enumerate(kept) if i == 0 or h != kept[i - 1]]
     down = [96 // 2**i for i in range(len(widths))]
     want = down + down[-2::-1]
     if steps != want:
@@ -160,6 +187,13 @@ def _(t):
                 f"For widths={widths}: at {height} × {height} pixels there should be a 3 × 3 convolution that "
                 f"puts out {width} channels."
             )
+    last = max(i for i, height in enumerate(heights) if height == down[-1])
+    for height in down[-2::-1]:
+        if not any(layer["height"] == height and layer["kernel"] > 1 for layer in layers[last + 1 :]):
+            t.fail(
+                f"For widths={widths}: on the way back, no 3 × 3 convolution works at {height} × {height} pixels. "
+                "First bring the map to that size, then convolve it."
+            )
     _matters(t, net, {layer["name"] for layer in layers})
 
 
@@ -167,6 +201,7 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
+    _logits(t, net, classes, widths, (1, 32, 32))
     t.registered(t.layers(net, t.tensor(1, 3, 32, 32)))
     with torch.no_grad():
         a, b = (_logits(t, net, classes, widths, (1, 48, 48)) for _ in range(2))
@@ -190,8 +225,8 @@ def _(t):
 def _(t):
     classes, widths = _settings(t, 3)
     net = _net(t, classes, widths)
-    t.registered(t.layers(net, t.tensor(1, 3, 32, 32)))
     _logits(t, net, classes, widths, (1, 32, 32))
+    t.registered(t.layers(net, t.tensor(1, 3, 32, 32)))
     with (
         torch.no_grad()
     ):  # on flat pictures pooling does nothing, so that, far from the rim, only a ReLU can bend the line

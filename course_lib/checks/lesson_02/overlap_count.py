@@ -23,6 +23,11 @@ def _draw_counts(got, want):
     return plot.grid([row.float().expand(3, -1) for row in (got, want)], ["yours", "expected"])
 
 
+def _painted(n, k, s, length):
+    row = F.conv_transpose1d(torch.ones(1, 1, n), torch.ones(1, 1, k), stride=s)[0, 0].long()
+    return F.pad(row, (0, length - len(row)))
+
+
 @overlap_count.part("length and dtype", 0.5)
 def _(t):
     for k, s in ((3, 2), (2, 2), (2, 3), (5, 2)):
@@ -56,6 +61,13 @@ def _(t):
         packed[: n - 1 + k] = F.conv_transpose1d(*ones)[0, 0].long()[: len(want)]
         known = [
             (want.clamp(max=1), "This marks the pixels that are painted at all; count how often."),
+            (
+                torch.full_like(want, -(-k // s)),
+                "This is the count of the middle everywhere; near both ends fewer kernels paint.",
+            ),
+            (torch.full_like(want, k // s), "This is one number everywhere; the count changes from pixel to pixel."),
+            (_painted(n - 1, k, s, len(want)), "The last input pixel is missing: n kernels paint."),
+            (want.clamp(max=2), "This counts next neighbours only; wider kernels overlap more than two deep."),
             (packed, f"Neighbouring kernels start {s} pixels apart, not 1."),
         ]
         if isinstance(got, torch.Tensor) and got.shape == want.shape:

@@ -1,9 +1,10 @@
 """Lesson 02: the pixels that one output pixel looks at, by the gradient."""
 
 import torch
+import torch.nn.functional as F
 
 from ..core import Exercise
-from ..values import NotYet, dtype_name, kind
+from ..values import NotYet, dtype_name, kind, same
 from .sizes import conv_size
 
 poke = Exercise(
@@ -22,24 +23,27 @@ poke = Exercise(
 )
 
 
-def _touched(layers, size):
-    """Which of `size` input pixels in a row the middle output pixel looks at: bool (size,)."""
+def _paths(layers, size, everywhere=False):
+    """On how many paths each of `size` input pixels in a row reaches the middle output pixel, or all: float (size,)."""
     sizes = [size]
     for k, s, d in layers:
         sizes.append(conv_size(sizes[-1], k, s, d * (k - 1) // 2, d))
-    places = {sizes[-1] // 2}
+    row = torch.full((sizes[-1],), float(everywhere))
+    row[sizes[-1] // 2] = 1.0
     for (k, s, d), n in zip(reversed(layers), reversed(sizes[:-1])):
-        places = {i * s + j * d - d * (k - 1) // 2 for i in places for j in range(k)}
-        places = {i for i in places if 0 <= i < n}
-    row = torch.zeros(size, dtype=torch.bool)
-    row[sorted(places)] = True
+        before = torch.zeros(n)
+        for i, paths in enumerate(row.tolist()):
+            for place in range(i * s - d * (k - 1) // 2, i * s + d * (k - 1) // 2 + 1, d):
+                if 0 <= place < n:
+                    before[place] += paths
+        row = before
     return row
 
 
 def _draw_fields(got, want):
     from course_lib import plot
 
-    return plot.grid([(got != 0).float(), want.float()], ["yours: where the gradient is not 0", "expected"])
+    return plot.grid([got.float(), want.float()], ["yours", "expected"])
 
 
 def _extent(touched):
@@ -47,18 +51,66 @@ def _extent(touched):
     return int(rows.max() - rows.min())
 
 
+VALUE = " This is the output itself. Its gradient is asked for: call `.backward()` on one pixel of it."
+PROBES = [([(3, 1, 1), (3, 1, 1)], 9), ([(3, 2, 1), (3, 1, 2)], 11)]
+
+
+def _out(layers, size):
+    for k, s, d in layers:
+        size = conv_size(size, k, s, d * (k - 1) // 2, d)
+    return size, size
+
+
+def _output(layers, size):
+    """What the stack puts out for an image of ones."""
+    image = torch.ones(1, 1, size, size)
+    for k, s, d in layers:
+        image = F.conv2d(image, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
+    return image[0, 0]
+
+
+def _summed(layers, size):
+    row = _paths(layers, size, everywhere=True)
+    return row[:, None] * row
+
+
+def _makes(t, slip):
+    """Whether the answer gives what this slip gives."""
+    return bool(t.explained([(slip, "This.")], lambda layers, size: None, PROBES))
+
+
+def _weighed(t, got, want, given):
+    """Fail where the places are right and the gradient itself is not."""
+    if same(got / want.max(), want / want.max(), 1e-3):
+        return
+    place = divmod(int((got - want).abs().nan_to_num(9.0).argmax()), len(want))
+    more = " All weights of the stack are 1, as it was given."
+    if want.max() > 1 and same(got, (want > 0).float(), 1e-4):
+        more = " This only says whether a pixel counts. Return the gradient as it is: it says how much."
+    elif want.max() > 1 and same(got / got.max() * want.max(), want, 1e-3):
+        more = f" All values are 1/{want.max() / got.max():g} of theirs. Return the gradient as it is, not scaled."
+    t.fail(
+        f"For {given}: the right pixels are not 0, but at {place} the gradient is {want[place]:g}, not "
+        f"{got[place]:g}.{more}",
+        lambda: _draw_fields(got, want),
+    )
+
+
 def _poke_part(t, layers, size):
     try:
         got = t.call(layers, size)
     except NotYet as stopped:
+        if "does not require grad" in stopped.message:
+            t.fail(stopped.message + " The output is cut off from the image: by `.detach()`, `.data` or `no_grad`?")
         if "IndexError" not in stopped.message or all(s == 1 for _, s, _ in layers):
             raise
         t.fail(
             stopped.message
             + " After a stride the output is smaller than the input: its middle is at its own h // 2, w // 2."
         )
-    row = _touched(layers, size)
-    want = row[:, None] & row[None, :]
+    row = _paths(layers, size)
+    values = row[:, None] * row
+    want = values > 0
     given = f"layers {layers} and size {size}"
     if not isinstance(got, torch.Tensor):
         more = " (`x.grad` is None, too, where the input does not want gradients.)" if got is None else ""
@@ -67,9 +119,12 @@ def _poke_part(t, layers, size):
         t.fail(f"For {given}: expected the gradient itself, a float tensor, got dtype {dtype_name(got)}.")
     if got.shape != want.shape:
         more = " Drop the first two axes." if tuple(got.shape) == (1, 1, size, size) else ""
+        if got.dim() == 2 and tuple(got.shape) == _out(layers, size) and _makes(t, _output):
+            more = VALUE
         t.fail(f"For {given}: expected shape ({size}, {size}), got {tuple(got.shape)}.{more}")
     mine = got.detach() != 0
     if bool((mine == want).all()):
+        _weighed(t, got.detach(), values, given)
         return
     count = (
         f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; "
@@ -80,7 +135,9 @@ def _poke_part(t, layers, size):
             " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a "
             "negative number?"
         )
-    elif mine.all() and not want.all():
+    elif mine.all() and _makes(t, _output):
+        count += VALUE
+    elif mine.all() and _makes(t, _summed):
         count += " Every pixel counts here: poke one output pixel, not the sum of all of them."
     elif int(mine.sum()) == int(want.sum()) and _extent(mine) < _extent(want):
         count += (
@@ -99,17 +156,20 @@ def _poke_part(t, layers, size):
             " All yours are among them, some are missing: did positive and negative weights cancel, or was a "
             "layer left out?"
         )
-    t.fail(count, lambda: _draw_fields(mine, want))
+    t.fail(count, lambda: _draw_fields(mine, want))  # where it is not 0
 
 
 @poke.part("a plain stack", 0.5)
 def _(t):
-    _poke_part(t, [(3, 1, 1)] * t.random.randint(1, 3), 2 * t.random.randint(8, 10) + 1)
+    for n in (3, 2):
+        _poke_part(t, [(3, 1, 1)] * n, 2 * t.random.randint(8, 10) + 1)
 
 
 @poke.part("strides", 0.5)
 def _(t):
-    _poke_part(t, [(3, 2, 1), (3, 1, 1), (3, t.random.choice([1, 2]), 1)], t.random.randint(28, 36))
+    size = t.random.randint(28, 36)
+    for stride, more in ((2, 0), (1, 1), (2, 1)):  # odd and even sizes
+        _poke_part(t, [(3, 2, 1), (3, 1, 1), (3, stride, 1)], size + more)
 
 
 @poke.part("dilation and its holes", 0.5)
@@ -122,6 +182,6 @@ def _(t):
 
 @poke.part("one pixel only", 0.5)
 def _(t):
-    size = t.random.randint(12, 20)
+    size = 2 * t.random.randint(6, 10)
     _poke_part(t, [(1, 1, 1)], size)
     _poke_part(t, [(3, 1, 1)], size + 1)

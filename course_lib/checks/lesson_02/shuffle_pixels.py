@@ -24,26 +24,40 @@ shuffle_pixels = Exercise(
 )
 
 
+def _shaped(t, got, x, r):
+    """Fail unless the answer's shape is right."""
+    batch, channels, h, w = x.shape
+    want = (batch, channels // (r * r), r * h, r * w)
+    if isinstance(got, torch.Tensor) and tuple(got.shape) == want:
+        return
+    more = ""
+    if isinstance(got, torch.Tensor) and got.dim() == 4:
+        if batch > 1 and tuple(got.shape) == (1, *want[1:]):
+            more = " Only the first picture comes out; each of the batch should."
+        elif want[1] > 1 and tuple(got.shape) == (batch, 1, *want[2:]):
+            more = f" Only one channel comes out; {channels} channels make {want[1]}."
+        elif r != 2 and tuple(got.shape) == (batch, channels // 4, 2 * h, 2 * w):
+            more = " That is r = 2, whatever r is asked for."
+    t.fail(f"For x of shape {tuple(x.shape)} and r={r}: expected a tensor of shape {want}, got {kind(got)}{more}")
+
+
 @shuffle_pixels.part("shape", 0.25)
 def _(t):
-    r, c = t.random.choice([2, 3]), t.random.choice([1, 3])
-    x = t.tensor(2, c * r * r, 3, 5)
-    got = t.call(x, r)
-    want = (2, c, 3 * r, 5 * r)
-    if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
-        t.fail(f"For x of shape {tuple(x.shape)} and r={r}: expected a tensor of shape {want}, got {kind(got)}")
+    for r, c, batch in ((2, 1, 2), (3, 3, 2), (3, 2, 1)):
+        x = t.tensor(batch, c * r * r, 3, 5)
+        _shaped(t, t.call(x, r), x, r)
 
 
 @shuffle_pixels.part("every value in its place", 0.75)
 def _(t):
-    for r, c in ((2, 1), (t.random.choice([2, 3]), 3)):
+    for r, c in ((2, 1), (2, 3), (3, 3)):
         h, w = t.random.randint(2, 4), t.random.randint(5, 7)
-        x = torch.randperm(c * r * r * h * w, generator=t.generator).reshape(1, c * r * r, h, w)
+        x = torch.randperm(2 * c * r * r * h * w, generator=t.generator).reshape(2, c * r * r, h, w)
         want = F.pixel_shuffle(x, r)
-        six = x.reshape(1, c, r, r, h, w)
+        six = x.reshape(2, c, r, r, h, w)
         known = [
             (
-                x.reshape(1, c, h * r, w * r),
+                x.reshape(2, c, h * r, w * r),
                 "This only reads the numbers off in another shape; the axes must change places between the "
                 "two reshapes.",
             ),
@@ -56,7 +70,7 @@ def _(t):
                 "The blocks are laid side by side as whole small pictures; each block should be one pixel's own.",
             ),
             (
-                x.reshape(1, r, r, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(want.shape),
+                x.reshape(2, r, r, c, h, w).permute(0, 3, 4, 1, 5, 2).reshape(want.shape),
                 "The channels are split as (r, r, C); torch's order is (C, r, r): neighbouring channels go "
                 "to one block.",
             ),
@@ -64,5 +78,6 @@ def _(t):
         got = t.call(x, r)
         if isinstance(got, torch.Tensor) and got.dtype != x.dtype:
             t.fail(f"For x of dtype int64: got {dtype_name(got)}. Moving numbers does not change their type.")
+        _shaped(t, got, x, r)
         t.equal(got, want, f"x of shape {tuple(x.shape)}, r={r}", known, pictures.maps)
     t.unchanged("its argument.")

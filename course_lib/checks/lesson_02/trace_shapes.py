@@ -39,12 +39,12 @@ def _measured(rows, shape):
 
 
 def _listed(t, got, want, given):
-    """The answer's shapes, as tuples; fails unless there is one for each layer."""
+    """The answer's shapes, one by one; fails unless there is one for each layer."""
     if not isinstance(got, (list, tuple)):
         t.fail(f"For {given}: expected a list of (C, H, W), got {got!r}.")
     if len(got) == 3 and all(isinstance(g, int) for g in got):
         t.fail(f"For {given}: {tuple(got)} is one shape. Return a list with the shape after each row.")
-    got = [tuple(g) if isinstance(g, (list, tuple)) else g for g in got]
+    got = list(got)
     if len(got) == len(want) + 1 and got[1:] == want:
         t.fail(
             f"For {given}: every shape is right, but the list starts with the input; start with what the first "
@@ -67,6 +67,8 @@ def _slip(mine, right, row, before):
         return " Height and width have changed places; the order is (C, H, W)."
     if mine == (height, width, channels):
         return " The channels stand last; the order is (C, H, W)."
+    if isinstance(mine, list) and tuple(mine) == right:
+        return " The numbers are right. A shape is a tuple, `(C, H, W)`, not a list."
     if mine == (channels, height, height):
         return " The width follows from the width, not from the height."
     if isinstance(mine, tuple) and any(isinstance(n, float) for n in mine):
@@ -75,6 +77,14 @@ def _slip(mine, right, row, before):
         return ""
     if layer == "pool" and mine == (channels, *(-(-n // row[1]) for n in sides)):
         return " Pooling rounds down: a window that hangs over the end is not used."
+    if layer == "conv" and mine == (channels, *(-(-(n + 2 * row[4] - row[2]) // row[3]) + 1 for n in sides)):
+        return " A convolution rounds down: a kernel that hangs over the end is not placed."
+    if layer == "conv" and mine == (channels, *(conv_size(n, row[2], 1, row[4], 1) for n in sides)):
+        return " The stride is forgotten: only every s-th place of the kernel counts."
+    if layer == "conv" and mine == (channels, *(n // row[3] for n in sides)):
+        return " Only the stride is looked at; kernel and padding change the size, too."
+    if layer == "conv" and mine == (channels, *(conv_size(n, row[2], row[3], 0, 1) for n in sides)):
+        return " The padding is forgotten; p pixels are added at both ends."
     if layer == "conv" and mine == (channels, *(conv_size(n + row[4], row[2], row[3], 0, 1) for n in sides)):
         return " This pads one end only; p pixels are added at both."
     if mine[1:] == (height, width):
@@ -93,18 +103,18 @@ def _trace_part(t, rows, shape):
     given, want = f"the net {rows} and shape {shape}", _measured(rows, shape)
     got = _listed(t, t.call(rows, shape), want, given)
     for i, (mine, right, row, before) in enumerate(zip(got, want, rows, [shape, *want]), 1):
-        if mine != right:
+        if mine != right or isinstance(mine, list) or any(isinstance(n, float) for n in mine):
             message = f"For {given}: layer {i}, {row}, turns {before} into {right}; you have {mine}."
             t.fail(message + _slip(mine, right, row, before))
 
 
 @trace_shapes.part("convolutions", 0.5)
 def _(t):
-    rows = [
-        ("conv", t.random.choice([8, 12]), 3, 1, 1),
-        ("conv", t.random.choice([16, 20]), t.random.choice([3, 5]), 2, 1),
-    ]
-    _trace_part(t, rows, (3, t.random.randint(20, 40), t.random.randint(41, 60)))
+    high, wide = 2 * t.random.randint(10, 20), 2 * t.random.randint(21, 30) + 1
+    for side in (high, high + 1):  # a rest is left in one direction, and in both
+        for k, s, p in ((3, 2, 1), (5, 2, 1), (4, 3, 0), (5, 1, 1)):
+            rows = [("conv", t.random.choice([8, 12]), 3, 1, 1), ("conv", t.random.choice([16, 20]), k, s, p)]
+            _trace_part(t, rows, (3, side, wide))
 
 
 @trace_shapes.part("pooling, odd sizes too", 0.5)
@@ -115,8 +125,9 @@ def _(t):
 
 @trace_shapes.part("transposed convolutions", 0.5)
 def _(t):
-    rows = [("up", t.random.choice([4, 6]), 2, 2), ("up", t.random.choice([3, 5]), t.random.choice([3, 4]), 2)]
-    _trace_part(t, rows, (16, t.random.randint(3, 9), t.random.randint(10, 15)))
+    for k, s in ((3, 2), (4, 2), (2, 3)):
+        rows = [("up", t.random.choice([4, 6]), 2, 2), ("up", t.random.choice([3, 5]), k, s)]
+        _trace_part(t, rows, (16, t.random.randint(3, 9), t.random.randint(10, 15)))
 
 
 @trace_shapes.part("a whole encoder and decoder", 0.5)

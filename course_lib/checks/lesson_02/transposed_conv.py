@@ -43,6 +43,9 @@ def _transposed_part(t, x, weight, stride):
             if weight.shape[0] != weight.shape[1]
             else ""
         )
+        k = weight.shape[-1]
+        if f"size of tensor a ({stride}) must match the size of tensor b ({k})" in stopped.message and k != stride:
+            axes = f" A patch is k = {k} long, however far apart patches start: slices of the stride are too short."
         t.fail(stopped.message + axes)
     want = F.conv_transpose2d(x, weight, stride=stride)
     given = f"x of shape {tuple(x.shape)}, weight of shape {tuple(weight.shape)}, stride {stride}"
@@ -65,6 +68,10 @@ def _transposed_part(t, x, weight, stride):
             "Rows and columns of the kernel have changed places.",
         )
     )
+    if x.shape[0] > 1:
+        first = torch.cat([want[:1], 0 * want[1:]])
+        known.append((first, "Only the first picture of the batch is painted."))
+        known.append((want[:1].expand_as(want), "Every picture of the batch is the first one."))
     if isinstance(got, torch.Tensor) and got.shape[2:] == (x.shape[2] * stride, x.shape[3] * stride) != want.shape[2:]:
         t.fail(
             f"For {given}: expected size {tuple(want.shape[2:])}, got {tuple(got.shape[2:])}. "
@@ -81,7 +88,7 @@ def _transposed_part(t, x, weight, stride):
 @transposed_conv.part("one pixel paints one kernel", 0.5)
 def _(t):
     x = torch.zeros(1, 1, 3, 3)
-    x[0, 0, t.random.randint(0, 2), t.random.randint(0, 2)] = 1.0
+    x[0, 0, t.random.randint(1, 2), t.random.randint(1, 2)] = 1.0  # not at the corner, where no stride is seen
     _transposed_part(t, x, t.tensor(1, 1, 3, 3), 3)
 
 
@@ -92,7 +99,8 @@ def _(t):
 
 @transposed_conv.part("batch and channels", 0.5)
 def _(t):
-    _transposed_part(t, t.tensor(2, 3, 3, 4), t.tensor(3, t.random.choice([2, 4]), 2, 2), 2)
+    for out in (2, 4):
+        _transposed_part(t, t.tensor(2, 3, 3, 4), t.tensor(3, out, 2, 2), 2)
 
 
 @transposed_conv.part("gradients flow, arguments stay as they were", 0.5)

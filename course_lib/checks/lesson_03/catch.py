@@ -6,7 +6,7 @@ import torch.nn.functional as F
 
 from .. import pictures
 from ..core import Exercise
-from ..values import NotYet, kind
+from ..values import NotYet, dtype_name, kind
 from .enlarging import enlarged
 
 catch = Exercise(
@@ -55,7 +55,9 @@ def _repaired(t, stride):
 def _(t):
     for stride in (8, 16, 32):
         scores, _ = _pair(t, stride)
-        if not isinstance(scores, torch.Tensor) or scores.shape != (1, 1, 4, 16) or not scores.is_floating_point():
+        if isinstance(scores, torch.Tensor) and scores.shape == (1, 1, 4, 16) and not scores.is_floating_point():
+            t.fail(f"For stride={stride}: the scores should be floats; their dtype is {dtype_name(scores)}.")
+        if not isinstance(scores, torch.Tensor) or scores.shape != (1, 1, 4, 16):
             what = f"something else. {scores.message}" if isinstance(scores, NotYet) else kind(scores)
             t.fail(f"For stride={stride}: the scores should be a float tensor of shape (1, 1, 4, 16), got {what}")
         if not (scores.min() >= 0 and scores.max() <= 1):
@@ -64,7 +66,7 @@ def _(t):
                 "them between 0 and 1."
             )
         size = _seam(nn.UpsamplingBilinear2d(scale_factor=stride), scores.float())
-        if size < LEAST:
+        if not size >= LEAST:
             more = (
                 " A flat map looks the same wherever its cells stand."
                 if scores.max() - scores.min() < 1e-6
@@ -81,10 +83,15 @@ def _(t):
 
 @catch.part("a repair: no seam, on any scores", 0.75)
 def _(t):
-    for stride in (8, t.random.choice([16, 32])):
+    for stride in (8, 16, 32):
         repaired = _repaired(t, stride)
         for x in (t.tensor(1, 1, 3, 8), t.tensor(1, 1, 5, 12)):
-            _size(t, repaired, x, stride)
+            got = _size(t, repaired, x, stride)
+            if got.max() - got.min() < 1e-3:
+                t.fail(
+                    f"For stride={stride} and random scores of shape {tuple(x.shape)}: your module gives one number "
+                    "everywhere. Nothing is left of the scores."
+                )
             size = _seam(lambda scores: t.run(repaired, scores), x)
             if size > 1e-4:
                 t.fail(
@@ -95,7 +102,7 @@ def _(t):
 
 @catch.part("the repair still blends between cells", 0.75)
 def _(t):
-    for stride in (8, t.random.choice([16, 32])):
+    for stride in (8, 16, 32):
         if not isinstance(repaired := _pair(t, stride)[1], nn.Module):
             t.fail("There is no `nn.Module` to try.")
         x = t.tensor(1, 1, 4, 6)
@@ -132,6 +139,20 @@ def _size(t, net, x, stride):
     if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
         t.fail(
             f"For stride={stride} and scores of shape {tuple(x.shape)}: your module should give shape {want}, "
-            f"it gives {kind(got)}"
+            f"it gives {kind(got)}{_size_slip(t, net, x, stride, got)}"
         )
+    t.finite(got, f"stride={stride} and scores of shape {tuple(x.shape)}, the enlarged map")
     return got
+
+
+def _size_slip(t, net, x, stride, got):
+    """What an enlarged map of a wrong shape tells; "" where it tells nothing."""
+    if not isinstance(got, torch.Tensor) or got.dim() != 4:
+        return ""
+    other = t.run(net, F.pad(x, (0, 2, 0, 1)))
+    if isinstance(other, torch.Tensor) and other.shape == got.shape:
+        return " It gives this size for other scores, too: enlarge by a factor, `scale_factor`, not to a `size`."
+    times = got.shape[2] / x.shape[2]
+    if times == got.shape[3] / x.shape[3]:
+        return f" That is {times:g} times as large, and `stride` is {stride}."
+    return ""

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from .. import pictures
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, kind
 from .enlarging import enlarged, painted
 
 enlarger = Exercise(
@@ -26,7 +26,17 @@ enlarger = Exercise(
 
 
 def _layer(t, classes, s):
-    return t.module(t.call(classes, s), f"classes={classes}, stride={s}", "a layer, an `nn.Module`")
+    try:
+        return t.made(classes, s, given=f"classes={classes}, stride={s}", what="a layer, an `nn.Module`,")
+    except NotYet as stopped:
+        if "a leaf Variable that requires grad" in stopped.message:
+            stopped.message += " Fill the weight inside `with torch.no_grad():`."
+        raise
+
+
+def _round(a, b):
+    """The weight by the distance in the plane, of two weights by the distance in a direction."""
+    return (1 - ((1 - a) ** 2 + (1 - b) ** 2).sqrt()).clamp(min=0)
 
 
 def _sized(t, layer, x, s):
@@ -63,6 +73,15 @@ def _values(t, classes, s):
         (
             _inside(want / s**2, s),
             "The weights sum to 1, so the map fades: s² pixels share what one cell has. They must sum to s².",
+        ),
+        (
+            _inside(painted(x, s, _round), s),
+            "The brush is round: its weights follow the distance in the plane. In two directions the two weights are "
+            "multiplied.",
+        ),
+        (
+            _inside(painted(x, s, lambda a, b: (1 - a) * (1 - b)), s),
+            "The tent is upside down: it is distance/stride. At the middle the weight is largest: 1 − distance/stride.",
         ),
         (_inside(want * s**2, s), "The map is s² times too bright."),
         (
@@ -127,7 +146,7 @@ def _values(t, classes, s):
 
 @enlarger.part("one class", 1.75)
 def _(t):
-    for s in (2, t.random.choice([4, 6, 8])):
+    for s in (2, 4, t.random.choice([6, 8])):
         _values(t, 1, s)
 
 
@@ -163,6 +182,12 @@ def _(t):
         t.fail(
             "The tents should be the weight of one transposed convolution. Return an `nn.ConvTranspose2d` "
             "with its weight filled."
+        )
+    shapes = [tuple(p.shape) for p in _layer(t, 3, 2).parameters() if p.dim() == 4]
+    if shapes == [(3, 1, 4, 4)]:
+        t.fail(
+            "For classes=3, stride=2: the weight should be of shape (3, 3, 4, 4), it is (3, 1, 4, 4). With `groups` "
+            "no class could ever learn to paint on another. Leave the layer as it was given."
         )
     if any(p.dim() == 1 for p in layer.parameters()):
         t.fail("The layer has a bias. None is asked for: give `bias=False`.")

@@ -5,6 +5,7 @@ import torch.nn.functional as F
 
 from .. import pictures
 from ..core import Exercise
+from ..values import NotYet, same
 from .enlarging import doubled, enlarged
 
 ladder = Exercise(
@@ -65,13 +66,16 @@ def _stepwise(x, times):
     return x
 
 
-def _size_slip(got, size, n):
-    """What logits of a wrong height or width tell, for `n` maps."""
+def _size_slip(got, size, n, finest):
+    """What logits of a wrong height or width tell, for `n` maps of which the last has the size `finest`."""
     whole = [32 * -(-side // 32) for side in size]
     if got.shape[2] >= size[0] and got.shape[3] >= size[1]:
         return " That is what the cells stand for, some of them beyond the picture's end: cut it to the picture's size."
     if tuple(got.shape[2:]) == (min(whole[0], size[1]), min(whole[1], size[0])):
         return " `size` is (H, W): rows first."
+    times = [64 >> i for i in range(1, 7) if i != n]  # by which the last step may have enlarged
+    if not any(got.shape[2:] == tuple(min(side * f, m) for side, m in zip(finest, size)) for f in (*times, 2, 1)):
+        return ""
     there = (
         "map there is no fusion",
         "maps there is one fusion, which doubles",
@@ -93,6 +97,10 @@ def _last_slips(total, want, last, size):
         (
             _stepwise(total, last)[:, :, :h, :w],
             "The last step enlarges by 2 again and again. Once, by what is left, is asked for.",
+        ),
+        (
+            enlarged(total, last)[:, :, -h:, -w:],
+            "The surplus is cut off at the top and left. It lies at the bottom and right.",
         ),
         (want.softmax(1), "These are probabilities. The logits are asked for, without softmax."),
         (F.relu(want), "There is a ReLU too many: scores may be below 0."),
@@ -131,11 +139,21 @@ def _ladder_part(t, n, h, w, classes, batch=2):
     some = "s" * (n > 1)
     strides = ", ".join(str(32 >> i) for i in range(n))
     given = f"{n} map{some} at stride{some} {strides}, {classes} classes and size ({h}, {w})"
-    got = t.call(maps, weights, size)
+    try:
+        got = t.call(maps, weights, size)
+    except NotYet as stopped:
+        if n < 3 and "stopped with IndexError" in stopped.message:
+            stopped.message += f" Here maps and weights are lists of {n}; there may be one, two or three."
+        raise
     t.unchanged("one of its arguments, perhaps with `pop` or `+=`. Work on copies.")
     logits = isinstance(got, torch.Tensor) and got.dim() == 4 and tuple(got.shape[:2]) == (batch, classes)
     if logits and tuple(got.shape[2:]) != size:
-        more = _size_slip(got, size, n)
+        more = _size_slip(got, size, n, tuple(maps[-1].shape[2:]))
+        total = scores[-1]
+        for coarser in scores[-2::-1]:
+            total = enlarged(total, 2)[:, :, : coarser.shape[2], : coarser.shape[3]] + coarser
+        if n > 1 and same(got, enlarged(total, last)[:, :, :h, :w], 1e-3):
+            more = " This walks from the finest map to the coarsest; the coarsest comes first."
         t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
     known = [(enlarged(scores[0], 32)[:, :, :h, :w], "Only the coarsest map has been used.")]
     known += _last_slips(total, want, last, size)
@@ -164,5 +182,11 @@ def _(t):
 
 @ladder.part("pictures of any size, nothing changed", 1)
 def _(t):
-    for n in (1, 2, 3):
-        _ladder_part(t, n, t.random.randint(33, 63), t.random.randint(65, 95), 2, batch=1)
+    for n in (1, 2, 3):  # an odd number of rows and of columns at stride 16, then at stride 8
+        _ladder_part(t, n, t.random.randint(33, 47), t.random.randint(65, 79), 2, batch=1)
+    _ladder_part(t, 3, t.random.randint(49, 55), t.random.randint(81, 87), 2, batch=1)
+    maps, weights = ([v.requires_grad_() for v in some] for some in _rungs(t, 3, 40, 70, 2, batch=1))
+    for i, gradient in enumerate(t.reached(maps, weights, (40, 70))):
+        if gradient is None or not gradient.any():
+            what = f"{'weights' if i > 2 else 'maps'}[{i % 3}]"
+            t.fail(f"No gradient reaches `{what}`, so the net could not learn. Is something detached on the way?")

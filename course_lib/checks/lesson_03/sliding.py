@@ -5,7 +5,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from ..core import Exercise
-from ..values import same
+from ..values import NotYet, same
 
 sliding = Exercise(
     "sliding",
@@ -22,7 +22,12 @@ sliding = Exercise(
 def _made(t, linear, side):
     """The answer's module for this `Linear`, after a look at what was done to the `Linear`."""
     before = {name: value.clone() for name, value in linear.state_dict().items()}
-    made = t.module(t.call(linear, side), what="an `nn.Module`, such as an `nn.Conv2d`")
+    try:
+        made = t.made(linear, side, what="an `nn.Module`, such as an `nn.Conv2d`,")
+    except NotYet as stopped:
+        if "TypeError: cannot assign" in stopped.message:
+            stopped.message += " Fill the parameter that the layer has: `copy_` into it, under `torch.no_grad()`."
+        raise
     after = linear.state_dict()
     if before.keys() != after.keys() or any(
         before[n].shape != after[n].shape or not torch.equal(before[n], after[n]) for n in before
@@ -57,7 +62,20 @@ def _slid(t, side, extra, channels, out, batch=2):
         known.append((want - linear.bias[:, None, None], "The bias is missing."))
         known.append((F.relu(want), "There is a ReLU too many: what the `Linear` says may be below 0."))
     given = f"nn.Linear({linear.in_features}, {out}), side={side} and maps of shape {shape}"
-    got = t.run(made, x)
+    try:
+        got = t.run(made, x)
+    except NotYet as stopped:
+        if side > 1 and f"to have {linear.in_features} channels, but got {channels}" in stopped.message:
+            stopped.message += (
+                f" The layer reads {linear.in_features} channels, as if side were 1. Of each of {channels} channels "
+                f"a unit has side · side = {side**2} weights."
+            )
+        raise
+    if isinstance(got, torch.Tensor) and got.shape == want.shape:
+        shift = (got.detach() - want).mean((0, 2, 3), keepdim=True)
+        if want[0].numel() < want.numel():  # more than one number a channel says that it is the bias alone
+            meaning = "All but the bias is right: it is not the `Linear`'s. Copy it, too."
+            known.append((want + shift, meaning))
     if isinstance(got, torch.Tensor) and got.shape != want.shape:
         more = ""
         rows, columns = want.shape[2:]
@@ -95,8 +113,16 @@ def _(t):
         for p in made.parameters()
     ):
         t.fail("The module's weight does not hold the numbers of `linear.weight`. Copy them.")
+    before = {name: value.clone() for name, value in linear.state_dict().items()}
     if any(g is None for g in t.weight_gradients(made, t.tensor(2, 3, 4, 5)).values()):
         t.fail(
             "No gradient reaches one of the module's weights. Each must be used, and be a parameter that "
             "wants a gradient."
+        )
+    made.load_state_dict({name: value + 1 for name, value in made.state_dict().items()})
+    shared = [name for name, value in linear.state_dict().items() if not torch.equal(value, before[name])]
+    if shared:
+        t.fail(
+            f"When your layer learns, the {shared[0]} of `linear` changes with it: both hold the same tensor. Copy the "
+            "numbers: `copy_`, or `.clone()`."
         )
