@@ -1058,7 +1058,7 @@ def edge_iou(pred, truth, width):
     return ((p & t).sum() / (p | t).sum()).item()
 
 # %% wrong edge_iou: a square of side width instead of 2 * width + 1
-# fails: an edge one pixel wide; wider edges; at the rim of the picture; edges wider than the mask, and arguments left alone
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; empty masks; edges wider than the mask, and arguments left alone
 # says: Your edges have no pixel at all.
 # differs at: width 3, where the edge is one pixel deep
 def edge_iou(pred, truth, width):
@@ -1071,7 +1071,7 @@ def edge_iou(pred, truth, width):
     return ((p & t).sum() / either).item() if either else float("nan")
 
 # %% wrong edge_iou: only the four direct neighbours, a diamond
-# fails: an edge one pixel wide; wider edges
+# fails: an edge one pixel wide; wider edges; at the rim of the picture
 # says: This counts steps along rows and columns.
 # differs at: width 1 at an inner corner
 def edge_iou(pred, truth, width):
@@ -1086,7 +1086,7 @@ def edge_iou(pred, truth, width):
     return ((p & t).sum() / (p | t).sum()).item()
 
 # %% wrong edge_iou: one ring too few
-# fails: an edge one pixel wide; wider edges; at the rim of the picture
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; empty masks
 # says: The edge is one pixel too thin.
 # differs at: width 1, which leaves no edge
 def edge_iou(pred, truth, width):
@@ -1202,3 +1202,33 @@ def edge_iou(pred, truth, width):
             for m, v in ((truth, 0.0), (~truth, 1.0))]
     band = near[0] & near[1]
     return ((pred & truth & band).sum() / ((pred | truth) & band).sum()).item()
+
+# %% wrong edge_iou: torch.roll: the far side of the picture comes in
+# fails: at the rim of the picture
+# says: What leaves the picture on one side comes in on the other
+def edge_iou(pred, truth, width):
+    """IoU of the inner edges, `width` px deep, of two bool masks (H, W): a number, NaN if both are empty."""
+    def edge(mask):
+        """The edge of a bool mask (H, W): bool (H, W)."""
+
+        inside = mask.clone()
+        for i in range(-width, width + 1):
+            for j in range(-width, width + 1):
+                inside &= torch.roll(mask, (i, j), (0, 1))
+        return mask & ~inside
+
+
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()  # 0/0 is NaN
+
+# %% wrong edge_iou: the edges of intersection and union, instead of intersection and union of the edges
+# fails: an edge one pixel wide; wider edges; at the rim of the picture
+# says: These are the edges of what the masks share and of the two together.
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        other = F.pad((~mask).float()[None, None], [width] * 4, value=1.0)
+        return mask & (F.max_pool2d(other, 2 * width + 1, stride=1)[0, 0] > 0)
+
+    union = edge(pred | truth)
+    both = edge(pred & truth)
+    return (both.sum() / union.sum()).item()
