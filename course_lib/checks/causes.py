@@ -52,3 +52,9 @@ def _explains(meaning, seen, tolerance, least):
 def _kind(meaning):
     """A sentence without the numbers of one input."""
     return re.sub(r"\d+", "#", meaning)
+
+
+def rounded(want: Any) -> "Known":
+    """Pairs for `known`: a number, or a tensor, rounded to one to four digits."""
+    near = (round(want, n) if isinstance(want, float) else want.round(decimals=n) for n in (1, 2, 3, 4))
+    return [(value, "This is rounded; return numbers as they come out.") for value in near]
