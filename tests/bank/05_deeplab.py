@@ -333,6 +333,102 @@ def field_and_coverage(rates):
     row = models.paths(rates)
     return len(row), float((row > 0).mean() ** 2)
 
+# %% wrong field_and_coverage: the share of the whole picture, not of the field
+# fails: the share that is seen; one layer, none, wide ones and many
+# says: This is the share of the whole picture;
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+
+    out[0, 0, wide // 2, wide // 2].backward()
+    seen = picture.grad != 0
+    return 2 * sum(rates) + 1, seen.float().mean().item()
+
+# %% wrong field_and_coverage: tensors instead of an int and a float
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: `field` is a tensor; return an `int`
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+
+    out[0, 0, wide // 2, wide // 2].backward()
+    seen = picture.grad[0, 0] != 0
+    columns = seen.any(0).nonzero().flatten()
+    field = columns[-1] - columns[0] + 1
+    return field, seen.sum() / field**2
+
+# %% wrong field_and_coverage: pokes the corner: most of the field lies outside the picture
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: This goes one way only
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+
+    out[0, 0, 0, 0].backward()
+    seen = picture.grad[0, 0] != 0
+    columns = seen.any(0).nonzero().flatten()
+    field = int(columns[-1] - columns[0]) + 1
+    return field, seen.sum().item() / field**2
+
+# %% wrong field_and_coverage: sums the gradient (number of ways) instead of counting seen pixels
+# fails: the share that is seen
+# says: This counts ways, not pixels
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+
+    out[0, 0, wide // 2, wide // 2].backward()
+    field = 2 * sum(rates) + 1
+    return field, min(1.0, picture.grad.sum().item() / field**2)
+
+# %% wrong field_and_coverage: an empty stack is not thought of
+# fails: one layer, none, wide ones and many
+# says: No layers at all are a field of 1
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+
+    out[0, 0, wide // 2, wide // 2].backward()
+    seen = picture.grad[0, 0] != 0
+    first = wide // 2 - sum(rates)
+    field = 2 * rates[0] + 1 + 2 * sum(rates[1:])
+    return field, seen[first:first + field, first:first + field].float().mean().item()
+
+# %% wrong field_and_coverage: rounds the share to two digits, as in the example
+# fails: the share that is seen; one layer, none, wide ones and many
+# says: This is rounded; return numbers as they come out.
+def field_and_coverage(rates):
+    """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+
+    out[0, 0, wide // 2, wide // 2].backward()
+    field = 2 * sum(rates) + 1
+    return field, round((picture.grad != 0).sum().item() / field**2, 2)
+
 # %% right find_lies: sets of offsets
 from itertools import combinations
 from math import gcd
@@ -435,7 +531,7 @@ def find_lies(stacks):
 
 # %% wrong find_lies: the two lists exchanged
 # fails: holes that the rule misses; false alarms; rates in any order, single layers
-# says: For [1, 1], [2, 2], [2, 3], [1, 2], [1, 4], [1, 1, 5]:
+# says: The two lists have changed places.
 from itertools import combinations
 from math import gcd
 
@@ -486,7 +582,7 @@ def find_lies(stacks):
 
 # %% wrong find_lies: takes the rule for "no factor that all share"
 # fails: holes that the rule misses; false alarms; rates in any order, single layers
-# says: Stack [6, 3, 5] should not be in `missed`:
+# says: A factor that two of the rates share is enough for the rule
 def hole(rates):
     seen = {0}
     for r in rates:
@@ -499,7 +595,7 @@ def find_lies(stacks):
     return [s for s in stacks if passes(s) and hole(s)], [s for s in stacks if not passes(s) and not hole(s)]
 
 # %% wrong find_lies: whole means that a layer of rate 1 is there
-# fails: holes that the rule misses; rates in any order, single layers
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
 # says: the rule finds nothing wrong with it, and it has holes:
 from itertools import combinations
 from math import gcd
@@ -647,6 +743,120 @@ def find_lies(stacks):
     return ([s for s in stacks if no_common_factor(s) and hole(s)],
             [s for s in stacks if not no_common_factor(s) and not hole(s)])
 
+# %% wrong find_lies: sorts the rates of each stack
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: holds the right stacks with their rates sorted
+from itertools import combinations
+from math import gcd
+
+from course_lib import models
+
+
+def no_common_factor(rates):
+    """The rule of thumb: a stack has no holes if no two of its rates share a factor. (It is wrong.)"""
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    """(missed, alarms): the stacks about which `no_common_factor` is wrong, with holes and without."""
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+
+        if no_common_factor(rates) != whole:
+            (alarms if whole else missed).append(sorted(rates))
+    return missed, alarms
+
+# %% wrong find_lies: drops repeated stacks
+# fails: holes that the rule misses; false alarms
+# says: a stack that comes twice should be in
+from itertools import combinations
+from math import gcd
+
+from course_lib import models
+
+
+def no_common_factor(rates):
+    """The rule of thumb: a stack has no holes if no two of its rates share a factor. (It is wrong.)"""
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    """(missed, alarms): the stacks about which `no_common_factor` is wrong, with holes and without."""
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+
+        if no_common_factor(rates) != whole:
+            chosen = alarms if whole else missed
+            if rates not in chosen:
+                chosen.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: takes 'holds a rate of 1' for 'has no holes'
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: A layer of rate 1 does not make a stack whole
+from itertools import combinations
+from math import gcd
+
+from course_lib import models
+
+
+def no_common_factor(rates):
+    """The rule of thumb: a stack has no holes if no two of its rates share a factor. (It is wrong.)"""
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    """(missed, alarms): the stacks about which `no_common_factor` is wrong, with holes and without."""
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+
+        whole = 1 in rates
+        if no_common_factor(rates) != whole:
+            (alarms if whole else missed).append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: looks at neighbouring rates only for a common factor
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: Only neighbours are looked at for a common factor
+from math import gcd
+
+from course_lib import models
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in zip(rates, rates[1:]))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())
+        if no_common_factor(rates) != whole:
+            (alarms if whole else missed).append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: tests the holes with the rates in the given order: each rate at most the sum of those before plus 1
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: The order of the layers does not matter
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = all(r <= 2 * sum(rates[:i]) + 1 for i, r in enumerate(rates))
+        if no_common_factor(rates) != whole:
+            (alarms if whole else missed).append(rates)
+    return missed, alarms
+
 # %% right schedule: as large as the rule allows, leaving one for each layer to come
 def schedule(layers, field):
     left, rates = (field - 1) // 2, []
@@ -699,7 +909,7 @@ def schedule(layers, field):
 
 # %% wrong schedule: powers of three, whatever the field
 # fails: rates that add up to the field; no holes; the widest and the narrowest field
-# says: the rates [1, 3] add up to a field of 9.
+# says: the rates [1, 3, 9] add up to a field of 27.
 def schedule(layers, field):
     return [3 ** i for i in range(layers)]
 
@@ -739,7 +949,7 @@ def schedule(layers, field):
     return rates
 
 # %% wrong schedule: fills up with rate 0
-# fails: the widest and the narrowest field
+# fails: rates that add up to the field; the widest and the narrowest field
 # says: rates are whole numbers (`int`) of at least 1, got [1, 3, 2, 0, 0, 0].
 def schedule(layers, field):
     left, rates = (field - 1) // 2, []
@@ -749,7 +959,7 @@ def schedule(layers, field):
     return rates
 
 # %% wrong schedule: stops when the field is reached, with too few layers
-# fails: the widest and the narrowest field
+# fails: rates that add up to the field; the widest and the narrowest field
 # says: [1, 3, 2].
 def schedule(layers, field):
     left, rates = (field - 1) // 2, []
@@ -759,18 +969,44 @@ def schedule(layers, field):
     return rates
 
 # %% wrong schedule: powers of three, and the last layer takes the rest
-# fails: the widest and the narrowest field
+# fails: rates that add up to the field; the widest and the narrowest field
 # says: rates are whole numbers (`int`) of at least 1, got [1, 3, 9, 27, 81, -115].
 def schedule(layers, field):
     rates = [3 ** i for i in range(layers - 1)]
     return rates + [(field - 1) // 2 - sum(rates)]
 
 # %% wrong schedule: powers of two, and the last layer takes the rest
-# fails: no holes; the widest and the narrowest field
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
 # says: The rates below 8 add up to 3, so that 8 is more than 2·3 + 1.
 def schedule(layers, field):
     rates = [2 ** i for i in range(layers - 1)]
     return rates + [(field - 1) // 2 - sum(rates)]
+
+# %% wrong schedule: the limit is S + 1 (no doubling)
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: A rate may be up to *twice* the sum
+def schedule(layers, field):
+    """A list of `layers` rates whose stack has exactly this field and no hole."""
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers − 1, …, 1, 0
+
+        rate = min(sum(rates) + 1, left - later)
+        rates.append(rate)
+        left -= rate
+
+    return rates
+
+# %% wrong schedule: left is never reduced
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: What a layer takes has to come off `left`
+def schedule(layers, field):
+    """A list of `layers` rates whose stack has exactly this field and no hole."""
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers − 1, …, 1, 0
+
+        rates.append(min(2 * sum(rates) + 1, left - later))
+
+    return rates
 
 # %% right trade_stride: a deep copy, settings of the layers changed
 import copy
@@ -933,7 +1169,7 @@ def trade_stride(net, output_stride):
 
 # %% wrong trade_stride: pads by the dilation, which suits k = 3 only
 # fails: other kernels and batch normalisation
-# says: Too many strides are left.
+# says: A k × k layer of dilation r keeps the size
 import copy
 
 def trade_stride(net, output_stride):
@@ -1094,6 +1330,51 @@ def trade_stride(net, output_stride):
 def trade_stride(net, output_stride):
     front = nn.Conv2d(3, 2, 3, stride=8 // output_stride)
     return models.dilate(nn.Sequential(front, *net), 8)[1:]
+
+# %% wrong trade_stride: dilates only the next layer, then goes back to 1
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: Only the next layer is dilated; every later one must be, too.
+import copy
+
+
+def trade_stride(net, output_stride):
+    """A copy of an nn.Sequential whose strides beyond output_stride have become dilation; same weights."""
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]  # layer.stride and layer.dilation are pairs: (2, 2)
+
+            layer.dilation = (finer, finer)
+            finer = 1
+            if reached < output_stride:
+                reached *= stride
+            else:
+                layer.stride = (1, 1)
+                finer = stride
+
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: padding = dilation: right for 3 × 3 only
+# fails: other kernels and batch normalisation
+# says: A k × k layer of dilation r keeps the size
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = layer.padding = (finer, finer)
+            if reached < output_stride:
+                reached *= stride
+            else:
+                layer.stride = (1, 1)
+                finer *= stride
+    return net
 
 # %% right build_aspp: a list of branches
 class Pyramid(nn.Module):
@@ -1698,4 +1979,127 @@ class Sharpen(nn.Module):
         return self.head(self.decoder(maps[1], maps[0]))
 
 def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: bicubic
+# fails: the right values; batch normalisation in training, and gradients
+# says: The coarse map is enlarged bicubic; use bilinear.
+class Sharpen(nn.Module):
+    """A coarse map and a thinned fine one, to logits of the fine one's size."""
+
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+
+        fine, coarse = maps
+        large = F.interpolate(coarse, size=fine.shape[2:], mode="bicubic")
+        return self.classify(self.join(torch.cat([self.thin(fine), large], dim=1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: the fine map is not thinned
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: Both maps meet in full: `thin` the fine one first.
+class Sharpen(nn.Module):
+    """A coarse map and a thinned fine one, to logits of the fine one's size."""
+
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+
+        fine, coarse = maps
+        large = F.interpolate(coarse, size=fine.shape[2:], mode="bilinear")
+        return self.classify(self.join(torch.cat([fine, large], dim=1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: a whole factor H // h, then cut or padded
+# fails: the right values
+# says: The coarse map is enlarged by a whole factor
+class Sharpen(nn.Module):
+    """A coarse map and a thinned fine one, to logits of the fine one's size."""
+
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+
+        fine, coarse = maps
+        H, W = fine.shape[2:]
+        fy, fx = max(1, H // coarse.shape[2]), max(1, W // coarse.shape[3])
+        large = F.interpolate(coarse, scale_factor=(fy, fx), mode="bilinear")
+        large = F.pad(large, (0, W - large.shape[3], 0, H - large.shape[2]))
+        return self.classify(self.join(torch.cat([self.thin(fine), large], dim=1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: the maps taken in the wrong order
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: The coarse map comes to `thin`.
+class Sharpen(nn.Module):
+    """A coarse map and a thinned fine one, to logits of the fine one's size."""
+
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+
+        coarse, fine = maps
+        large = F.interpolate(coarse, size=fine.shape[2:], mode="bilinear")
+        return self.classify(self.join(torch.cat([self.thin(fine), large], dim=1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: hard-coded to the example's size 24 × 33
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: The coarse map has not got the fine one's height and width
+class Sharpen(nn.Module):
+    """A coarse map and a thinned fine one, to logits of the fine one's size."""
+
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+
+        fine, coarse = maps
+        large = F.interpolate(coarse, size=(24, 33), mode="bilinear")
+        return self.classify(self.join(torch.cat([self.thin(fine), large], dim=1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
     return Sharpen(fine, coarse, reduced, classes)

@@ -195,6 +195,34 @@ def pixel_losses(logits, target):
     picked = -log_p.gather(1, (target * labelled)[:, None])[:, 0]
     return torch.where(labelled, picked, torch.full_like(picked, float("nan")))
 
+# %% wrong pixel_losses: the sum of the logarithms instead of the logarithm of the sum
+# fails: minus the log-probability of the true class; logits of ±1000; ignored pixels cost 0; gradients flow, arguments stay as they were
+# says: This adds up logarithms; take the logarithm of the sum.
+def pixel_losses(logits, target):
+    """Cross-entropy of each pixel, (B, H, W): logits (B, C, H, W), target (B, H, W); 0 where it is 255."""
+    ignored = target == 255
+    index = target.masked_fill(ignored, 0).unsqueeze(1)  # (B, 1, H, W), with 0 in place of 255
+
+    shifted = logits - logits.amax(1, keepdim=True)
+    log_sum = shifted.exp().log().sum(1)
+
+    own = shifted.gather(1, index).squeeze(1)  # of each pixel's true class
+    return (log_sum - own).masked_fill(ignored, 0.0)
+
+# %% wrong pixel_losses: keepdim forgotten: the maxima are broadcast along the batch (right for one picture only)
+# fails: minus the log-probability of the true class; logits of ±1000; ignored pixels cost 0; gradients flow, arguments stay as they were
+# says: Keep the axis of the classes: `keepdim=True`
+def pixel_losses(logits, target):
+    """Cross-entropy of each pixel, (B, H, W): logits (B, C, H, W), target (B, H, W); 0 where it is 255."""
+    ignored = target == 255
+    index = target.masked_fill(ignored, 0).unsqueeze(1)  # (B, 1, H, W), with 0 in place of 255
+
+    shifted = logits - logits.amax(1)
+    log_sum = shifted.exp().sum(1).log()
+
+    own = shifted.gather(1, index).squeeze(1)  # of each pixel's true class
+    return (log_sum - own).masked_fill(ignored, 0.0)
+
 # %% right logit_gradient: softmax less one-hot, over n
 def logit_gradient(logits, target):
     labelled = target != 255
@@ -353,6 +381,37 @@ def logit_gradient(logits, target):
     onehot = F.one_hot(target, logits.shape[1]).movedim(-1, 1)
     return (logits.softmax(1) - onehot) * labelled[:, None] / n
 
+# %% wrong logit_gradient: a mean for each picture (right for one picture only)
+# fails: ignored pixels: no pull, not counted
+# says: This is the mean of each image's mean
+def logit_gradient(logits, target):
+    """Gradient (B, C, H, W) of the mean cross-entropy over labelled pixels, by formula."""
+    known = target != 255  # (B, H, W)
+    one_hot = F.one_hot(target.masked_fill(~known, 0), logits.shape[1]).movedim(-1, 1)
+
+    n = known.sum((1, 2)).clamp(min=1)[:, None, None, None]
+    return (logits.softmax(1) - one_hot) * known.unsqueeze(1) / n / len(logits)
+
+# %% wrong logit_gradient: softmax over the columns instead of the classes
+# fails: softmax less one-hot; ignored pixels: no pull, not counted
+# says: The softmax runs over the columns
+def logit_gradient(logits, target):
+    """Gradient (B, C, H, W) of the mean cross-entropy over labelled pixels, by formula."""
+    known = target != 255  # (B, H, W)
+    one_hot = F.one_hot(target.masked_fill(~known, 0), logits.shape[1]).movedim(-1, 1)
+
+    return (logits.softmax(-1) - one_hot) * known.unsqueeze(1) / known.sum().clamp(min=1)
+
+# %% wrong logit_gradient: divides by known.sum() + 1 to be safe
+# fails: softmax less one-hot; ignored pixels: no pull, not counted
+# says: This divides by one more than there are labelled pixels.
+def logit_gradient(logits, target):
+    """Gradient (B, C, H, W) of the mean cross-entropy over labelled pixels, by formula."""
+    known = target != 255  # (B, H, W)
+    one_hot = F.one_hot(target.masked_fill(~known, 0), logits.shape[1]).movedim(-1, 1)
+
+    return (logits.softmax(1) - one_hot) * known.unsqueeze(1) / (known.sum() + 1)
+
 # %% right weighted_mean: a lookup, with zeros written at the ignored
 def weighted_mean(values, target, weights):
     labelled = target != 255
@@ -505,6 +564,42 @@ def weighted_mean(values, target, weights):
 # differs at: nothing labelled, and it is not one's own work
 def weighted_mean(values, target, weights):
     return F.nll_loss(-values[:, None].expand(-1, len(weights), -1, -1), target, weights, ignore_index=255)
+
+# %% wrong weighted_mean: weights scaled to a mean of 1, then a plain mean over the pixels
+# fails: weights of the classes; ignored pixels don't count; gradients flow, arguments stay as they were
+# says: The weights are scaled to a mean of 1
+def weighted_mean(values, target, weights):
+    """The mean of values (B, H, W) over labelled pixels, weighted by each pixel's class."""
+    chosen = target != 255
+
+    w = (weights / weights.mean())[target[chosen]]
+    top, bottom = (values[chosen] * w).sum(), chosen.sum().float()
+
+    return top / torch.where(bottom > 0, bottom, 1.0)
+
+# %% wrong weighted_mean: a smooth of 1 in the denominator
+# fails: weights of the classes; ignored pixels don't count; no weight at all gives 0; gradients flow, arguments stay as they were
+# says: 1 is added to the sum of the weights.
+def weighted_mean(values, target, weights):
+    """The mean of values (B, H, W) over labelled pixels, weighted by each pixel's class."""
+    chosen = target != 255
+
+    w = weights[target[chosen]]
+    top, bottom = (values[chosen] * w).sum(), w.sum() + 1
+
+    return top / torch.where(bottom > 0, bottom, 1.0)
+
+# %% wrong weighted_mean: weights class 1 by weights[0]: index off by one
+# fails: weights of the classes; ignored pixels don't count; no weight at all gives 0; gradients flow, arguments stay as they were
+# says: the index is off by one.
+def weighted_mean(values, target, weights):
+    """The mean of values (B, H, W) over labelled pixels, weighted by each pixel's class."""
+    chosen = target != 255
+
+    w = weights[(target[chosen] - 1).clamp(min=0)]
+    top, bottom = (values[chosen] * w).sum(), w.sum()
+
+    return top / torch.where(bottom > 0, bottom, 1.0)
 
 # %% right rarity_weights: whole columns at once
 def rarity_weights(counts):
@@ -689,6 +784,22 @@ def rarity_weights(counts):
 def rarity_weights(counts):
     return losses.class_weights(counts.sum(0)), losses.class_weights(counts.sum(0), "median")
 
+# %% wrong rarity_weights: ENet's logarithm 1 / ln(1.02 + share)
+# fails: share of the whole set; share of the images with the class; a class that occurs nowhere; large counts, and an image without labels
+# says: There is a logarithm in these weights.
+def rarity_weights(counts):
+    """Two weights (C,) from pixel counts (N, C): by share of the set, by share of the images with the class."""
+    pixels = counts.sum(0).double()  # (C,): of each class, in the whole set
+    occurs = pixels > 0
+    labelled = counts.sum(1, keepdim=True)  # (N, 1): of each image, all classes together
+
+    share = pixels / pixels.sum()
+    first = torch.where(occurs, 1 / torch.log(1.02 + share), 0.0)
+    share = pixels / (labelled * (counts > 0)).sum(0).clamp(min=1)
+    second = torch.where(occurs, 1 / torch.log(1.02 + share), 0.0)
+
+    return tuple((w / w[occurs].mean()).float() for w in (first, second))
+
 # %% right focal: keeps the base of the power off zero
 def focal(log_p, gamma):
     wrong = (1 - log_p.exp()).clamp(min=1e-12)
@@ -772,7 +883,7 @@ def focal(log_p, gamma):
 
 # %% wrong focal: whole γ only
 # fails: values; from p = 1 to p = 0; gradients through both factors, finite everywhere
-# says: This is plain cross-entropy;
+# says: gamma is cut to a whole number here
 # differs at: γ = 0.5
 def focal(log_p, gamma):
     out = -log_p
@@ -828,6 +939,18 @@ def focal(log_p, gamma):
     nothing = torch.zeros(1, 1, 1, dtype=torch.int64)
     pixels = [torch.stack([a, b]).reshape(1, 2, 1, 1) for a, b in zip(log_p.flatten(), rest.flatten())]
     return torch.stack([losses.focal_loss(z, nothing, gamma) for z in pixels]).view_as(log_p)
+
+# %% wrong focal: γ cut to a whole number
+# fails: values; from p = 1 to p = 0; gradients through both factors, finite everywhere
+# says: gamma is cut to a whole number here
+def focal(log_p, gamma):
+    return -(1 - log_p.exp()).clamp(min=1e-8) ** int(gamma) * log_p
+
+# %% wrong focal: guards with a coarse eps of 0.01
+# fails: values; from p = 1 to p = 0; gradients through both factors, finite everywhere
+# says: is so large that it shows; 1e-12 is enough
+def focal(log_p, gamma):
+    return -(1 - log_p.exp() + 0.01) ** gamma * log_p
 
 # %% right two_lies: two classes, in rows
 def two_lies():
@@ -1021,6 +1144,25 @@ def two_lies():
     absent = torch.zeros(4, 64, 64, dtype=torch.long)
     w = 9.0 * F.one_hot(absent, 21).movedim(-1, 1).float()
     return z, mask, w, absent
+
+# %% wrong two_lies: hands in probabilities instead of logits
+# fails: absent classes
+# says: These are probabilities already;
+def two_lies():
+    """Two inputs (logits, target) of copied_dice: right, and punished by more than 0.3."""
+    def certain(guess, classes):
+        """Logits (B, C, H, W) that give the classes in guess (B, H, W) a probability above 0.99."""
+        return 8.0 * F.one_hot(guess, classes).movedim(-1, 1)
+
+
+    guess = torch.zeros(1, 64, 64, dtype=torch.int64)
+    guess[0, 0, 1] = 1
+    target = torch.full_like(guess, 255)
+    target[0, 0, :2] = torch.tensor([0, 1])
+    first = certain(guess, 2), target
+
+    mask = torch.zeros(1, 300, 300, dtype=torch.int64)
+    return first, (certain(mask, 2).softmax(1), mask)
 
 # %% right soft_dice: masks, one-hot, sums
 def soft_dice(probabilities, target):

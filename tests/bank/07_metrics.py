@@ -134,6 +134,43 @@ def two_lies(classes):
     last = torch.tensor([classes - 1], dtype=torch.uint8)
     return last, last, torch.tensor([classes + 1]), torch.tensor([0])
 
+# %% wrong two_lies: second: called = 255, taken for 'ignored'
+# fails: wrong everywhere, and scored 1
+# says: It leaves out pixels whose *truth* is 255;
+def two_lies(classes):
+    """((pred, truth), (pred, truth)): right and scored below 1; wrong and scored 1."""
+    labels = torch.tensor([5])  # right: both maps of the first pair are the same
+    ground = torch.zeros(4, dtype=torch.int64)  # the second truth
+    called = ground + 1  # wrong, and scored 0
+
+    labels = torch.tensor([classes - 1], dtype=torch.uint8)
+    called = torch.full_like(ground, 255)
+
+    return (labels, labels), (called, ground)
+
+# %% wrong two_lies: the pairs are (truth, pred)
+# fails: wrong everywhere, and scored 1
+# says: Each pair is (pred, truth); have the two changed places?
+def two_lies(classes):
+    labels = torch.tensor([classes - 1], dtype=torch.uint8)
+    ground = torch.zeros(4, dtype=torch.int64)
+    called = ground + classes + 1
+    return (labels, labels), (ground, called)
+
+# %% wrong two_lies: int8, whose negative cells stop bincount
+# fails: right everywhere, and scored below 1
+# says: In `int8` a number beyond 127 becomes negative.
+def two_lies(classes):
+    """((pred, truth), (pred, truth)): right and scored below 1; wrong and scored 1."""
+    labels = torch.tensor([5])  # right: both maps of the first pair are the same
+    ground = torch.zeros(4, dtype=torch.int64)  # the second truth
+    called = ground + 1  # wrong, and scored 0
+
+    labels = torch.tensor([classes - 1], dtype=torch.int8)
+    called = ground + classes + 1
+
+    return (labels, labels), (called, ground)
+
 # %% right count_pairs: long, 255 becomes one more row, one bincount
 def count_pairs(pred, truth, classes):
     pred, truth = pred.long().flatten(), truth.long().flatten()
@@ -328,6 +365,37 @@ def count_pairs(pred, truth, classes):
         raise ValueError("no class")
     t = torch.where(t == 255, classes, t)
     return torch.bincount(t * classes + p).view(classes + 1, classes)
+
+# %% wrong count_pairs: converted too late, after the multiplication
+# fails: any dtype of whole numbers
+# says: Cell numbers beyond 255 have wrapped round
+def count_pairs(pred, truth, classes):
+    """Pixels of class [row] called [column], ignored ones in the last row: int64 (classes + 1, classes)."""
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any():
+        raise ValueError("a true label is neither a class nor 255")
+
+    if ((pred < 0) | (pred >= classes)).any():
+        raise ValueError("a prediction is no class")
+
+    cells = (truth.masked_fill(ignored, classes) * classes).long() + pred.long()
+
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
+
+# %% wrong count_pairs: pred.max() stops on empty maps
+# fails: any shape, none at all, and arguments left alone
+# says: Maps without a pixel have no smallest or largest value
+def count_pairs(pred, truth, classes):
+    """Pixels of class [row] called [column], ignored ones in the last row: int64 (classes + 1, classes)."""
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any():
+        raise ValueError("a true label is neither a class nor 255")
+
+    if pred.min() < 0 or pred.max() >= classes:
+        raise ValueError("a prediction is no class")
+    cells = truth.long().masked_fill(ignored, classes) * classes + pred.long()
+
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
 
 # %% right report: sums of rows and columns
 def report(matrix):
@@ -543,6 +611,66 @@ def report(matrix):
     return {"share": true / true.sum(), "recall": hit / true, "precision": hit / called,
             "iou": hit / (true + called - hit), "dice": 2 * hit / (true + called)}
 
+# %% wrong report: mIoU weighted by frequency
+# fails: accuracy, mean accuracy and mIoU; an empty table, and the argument left alone
+# says: Each IoU is weighted by the class's share
+def report(matrix):
+    """Scores of a confusion matrix (C, C): a dict of five (C,) tensors and three numbers."""
+    table = matrix.double()
+    hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    found = {"share": rows / table.sum()}
+
+    found["recall"] = hits / rows
+    found["precision"] = hits / columns
+    found["iou"] = hits / (rows + columns - hits)
+    found["dice"] = 2 * hits / (rows + columns)
+    found["accuracy"] = hits.sum() / table.sum()
+    found["mean_accuracy"] = found["recall"].nanmean()
+    found["miou"] = (found["share"] * found["iou"]).nansum()
+
+    return found
+
+# %% wrong report: rounds to three digits, as in the example
+# fails: IoU and Dice of each class; share, recall and precision of each class; 0/0 is NaN, and a false alarm is 0; accuracy, mean accuracy and mIoU
+# says: This is rounded; return numbers as they come out.
+def report(matrix):
+    """Scores of a confusion matrix (C, C): a dict of five (C,) tensors and three numbers."""
+    table = matrix.double()
+    hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    found = {"share": rows / table.sum()}
+
+    found["recall"] = hits / rows
+    found["precision"] = hits / columns
+    found["iou"] = hits / (rows + columns - hits)
+    found["dice"] = 2 * hits / (rows + columns)
+    found["accuracy"] = hits.sum() / table.sum()
+    found["mean_accuracy"] = found["recall"].nanmean()
+    found["miou"] = found["iou"].nanmean()
+
+    for key in found:
+        found[key] = found[key].round(decimals=3)
+
+    return found
+
+# %% wrong report: accuracy in per cent instead of a share
+# fails: accuracy, mean accuracy and mIoU
+# says: This is in per cent; return a share, from 0 to 1.
+def report(matrix):
+    """Scores of a confusion matrix (C, C): a dict of five (C,) tensors and three numbers."""
+    table = matrix.double()
+    hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    found = {"share": rows / table.sum()}
+
+    found["recall"] = hits / rows
+    found["precision"] = hits / columns
+    found["iou"] = hits / (rows + columns - hits)
+    found["dice"] = 2 * hits / (rows + columns)
+    found["accuracy"] = 100 * hits.sum() / table.sum()
+    found["mean_accuracy"] = found["recall"].nanmean()
+    found["miou"] = found["iou"].nanmean()
+
+    return found
+
 # %% right most_flattered: a dict of gaps, the largest by max
 def most_flattered(matrices):
     gaps = {}
@@ -739,6 +867,65 @@ def most_flattered(matrices):
         gaps[name] = (each[m.sum(1) > 0].mean() - multiclass_jaccard_index(pred, truth, len(m))).item()
     best = max(gaps, key=gaps.get)
     return best, gaps[best]
+
+# %% wrong most_flattered: second mean over the prediction's classes only
+# fails: the gap of one model
+# says: Your second mean is over the classes that are called
+def most_flattered(matrices):
+    """(name, gap) of the model that gains most where only the truth's classes have a vote."""
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+
+        iou = hits / (rows + columns - hits)
+        gaps[name] = (iou[rows > 0].mean() - iou[columns > 0].mean()).item()
+
+    best = max(gaps, key=gaps.get)
+    return best, gaps[best]
+
+# %% wrong most_flattered: union without taking off the hits
+# fails: the gap of one model; classes that occur nowhere
+# says: Below the line of each IoU the hits are counted twice
+def most_flattered(matrices):
+    """(name, gap) of the model that gains most where only the truth's classes have a vote."""
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+
+        iou = hits / (rows + columns)
+        gaps[name] = (iou[rows > 0].mean() - iou.nanmean()).item()
+
+    best = max(gaps, key=gaps.get)
+    return best, gaps[best]
+
+# %% wrong most_flattered: rounded to two digits, as in the example
+# fails: the gap of one model; classes that occur nowhere
+# says: This is rounded; return numbers as they come out.
+def most_flattered(matrices):
+    """(name, gap) of the model that gains most where only the truth's classes have a vote."""
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+
+        iou = hits / (rows + columns - hits)
+        gaps[name] = round((iou[rows > 0].mean() - iou.nanmean()).item(), 2)
+
+    best = max(gaps, key=gaps.get)
+    return best, gaps[best]
+
+# %% wrong most_flattered: returns inside the loop, after the first model
+# fails: the model with the largest gap
+# says: the first of them comes back: does a `return` stand inside the loop?
+def most_flattered(matrices):
+    """(name, gap) of the model that gains most where only the truth's classes have a vote."""
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+
+        iou = hits / (rows + columns - hits)
+        gaps[name] = (iou[rows > 0].mean() - iou.nanmean()).item()
+        best = max(gaps, key=gaps.get)
+        return best, gaps[best]
 
 # %% right two_means: one table a picture
 def two_means(batches, classes):
@@ -986,6 +1173,34 @@ def two_means(batches, classes):
     whole, scores = metrics.Confusion(classes), []
     return whole.miou, torch.tensor(scores).nanmean().item()
 
+# %% wrong two_means: one table goes on growing over the pictures
+# fails: the mean over pictures; ignored pixels, and pictures without a label
+# says: One table goes on growing over the pictures here.
+def two_means(batches, classes):
+    """(mIoU of all pixels together, mean of the pictures' mIoUs)."""
+    whole, scores = metrics.Confusion(classes), []  # the table of all pixels; one mIoU for each picture
+
+    for pred, truth in batches:
+        for p, t in zip(pred, truth):
+            whole.update(p, t)
+            scores.append(whole.miou)
+
+    return whole.miou, torch.tensor(scores).nanmean().item()
+
+# %% wrong two_means: stacks all batches: fails where sizes differ
+# fails: all pixels of batches of unlike sizes; the mean over pictures; ignored pixels, and pictures without a label
+# says: Pictures differ in size from batch to batch
+def two_means(batches, classes):
+    """(mIoU of all pixels together, mean of the pictures' mIoUs)."""
+    whole, scores = metrics.Confusion(classes), []  # the table of all pixels; one mIoU for each picture
+
+    pred, truth = torch.cat([b[0] for b in batches]), torch.cat([b[1] for b in batches])
+    whole.update(pred, truth)
+    for p, t in zip(pred, truth):
+        scores.append(metrics.Confusion(classes).update(p, t).miou)
+
+    return whole.miou, torch.tensor(scores).nanmean().item()
+
 # %% right edge_iou: erosion by max_pool2d over a padded complement
 def edge_iou(pred, truth, width):
     def edge(mask):
@@ -1058,7 +1273,7 @@ def edge_iou(pred, truth, width):
     return ((p & t).sum() / (p | t).sum()).item()
 
 # %% wrong edge_iou: a square of side width instead of 2 * width + 1
-# fails: an edge one pixel wide; wider edges; at the rim of the picture; edges wider than the mask, and arguments left alone
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; empty masks; edges wider than the mask, and arguments left alone
 # says: Your edges have no pixel at all.
 # differs at: width 3, where the edge is one pixel deep
 def edge_iou(pred, truth, width):
@@ -1071,7 +1286,7 @@ def edge_iou(pred, truth, width):
     return ((p & t).sum() / either).item() if either else float("nan")
 
 # %% wrong edge_iou: only the four direct neighbours, a diamond
-# fails: an edge one pixel wide; wider edges
+# fails: an edge one pixel wide; wider edges; at the rim of the picture
 # says: This counts steps along rows and columns.
 # differs at: width 1 at an inner corner
 def edge_iou(pred, truth, width):
@@ -1086,7 +1301,7 @@ def edge_iou(pred, truth, width):
     return ((p & t).sum() / (p | t).sum()).item()
 
 # %% wrong edge_iou: one ring too few
-# fails: an edge one pixel wide; wider edges; at the rim of the picture
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; empty masks
 # says: The edge is one pixel too thin.
 # differs at: width 1, which leaves no edge
 def edge_iou(pred, truth, width):
@@ -1202,3 +1417,33 @@ def edge_iou(pred, truth, width):
             for m, v in ((truth, 0.0), (~truth, 1.0))]
     band = near[0] & near[1]
     return ((pred & truth & band).sum() / ((pred | truth) & band).sum()).item()
+
+# %% wrong edge_iou: torch.roll: the far side of the picture comes in
+# fails: at the rim of the picture
+# says: What leaves the picture on one side comes in on the other
+def edge_iou(pred, truth, width):
+    """IoU of the inner edges, `width` px deep, of two bool masks (H, W): a number, NaN if both are empty."""
+    def edge(mask):
+        """The edge of a bool mask (H, W): bool (H, W)."""
+
+        inside = mask.clone()
+        for i in range(-width, width + 1):
+            for j in range(-width, width + 1):
+                inside &= torch.roll(mask, (i, j), (0, 1))
+        return mask & ~inside
+
+
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()  # 0/0 is NaN
+
+# %% wrong edge_iou: the edges of intersection and union, instead of intersection and union of the edges
+# fails: an edge one pixel wide; wider edges; at the rim of the picture
+# says: These are the edges of what the masks share and of the two together.
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        other = F.pad((~mask).float()[None, None], [width] * 4, value=1.0)
+        return mask & (F.max_pool2d(other, 2 * width + 1, stride=1)[0, 0] > 0)
+
+    union = edge(pred | truth)
+    both = edge(pred & truth)
+    return (both.sum() / union.sum()).item()

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 
 from .. import pictures
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, kind
 from .modules import expect_weights, set_weights
 
 build_decoder = Exercise(
@@ -29,6 +29,24 @@ def _decoder(t, fine, coarse, reduced, classes):
     return t.module(t.call(fine, coarse, reduced, classes), what).eval(), what
 
 
+def _ran(t, net, maps):
+    """What the module makes of the two maps; where torch stops it, which step was left out, if the numbers tell."""
+    try:
+        return t.run(net, maps)
+    except NotYet as stopped:
+        fine, coarse = maps
+        taken = f"expected input[{len(fine)}, "
+        thinned = next((p.shape[0] for p in net.parameters() if p.shape[1:] == (fine.shape[1], 1, 1)), None)
+        more = ""
+        if f"{taken}{fine.shape[1] + coarse.shape[1]}, " in stopped.message and thinned != fine.shape[1]:
+            more = " Both maps meet in full: `thin` the fine one first."
+        elif f", {fine.shape[1]}, 1, 1], {taken}{coarse.shape[1]}, " in stopped.message:
+            more = " The coarse map comes to `thin`. The list holds the fine map first."
+        elif "Sizes of tensors must match" in stopped.message:
+            more = " The coarse map has not got the fine one's height and width, `fine.shape[2:]`, when the two meet."
+        t.fail(stopped.message + more)
+
+
 @build_decoder.part("logits of the fine map's size", 0.5)
 def _(t):
     classes = t.random.randint(2, 5)
@@ -36,7 +54,7 @@ def _(t):
     for mode in ("evaluation", "training"):
         net.train(mode == "training")
         for (h, w), (a, b) in (((16, 20), (4, 5)), ((t.random.randint(9, 13), 15), (3, 4)), ((7, 7), (7, 7))):
-            got = t.run(net, [t.tensor(2, 6, h, w), t.tensor(2, 8, a, b)])
+            got = _ran(t, net, [t.tensor(2, 6, h, w), t.tensor(2, 8, a, b)])
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != (2, classes, h, w):
                 cut = isinstance(got, torch.Tensor) and tuple(got.shape[2:]) == (h - 2, w - 2)
                 more = " A 3 × 3 convolution needs a padding of 1 to keep the size." if cut else ""
@@ -54,22 +72,48 @@ def _(t):
     expect_weights(t, net, what, dict.fromkeys(shapes, 1))
     thin, mix, head = t.tensor(*shapes[0]), t.tensor(*shapes[1]) / 5, t.tensor(*shapes[2])
     set_weights(net, dict(zip(shapes, (thin, mix, head))))
-    maps = t.tensor(2, fine, 9, 12), t.tensor(2, coarse, 3, 4)
+    for size, small in (((9, 12), (3, 4)), ((11, 14), (3, 4)), ((7, 7), (4, 6))):  # whole factors, and others
+        maps = t.tensor(2, fine, *size), t.tensor(2, coarse, *small)
+        known = _slips(maps, thin, mix, head)
+        given = f"{what}, a fine map of {size[0]} × {size[1]} and a coarse one of {small[0]} × {small[1]}"
+        t.close(_ran(t, net, list(maps)), _logits(maps, thin, mix, head), given, known, picture=pictures.maps)
 
-    def value(relus=(True, True), swap=False, last=lambda y: y, **resize):
-        first, second = (F.relu if relu else (lambda y: y) for relu in relus)
-        grown = F.interpolate(maps[1], size=(9, 12), **{"mode": "bilinear", "align_corners": False, **resize})
-        parts = [first(F.conv2d(maps[0], thin)), grown]
-        return last(F.conv2d(second(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1)), head))
+
+def _logits(maps, thin, mix, head, relus=(True, True), swap=False, last=lambda y: y, grow=None, **resize):
+    """What the decoder gives with these kernels, or one of its wrong versions."""
+    first, second = (F.relu if relu else (lambda y: y) for relu in relus)
+    large = grow or (lambda y, size: F.interpolate(y, size=size, **{"mode": "bilinear", **resize}))
+    parts = [first(F.conv2d(maps[0], thin)), large(maps[1], maps[0].shape[2:])]
+    return last(F.conv2d(second(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1)), head))
+
+
+def _by_whole_factors(y, size):
+    """Enlarged by H // h and W // w, then filled up with zeros."""
+    factors = [max(1, a // b) for a, b in zip(size, y.shape[2:])]
+    large = F.interpolate(y, scale_factor=tuple(factors), mode="bilinear")
+    return F.pad(large, (0, size[1] - large.shape[3], 0, size[0] - large.shape[2]))
+
+
+def _slips(maps, thin, mix, head):
+    """(wrong logits, what they reveal)."""
+    small_size, size = maps[1].shape[2:], maps[0].shape[2:]
+
+    def value(**slip):
+        return _logits(maps, thin, mix, head, **slip)
 
     def shrunk():
-        small = F.interpolate(F.conv2d(maps[0], thin).relu(), size=(3, 4), mode="bilinear")
+        small = F.interpolate(F.conv2d(maps[0], thin).relu(), size=small_size, mode="bilinear")
         logits = F.conv2d(F.conv2d(torch.cat([small, maps[1]], 1), mix, padding=1).relu(), head)
-        return F.interpolate(logits, size=(9, 12), mode="bilinear")
+        return F.interpolate(logits, size=size, mode="bilinear")
 
-    known = [
+    return [
+        (
+            value(grow=_by_whole_factors),
+            "The coarse map is enlarged by a whole factor and cut or filled up. Ask for the fine map's `size=`.",
+        ),
+        (value(mode="bicubic"), "The coarse map is enlarged bicubic; use bilinear."),
         (value(swap=True), "The coarse map stands first in the concatenation; the thinned fine map should."),
-        (value(mode="nearest", align_corners=None), "The coarse map is enlarged by nearest; use bilinear."),
+        (value(mode="nearest"), "The coarse map is enlarged by nearest; use bilinear."),
         (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
         (
             shrunk(),
@@ -84,8 +128,6 @@ def _(t):
         ),
         (value(last=lambda y: y.softmax(1)), "These are probabilities. Return logits: end on the 1 × 1 convolution."),
     ]
-    given = f"{what}, a fine map of 9 × 12 and a coarse one of 3 × 4"
-    t.close(t.run(net, list(maps)), value(), given, known, picture=pictures.maps)
 
 
 @build_decoder.part("batch normalisation in training, and gradients", 0.25)
@@ -120,7 +162,7 @@ def _(t):
         (value(last=lambda y: normed(y).relu()), "The logits are normalised, too: end on the 1 × 1 convolution."),
     ]
     sent = [m.clone().requires_grad_() for m in maps]
-    got = t.run(net, list(sent))
+    got = _ran(t, net, list(sent))
     t.close(got, value(), f"{what}, in training", known, tolerance=2e-3, picture=pictures.maps)
     wanted = [*sent, *net.parameters()]
     found = (

@@ -5,8 +5,9 @@ import math
 import torch
 import torch.nn.functional as F
 
+from ..causes import judge, rounded
 from ..core import Exercise
-from ..values import is_number, kind
+from ..values import NotYet, is_number, kind
 from .stacks import field_of, offsets
 
 field_and_coverage = Exercise(
@@ -29,10 +30,15 @@ field_and_coverage = Exercise(
 
 def _pair(t, rates):
     """The answer's two numbers for these rates."""
-    got = t.call(rates)
+    try:
+        got = t.call(rates)
+    except NotYet as stopped:
+        t.fail(stopped.message + " No layers at all are a field of 1, all of it seen." * (not rates))
     if not isinstance(got, (tuple, list)) or len(got) != 2:
         t.fail(f"For {rates}: expected the two numbers (field, share), got {kind(got)}")
-    got = [v.item() if isinstance(v, torch.Tensor) and v.numel() == 1 else v for v in got]
+    for name, wanted, v in zip(("field", "share"), ("an `int`", "a `float`"), got):
+        if isinstance(v, torch.Tensor) and v.numel() == 1:
+            t.fail(f"For {rates}: `{name}` is a tensor; return {wanted}, which `.item()` makes of it.")
     if not all(is_number(v) for v in got):
         t.fail(f"For {rates}: expected two numbers, got {got!r}.")
     t.unchanged("the list of rates that it was given. Work on a copy.")
@@ -73,7 +79,7 @@ def _field_part(t, stacks):
 
 @field_and_coverage.part("the field", 0.5)
 def _(t):
-    _field_part(t, [[1, 2, 4, t.random.choice([7, 8])], [t.random.randint(2, 6), t.random.randint(2, 6)]])
+    _field_part(t, [[1, 2, 4, t.random.choice([7, 8])], [t.random.randint(4, 6), t.random.randint(2, 3)]])
 
 
 def _cancelled(rates):
@@ -85,10 +91,25 @@ def _cancelled(rates):
 
 
 def _share_part(t, stacks):
+    judge(t, _shares(t, stacks))
+
+
+def _shares(t, stacks):
+    """(got, want, given, known mistakes) of each stack's share."""
     for rates in stacks:
         got, field, seen = _pair(t, rates)[1], field_of(rates), len(offsets(rates))
         share = (seen / field) ** 2
+        forward = sum(place >= 0 for place in offsets(rates))
         known = [
+            (
+                (seen / (2 * field + 1)) ** 2,
+                "This is the share of the whole picture; divide by the pixels of the field.",
+            ),
+            (
+                (forward / (1 + sum(rates))) ** 2,
+                "This is what a corner of the map sees. Poke the middle, whose whole field is inside the picture.",
+            ),
+            *rounded(share),
             (
                 math.prod(9 / (2 * r + 1) ** 2 for r in rates),
                 "These are the layers' shares multiplied. But a layer can fill the holes of another: "
@@ -110,16 +131,17 @@ def _share_part(t, stacks):
                 "Weights of both signs can cancel, and hide a pixel that is seen. Poke with kernels of ones.",
             ),
         ]
-        t.close(got, share, f"rates {rates}, the share", known)
+        yield got, share, f"rates {rates}, the share", known
 
 
 @field_and_coverage.part("the share that is seen", 1)
 def _(t):
-    _share_part(t, [[3, 3, t.random.choice([5, 6])], [2, 1, 2], [t.random.choice([2, 3])] * 2, [2, 3]])
+    stacks = [[3, 3, 6], [3, 3, 5], [2, 1, 2], [2, 2], [3, 3], [2, 3], [t.random.randint(4, 6), t.random.randint(2, 3)]]
+    _share_part(t, stacks)
 
 
 @field_and_coverage.part("one layer, none, wide ones and many", 0.5)
 def _(t):
-    stacks = [[t.random.randint(30, 45)], [], [1] * t.random.randint(9, 12)]
+    stacks = [[t.random.randint(30, 37)], [t.random.randint(38, 45)], [], [1] * t.random.randint(9, 12)]
     _field_part(t, stacks)
     _share_part(t, stacks)

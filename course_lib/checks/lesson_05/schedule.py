@@ -19,6 +19,17 @@ schedule = Exercise(
 )
 
 
+SLIPS = (  # {(layers, field): rates} that a mistake gives
+    ({(3, 23): [1, 2, 4], (4, 43): [1, 2, 4, 8]}, " A rate may be up to *twice* the sum of those before it, plus 1."),
+    ({(2, 5): [1, 2], (4, 43): [1, 3, 9, 21]}, " What a layer takes has to come off `left` before the next layer."),
+)
+
+
+def _known(t):
+    """What the answer's rates reveal, if they are those of a known mistake."""
+    return next((meaning for table, meaning in SLIPS if all(t.call(*k) == v for k, v in table.items())), "")
+
+
 def _rates(t, layers, field):
     """The answer's rates, as many whole numbers as asked for, with the field asked for; fails otherwise."""
     got = t.call(layers, field)
@@ -39,14 +50,17 @@ def _rates(t, layers, field):
             else ""
         )
         more = " The pixel itself counts too: 2·sum + 1." if 2 * sum(got) == field else more
+        more = more or _known(t)
         t.fail(f"For {given}: the rates {got} add up to a field of {field_of(got)}.{more}")
     return got, given
 
 
 @schedule.part("rates that add up to the field", 0.5)
 def _(t):
-    for layers in (2, 3, 4, 6):
-        _rates(t, layers, t.random.randrange(2 * layers + 1, 3**layers + 1, 2))
+    for layers in (3, 2, 4):  # every field that they can have
+        for field in range(2 * layers + 1, 3**layers + 1, 2):
+            _rates(t, layers, field)
+    _rates(t, 6, t.random.randrange(13, 730, 2))
 
 
 @schedule.part("no holes", 1)

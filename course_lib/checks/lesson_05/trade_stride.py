@@ -7,6 +7,7 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from ..values import kind
 
@@ -69,13 +70,14 @@ def _dense(layers, x, stride, output_stride):
     return x
 
 
-def _retimed(net, output_stride, *, own=False, once=False, never=False, add=False, threes=False):
+def _retimed(net, output_stride, *, own=False, once=False, never=False, add=False, threes=False, brief=False):
     """A wrong conversion, to tell which one an answer is: see the sentences in `_slips`."""
     net, made, finer = copy.deepcopy(net), 1, 1
     for layer in net:
         if not isinstance(layer, nn.Conv2d):
             continue
         step, before = layer.stride[0], finer
+        finer = 1 if brief else finer
         if made * step > output_stride and step > 1:
             if once:
                 finer = step
@@ -112,6 +114,7 @@ def _slips(net, output_stride, x):
             "dilation doubles each time.",
         ),
         (dict(add=True), "The dilation grows by 2 with each stride lost; it must double."),
+        (dict(brief=True), "Only the next layer is dilated; every later one must be, too."),
         (dict(threes=True), "Only the 3 × 3 layers are dilated; wider kernels need it, too."),
     ]
     with torch.no_grad():
@@ -140,8 +143,8 @@ def _strides(net):
     return "strides " + ", ".join(str(m.stride[0]) for m in net if isinstance(m, nn.Conv2d))
 
 
-def _trade_part(t, look, strides, output_stride, size, **options):
-    """Compare `look(map)` of the answer's module with that of the dense map, whose size must be right."""
+def _case(t, look, strides, output_stride, size, **options):
+    """(got, want, given, known mistakes, picture) of `look(map)` of the answer's map, whose size must be right."""
     net = _net(t, strides, **options)
     reference, x = copy.deepcopy(net), t.tensor(1, 2, *size)
     new = _traded(t, net, output_stride)
@@ -156,7 +159,7 @@ def _trade_part(t, look, strides, output_stride, size, **options):
         t.fail(f"For {given}: expected a map of shape {tuple(want.shape)}, got {kind(got)}{more}")
     known = [(look(wrong), meaning) for wrong, meaning in slips if wrong.shape == want.shape]
     lost = _lost(reference, new)
-    t.close(look(got), look(want), given, known + [(look(got), lost)] * bool(lost), picture=pictures.maps)
+    return look(got), look(want), given, known + [(look(got), lost)] * bool(lost), pictures.maps
 
 
 def _size_slip(got, want, old):
@@ -165,9 +168,9 @@ def _size_slip(got, want, old):
         return ""
     if got.shape[2:] == old[2:]:
         return " That is the size that the net given has."
-    if got.shape[2] < want[2] * 0.8:
+    if tuple(got.shape[2:]) in {(-(-want[2] // n), -(-want[3] // n)) for n in (2, 4, 8)}:
         return " Too many strides are left."
-    if (got.shape[2] - want[2]) % 2 or (got.shape[3] - want[3]) % 2:
+    if got.shape[2] - want[2] != got.shape[3] - want[3]:
         return ""
     return " A k × k layer of dilation r keeps the size with a padding of r·(k − 1)/2."
 
@@ -198,20 +201,34 @@ def _(t):
 
 @trade_stride.part("the old map, at every second (fourth, …) place", 1)
 def _(t):
-    for strides, stride, lost in (((2, 1, 2, 1), 2, 2), ((2, 2, 1, 2, 1), 2, 4), ((2, 1, 2, 2, 1), 1, 8)):
-        _trade_part(t, lambda m, lost=lost: m[:, :, ::lost, ::lost], strides, stride, (t.random.randint(18, 23), 24))
+    nets = ((2, 1, 2, 1), 2, 2), ((2, 2, 1, 2, 1), 2, 4), ((2, 1, 2, 2, 1), 1, 8)
+    sizes = [(t.random.randint(18, 23), 24) for _ in nets]
+    judge(
+        t,
+        (
+            _case(t, lambda m, lost=lost: m[:, :, ::lost, ::lost], strides, stride, size)
+            for (strides, stride, lost), size in zip(nets, sizes)
+        ),
+    )
 
 
 @trade_stride.part("the cells between, and nothing but the weights given", 0.75)
 def _(t):
-    _trade_part(t, lambda m: m, (2, 2, 1, 2, 1), 2, (17, t.random.randint(18, 24)))
-    _trade_part(t, lambda m: m, (1, 2, 1), 2, (12, 13))
+    inputs = (
+        ((2, 2, 1, 2, 1), 2, (17, t.random.randint(18, 24))),
+        ((2, 2, 2, 1, 1), 2, (21, 26)),
+        ((1, 2, 1), 2, (12, 13)),
+    )
+    judge(t, (_case(t, lambda m: m, *given) for given in inputs))
 
 
 @trade_stride.part("other kernels and batch normalisation", 0.5)
 def _(t):
-    _trade_part(t, lambda m: m, (2, 2, 1, 1), 2, (28, 33), kernels=[5, 3, 3, 5], norm=True)
-    _trade_part(t, lambda m: m, (2, 2, 2, 1), 2, (19, 24), kernels=[3, 1, 5, 3])
+    inputs = (
+        ((2, 2, 1, 1), 2, (28, 33), dict(kernels=[5, 3, 3, 5], norm=True)),
+        ((2, 2, 2, 1), 2, (19, 24), dict(kernels=[3, 1, 5, 3], norm=True)),
+    )
+    judge(t, (_case(t, lambda m: m, *given, **options) for *given, options in inputs))
 
 
 @trade_stride.part("the net given stays as it was", 0.25)

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from ..causes import judge
 from ..core import Exercise
 from .losses import CHANGED, LOSSES, like, small_logits, targets, tried
 
@@ -30,7 +31,8 @@ def _gradient(logits, target, count=None):
     return z.grad / (count or max(1, int((target != 255).sum())))
 
 
-def _gradient_part(t, logits, target, given):
+def _case(t, logits, target, given):
+    """(got, want, given, known mistakes) of one input."""
     got, want = tried(t, logits, target), _gradient(logits, target)
     like(t, got, want, given)
     labelled, p = target != 255, logits.softmax(1)
@@ -67,22 +69,34 @@ def _gradient_part(t, logits, target, given):
             "This is the mean of each image's mean; count the labelled pixels of the whole batch together.",
         ),
         (_gradient(logits.softmax(1), target), "The softmax is taken twice."),
+        (
+            _gradient(logits, target, some + 1),
+            "This divides by one more than there are labelled pixels. Hold the number at 1 or more: `clamp(min=1)`.",
+        ),
+        *(
+            (
+                (logits.softmax(axis) - F.one_hot(safe, logits.shape[1]).movedim(-1, 1))
+                * labelled[:, None]
+                / max(some, 1),
+                f"The softmax runs over {name}; it should run over the classes, axis 1.",
+            )
+            for axis, name in ((0, "the batch"), (2, "the rows"), (3, "the columns"))
+        ),
     ]
-    t.close(got, want, given, known, tolerance=1e-5)
+    return got, want, given, known
 
 
 @logit_gradient.part("softmax less one-hot", 1)
 def _(t):
-    logits, target = small_logits(t, 1, 3, 1, 2), torch.tensor([[[2, t.random.choice([0, 1])]]])
-    _gradient_part(
-        t,
-        logits,
-        target,
-        f"logits {logits.flatten(2)[0].T.tolist()} (a list for each pixel), target {target.flatten().tolist()}",
-    )
-    classes = t.random.choice([3, 4, 5])
-    logits, target = t.tensor(2, classes, 3, 6), targets(t, classes, 2, 3, 6)
-    _gradient_part(t, logits, target, f"logits of shape {tuple(logits.shape)}, all pixels labelled")
+    def cases():
+        logits, target = small_logits(t, 1, 3, 1, 2), torch.tensor([[[2, t.random.choice([0, 1])]]])
+        shown = f"logits {logits.flatten(2)[0].T.tolist()} (a list for each pixel), target {target.flatten().tolist()}"
+        yield _case(t, logits, target, shown)
+        for classes in (3, t.random.choice([4, 5])):
+            logits, target = t.tensor(2, classes, 3, 6), targets(t, classes, 2, 3, 6)
+            yield _case(t, logits, target, f"logits of shape {tuple(logits.shape)}, all pixels labelled")
+
+    judge(t, cases(), tolerance=1e-5)
     far, target = torch.tensor([[[[1000.0, 0.0]], [[0.0, -1000.0]]]]), torch.tensor([[[1, 0]]])
     given = "two pixels with logits [1000, 0] and [0, −1000], of classes 1 and 0"
     got, want = t.call(far, target), _gradient(far, target)
@@ -97,11 +111,17 @@ def _(t):
 
 @logit_gradient.part("ignored pixels: no pull, not counted", 0.5)
 def _(t):
-    classes = t.random.choice([3, 4])
-    logits, target = t.tensor(2, classes, 4, 5), targets(t, classes, 2, 4, 5, ignored=0.4)
-    _gradient_part(
-        t, logits, target, f"logits of shape {tuple(logits.shape)}, {int((target == 255).sum())} of 40 pixels ignored"
-    )
+    def cases():
+        for classes in (3, 4):
+            logits, target = t.tensor(2, classes, 4, 5), targets(t, classes, 2, 4, 5)
+            for image, drop in zip(
+                target.flatten(1), (13, t.random.randint(2, 5))
+            ):  # more in one image than in another
+                image[torch.randperm(20, generator=t.generator)[:drop]] = 255
+            ignored = int((target == 255).sum())
+            yield _case(t, logits, target, f"logits of shape {tuple(logits.shape)}, {ignored} of 40 pixels ignored")
+
+    judge(t, cases(), tolerance=1e-5)
 
 
 @logit_gradient.part("nothing labelled, arguments stay as they were", 0.5)

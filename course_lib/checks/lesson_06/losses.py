@@ -44,13 +44,19 @@ def tried(t, *args, how="call"):
     except NotYet as stopped:
         ignored = any(isinstance(a, torch.Tensor) and not a.is_floating_point() and (a == 255).any() for a in args)
         if ignored and any(
-            word in stopped.message
-            for word in ("index", "out of bounds", "one_hot", "num_classes", "must match", "size of tensor")
+            word in stopped.message for word in ("index", "out of bounds", "one_hot", "num_classes", "256")
         ):
             t.fail(
                 stopped.message
                 + " Label 255 is no class and no channel: put some class in its place before you look anything "
                 "up, and its result aside."
+            )
+        maps = next(a for a in args if isinstance(a, torch.Tensor) and a.is_floating_point())
+        met = maps.dim() == 4 and all(f"tensor {s} ({n})" in stopped.message for s, n in zip("ab", maps.shape[1::-1]))
+        if met and "dimension 1" in stopped.message:
+            t.fail(
+                f"{stopped.message} Here a tensor (B, H, W) meets one of (B, C, H, W). Keep the axis of the classes: "
+                "`keepdim=True`, or `unsqueeze(1)`."
             )
         raise
 

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from .losses import CHANGED, FLOW, LOSSES, OWN, like, small_logits, targets, tried
 
@@ -40,12 +41,17 @@ def _entropy(logits, target):
 
 @pixel_losses.part("minus the log-probability of the true class", 0.75)
 def _(t):
-    for shape in ((1, 3, 1, 2), (2, t.random.choice([4, 5]), 3, 6)):
+    judge(t, _values(t))
+
+
+def _values(t):
+    """(got, want, given, known mistakes, picture) of each input."""
+    for shape in ((1, 3, 1, 2), (2, 4, 3, 6), (2, 5, 3, 6)):
         logits, target = (
             small_logits(t, *shape),
             targets(t, min(shape[1], 2) if shape[0] == 1 else shape[1], shape[0], *shape[2:]),
         )
-        got, want = t.call(logits, target), _entropy(logits, target)
+        got, want = tried(t, logits, target), _entropy(logits, target)
         given = (
             f"logits {logits.flatten(2)[0].T.tolist()} (a list for each pixel), target {target.flatten().tolist()}"
             if shape[0] == 1
@@ -82,7 +88,14 @@ def _(t):
                 for axis, name in ((0, "the batch"), (2, "the rows"), (3, "the columns"))
             ),
         ]
-        t.close(got, want, given, known, picture=pictures.maps if shape[0] > 1 else None)
+        largest = logits.amax(1, keepdim=True)
+        known.append(
+            (
+                (logits - largest).sum(1) - (logits - largest).gather(1, index)[:, 0],
+                "This adds up logarithms; take the logarithm of the sum.",
+            )
+        )
+        yield got, want, given, known, pictures.maps if shape[0] > 1 else None
 
 
 @pixel_losses.part("logits of ±1000", 0.75)
@@ -90,13 +103,18 @@ def _(t):
     logits = torch.tensor([[1000.0, 0.0], [-1000.0, -990.0], [1000.0, 1000.0]])[:, :, None, None]
     for label in (1, 0):
         target = torch.full((3, 1, 1), label)
-        got, want = t.call(logits, target), _entropy(logits, target)
+        got, want = tried(t, logits, target), _entropy(logits, target)
         given = f"three pixels with logits [1000, 0], [−1000, −990], [1000, 1000], all of class {label}"
         like(t, got, want, given)
         if torch.isfinite(got[0]) and not torch.isfinite(got).all():
             t.fail(
                 f"For {given}: expected {_round(want)}, got {_round(got)}. Is one maximum taken off all "
                 "pixels? Each needs its own: the largest over the classes."
+            )
+        if (got == -float("inf")).any():
+            t.fail(
+                f"For {given}: expected {_round(want)}, got {_round(got)}. A loss of −∞ comes of the logarithm of a "
+                "single exp that is 0: add up first."
             )
         if not torch.isfinite(got).all():
             t.fail(

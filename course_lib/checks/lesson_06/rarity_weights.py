@@ -1,7 +1,10 @@
 """Lesson 06: weights for rare classes, by two rules."""
 
+import math
+
 import torch
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import dtype_name, kind
 from .losses import CHANGED
@@ -24,16 +27,17 @@ rarity_weights = Exercise(
 )
 
 
-def _weights(counts, per_image, *, over=None):
+def _weights(counts, per_image, *, over=None, rule=lambda share: 1 / share):
     """Class by class in Python numbers, scaled to mean 1 over the classes that occur.
 
     over  the mean is over as many classes; 0 for no scaling
+    rule  from a share to a weight, before the scaling
     """
     rows, found = counts.tolist(), []
     for c in range(counts.shape[1]):
         mine = sum(row[c] for row in rows)
         among = sum(sum(row) for row in rows if row[c] or not per_image)
-        found.append(among / mine if mine else 0.0)
+        found.append(rule(mine / among) if mine else 0.0)
     mean = 1.0 if over == 0 else sum(found) / (over or sum(w > 0 for w in found))
     return torch.tensor([w / mean for w in found])
 
@@ -52,13 +56,14 @@ def _pair(t, got, counts, given):
 
 def _table(t):
     """Counts of four images and three classes that all occur, one of them in few images."""
-    counts = t.tensor(4, 3, low=1, high=9) * 10
+    counts = t.tensor(4, 3, low=1, high=9) * torch.tensor([10, 20, 30, 50])[:, None]  # images of unlike sizes
     counts[t.random.choice([0, 1]), 2] = 0
     counts[2, 2] = counts[3, 0] = 0
     return counts
 
 
 def _rule(t, counts, which):
+    """(got, want, given, known mistakes) of the weights by one of the rules."""
     name = ("first", "second")[which]
     given = f"counts {counts.tolist()}"
     got = _pair(t, t.call(counts), counts, given)[which]
@@ -89,21 +94,26 @@ def _rule(t, counts, which):
         ),
         (scaled(1 / there.double()), "This counts in how many images a class occurs; count pixels."),
         (scaled(want.double().sqrt()), "This is the square root of the weights."),
+        (
+            _weights(counts, bool(which), rule=lambda share: 1 / math.log(1.02 + share)),
+            "There is a logarithm in these weights. Here a weight is one over the share itself.",
+        ),
     ]
-    t.close(got, want, f"the {name} weights of {given}", meanings)
-    t.unchanged(CHANGED)
+    return got, want, f"the {name} weights of {given}", meanings
 
 
 @rarity_weights.part("share of the whole set", 0.75)
 def _(t):
-    _rule(t, torch.tensor([[90, 10], [100, 0]]), 0)
-    _rule(t, _table(t), 0)
+    tables = torch.tensor([[90, 10], [100, 0]]), _table(t), _table(t)
+    judge(t, (_rule(t, counts, 0) for counts in tables))
+    t.unchanged(CHANGED)
 
 
 @rarity_weights.part("share of the images with the class", 0.75)
 def _(t):
-    _rule(t, torch.tensor([[90, 10], [100, 0]]), 1)
-    _rule(t, _table(t), 1)
+    tables = torch.tensor([[90, 10], [100, 0]]), _table(t), _table(t)
+    judge(t, (_rule(t, counts, 1) for counts in tables))
+    t.unchanged(CHANGED)
 
 
 @rarity_weights.part("a class that occurs nowhere", 0.5)

@@ -72,9 +72,11 @@ def _right_answer(t, which):
         )
     p = logits.double().softmax(1).movedim(1, -1)[target != IGNORE].gather(1, labels[:, None])
     if not p.min() >= 0.99:
+        done = logits.min() >= 0 and torch.allclose(logits.sum(1), torch.ones(()), atol=1e-3)
+        more = " These are probabilities already; `copied_dice` takes logits, and does the softmax itself." * bool(done)
         t.fail(
             f"The {name} input is no right answer everywhere: at some labelled pixel the true class has a "
-            f"probability of only {p.min():.3f}; it should have 0.99."
+            f"probability of only {p.min():.3f}; it should have 0.99.{more}"
         )
     return logits, target, sorted(set(classes) - set(labels.tolist()))
 

@@ -2,6 +2,7 @@
 
 import torch
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import same
 from .losses import CHANGED, FLOW, LOSSES, OWN, scalar, targets, tried
@@ -35,7 +36,8 @@ def _by_class(values, target, weights):
     return sum(means) / weights[there].sum() if there and weights[there].sum() else values.sum() * 0
 
 
-def _mean_part(t, values, target, weights, given):
+def _case(t, values, target, weights, given):
+    """(got, want, given, known mistakes) of one input."""
     got, want = scalar(t, tried(t, values, target, weights), given), _mean(values, target, weights)
     known, labelled = target != 255, values[target != 255]
     per_pixel = weights[target[known]]
@@ -48,12 +50,25 @@ def _mean_part(t, values, target, weights, given):
     plain = labelled.mean() if known.any() else want
     everything = values.sum() if torch.isfinite(values).all() else plain
     zero = weights[target.masked_fill(~known, 0)]
-    t.close(
+    shifted, turned = (weights[i] for i in ((target[known] - 1).clamp(min=0), target[known] - 1))
+    return (
         got,
         want,
         given,
         [
             *small,
+            (
+                (labelled * per_pixel).sum() / weights.mean() / count,
+                "The weights are scaled to a mean of 1, and a plain mean follows; divide by the weights of the pixels.",
+            ),
+            (
+                (labelled * per_pixel).sum() / (per_pixel.sum() + 1),
+                "1 is added to the sum of the weights. The last line, given, sees to a sum of 0.",
+            ),
+            *(
+                ((labelled * w).sum() / w.sum(), "Class 1 gets the weight of class 0: the index is off by one.")
+                for w in (shifted, turned)
+            ),
             (
                 (labelled * per_pixel).sum() / count,
                 "This divides by the number of labelled pixels; divide by the sum of their weights.",
@@ -85,27 +100,30 @@ def _mean_part(t, values, target, weights, given):
 
 @weighted_mean.part("weights of the classes", 0.75)
 def _(t):
-    values, target = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0, 1]]])
-    weights = torch.tensor([float(t.random.choice([1, 2])), float(t.random.choice([3, 5]))])
-    _mean_part(t, values, target, weights, f"values [1, 3], target [0, 1], weights {weights.tolist()}")
-    classes = t.random.choice([3, 4])
-    weights = 0.2 + t.tensor(classes).abs()
-    _mean_part(
-        t,
-        t.tensor(2, 3, 5).abs(),
-        targets(t, classes, 2, 3, 5),
-        weights,
-        f"values of shape (2, 3, 5) and {classes} weights",
-    )
+    def cases():
+        values, target = torch.tensor([[[1.0, 3.0]]]), torch.tensor([[[0, 1]]])
+        weights = torch.tensor([float(t.random.choice([1, 2])), float(t.random.choice([3, 5]))])
+        yield _case(t, values, target, weights, f"values [1, 3], target [0, 1], weights {weights.tolist()}")
+        for classes in (3, 4):
+            weights, target = 0.2 + t.tensor(classes).abs(), targets(t, classes, 2, 3, 5)
+            target[:, 0] = 0  # no class has as many pixels as another
+            given = f"values of shape (2, 3, 5) and {classes} weights"
+            yield _case(t, t.tensor(2, 3, 5).abs(), target, weights, given)
+
+    judge(t, cases())
 
 
 @weighted_mean.part("ignored pixels don't count", 0.5)
 def _(t):
-    values, target = t.tensor(2, 3, 5).abs(), targets(t, 3, 2, 3, 5, ignored=0.4)
-    weights = 0.2 + t.tensor(3).abs()
-    _mean_part(
-        t, values, target, weights, f"values of shape (2, 3, 5) with {int((target == 255).sum())} pixels ignored"
-    )
+    inputs = []
+    for _ in range(2):
+        target = targets(t, 3, 2, 3, 5, ignored=0.4)
+        target[0, 0] = 0
+        target[1, 0, 0] = 255
+        inputs.append((t.tensor(2, 3, 5).abs(), target, 0.2 + t.tensor(3).abs()))
+    given = "values of shape (2, 3, 5) with {} pixels ignored"
+    judge(t, (_case(t, *three, given.format(int((three[1] == 255).sum()))) for three in inputs))
+    values, target, weights = inputs[0]
     wild = values.masked_fill(target == 255, float("inf"))
     given = "the same values, with infinity at the ignored pixels"
     got = scalar(t, tried(t, wild, target, weights), given)
@@ -133,14 +151,9 @@ def _(t):
         if torch.isnan(got):
             t.fail(f"For {given}: expected 0, got NaN, which is 0 / 0.")
         t.close(got, torch.tensor(0.0), given)
-    small = torch.tensor([1e-3, 2e-3])
-    _mean_part(
-        t,
-        torch.tensor([[[1.0, 4.0]]]),
-        torch.tensor([[[0, 1]]]),
-        small,
-        "values [1, 4], target [0, 1], weights [0.001, 0.002]",
-    )
+    target, given = torch.tensor([[[0, 1]]]), "values {}, target [0, 1], weights {}"
+    small = (([1000.0, 4000.0], [1e-3, 2e-3]), ([5000.0, 2000.0], [3e-3, 1e-3]))
+    judge(t, (_case(t, torch.tensor([[v]]), target, torch.tensor(w), given.format(v, w)) for v, w in small))
 
 
 @weighted_mean.part("gradients flow, arguments stay as they were", 0.5)

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import is_number, kind, same
 from .scores import NAN, ratio
@@ -51,6 +52,12 @@ def _diamond(mask, width):
     return mask & ~inside[width:-width, width:-width]
 
 
+def _rolled(mask, width):
+    """The edge where the picture goes on at its other side."""
+    wide = F.pad((~mask)[None, None].double(), (width,) * 4, mode="circular")
+    return mask & (F.max_pool2d(wide, 2 * width + 1, stride=1)[0, 0] > 0)
+
+
 def _draw_edges(pred, truth, width):
     from course_lib import plot
 
@@ -64,7 +71,8 @@ def _draw_edges(pred, truth, width):
     )
 
 
-def _edge_part(t, pred, truth, width, given):
+def _case(t, pred, truth, width, given):
+    """(got, want, given, known mistakes, picture) of one pair of masks."""
     got = t.call(pred, truth, width)
     if isinstance(got, torch.Tensor) and got.numel() == 1:
         got = got.item()
@@ -109,6 +117,16 @@ def _edge_part(t, pred, truth, width, given):
             ),
         ),
         (
+            both(lambda m: _rolled(m, width)) if width <= min(truth.shape) else None,
+            "What leaves the picture on one side comes in on the other here (`torch.roll` does that); outside of the"
+            " picture is not mask.",
+        ),
+        (
+            ratio(int(_edge(pred & truth, width).sum()), int(_edge(pred | truth, width).sum())),
+            "These are the edges of what the masks share and of the two together. Find each mask's edge first, then"
+            " what the edges share.",
+        ),
+        (
             both(lambda m: _diamond(m, width)),
             "This counts steps along rows and columns. A diagonal step is one step too: use square windows.",
         ),
@@ -130,7 +148,7 @@ def _edge_part(t, pred, truth, width, given):
     ]
     alike = same(got, want, 1e-4)
     picture = None if alike or not (pred | truth).any() else (lambda *_: _draw_edges(pred, truth, width))
-    t.close(got, want, given, known, picture=picture)
+    return got, want, given, known, picture
 
 
 def _blobs(t, h, w, free=3):
@@ -148,45 +166,64 @@ def _blobs(t, h, w, free=3):
 
 @edge_iou.part("an edge one pixel wide", 0.75)
 def _(t):
-    truth, pred = torch.zeros(10, 10, dtype=torch.bool), torch.zeros(10, 10, dtype=torch.bool)
-    truth[2:7, 2:7], pred[3:8, 3:8] = True, True
-    _edge_part(t, pred, truth, 1, "a 5 × 5 square and the same one pixel lower and to the right, width 1")
-    pred, truth = _blobs(t, t.random.randint(20, 26), t.random.randint(28, 34))
-    _edge_part(t, pred, truth, 1, f"masks of shape {tuple(truth.shape)}, width 1")
+    def cases():
+        truth, pred = torch.zeros(2, 10, 10, dtype=torch.bool)
+        truth[2:7, 2:7], pred[3:8, 3:8] = True, True
+        yield _case(t, pred, truth, 1, "a 5 × 5 square and the same one pixel lower and to the right, width 1")
+        for high in (16, t.random.randint(20, 26)):
+            pred, truth = _blobs(t, high, t.random.randint(28, 34))
+            yield _case(t, pred, truth, 1, f"masks of shape {tuple(truth.shape)}, width 1")
+
+    judge(t, cases())
 
 
 @edge_iou.part("wider edges", 1)
 def _(t):
-    for width in (3, t.random.choice((2, 4, 5))):
-        pred, truth = _blobs(t, t.random.randint(30, 40), t.random.randint(42, 50), free=6)
-        _edge_part(t, pred, truth, width, f"masks of shape {tuple(truth.shape)}, width {width}")
+    def cases():
+        for width in (3, 2, t.random.choice((4, 5))):
+            pred, truth = _blobs(t, t.random.randint(30, 40), t.random.randint(42, 50), free=6)
+            yield _case(t, pred, truth, width, f"masks of shape {tuple(truth.shape)}, width {width}")
+
+    judge(t, cases())
 
 
 @edge_iou.part("at the rim of the picture", 0.75)
 def _(t):
-    h, w, width = t.random.randint(14, 18), t.random.randint(20, 24), t.random.randint(1, 3)
-    truth, pred = torch.zeros(h, w, dtype=torch.bool), torch.zeros(h, w, dtype=torch.bool)
-    truth[5:, 4:15], pred[6:, 5:16] = True, True
-    _edge_part(t, pred, truth, width, f"masks that touch the lower rim, of shape {(h, w)}, width {width}")
-    truth, pred = truth.T.flip(1).contiguous(), pred.T.flip(1).contiguous()
-    _edge_part(t, pred, truth, width, f"masks that touch the left rim, of shape {(w, h)}, width {width}")
+    h, w = t.random.randint(14, 18), t.random.randint(20, 24)
+
+    def cases():
+        for width in (1, t.random.choice((2, 3))):
+            truth, pred = torch.zeros(2, h, w, dtype=torch.bool)
+            truth[5:, 4:15], pred[6:, 5:16] = True, True
+            yield _case(t, pred, truth, width, f"masks that touch the lower rim, of shape {(h, w)}, width {width}")
+            truth, pred = truth.T.flip(1).contiguous(), pred.T.flip(1).contiguous()
+            yield _case(t, pred, truth, width, f"masks that touch the left rim, of shape {(w, h)}, width {width}")
+            truth, pred = torch.ones(2, h, w, dtype=torch.bool)
+            truth[5:8, 6:10], pred[6:9, 7:11] = False, False
+            yield _case(t, pred, truth, width, f"masks that touch all four rims, of shape {(h, w)}, width {width}")
+
+    judge(t, cases())
 
 
 @edge_iou.part("empty masks", 0.25)
 def _(t):
     pred, truth = _blobs(t, 22, 26)
-    none, width = torch.zeros_like(truth), t.random.randint(1, 3)
-    _edge_part(t, pred, none, width, f"an empty truth and a prediction of {int(pred.sum())} pixels, width {width}")
-    _edge_part(t, none, truth, width, f"an empty prediction and a truth of {int(truth.sum())} pixels, width {width}")
-    _edge_part(t, none, none, width, f"two empty masks, width {width}")
+    none = torch.zeros_like(truth)
+    for width in (1, t.random.choice((2, 3))):
+        for a, b, given in (
+            (pred, none, f"an empty truth and a prediction of {int(pred.sum())} pixels"),
+            (none, truth, f"an empty prediction and a truth of {int(truth.sum())} pixels"),
+            (none, none, "two empty masks"),
+        ):
+            judge(t, [_case(t, a, b, width, f"{given}, width {width}")], least=1)
 
 
 @edge_iou.part("edges wider than the mask, and arguments left alone", 0.25)
 def _(t):
     h, w = t.random.randint(9, 12), t.random.randint(13, 16)
-    truth, pred = torch.zeros(h, w, dtype=torch.bool), torch.zeros(h, w, dtype=torch.bool)
+    truth, pred = torch.zeros(2, h, w, dtype=torch.bool)
     truth[3:7, 3:8], pred[3:7, 4:9] = True, True
-    for width in (4, 20):
-        _edge_part(t, pred, truth, width, f"masks of shape {(h, w)} whose every pixel is edge, width {width}")
+    given = f"masks of shape {(h, w)} whose every pixel is edge"
+    judge(t, (_case(t, pred, truth, width, f"{given}, width {width}") for width in (4, 20)))
     t.call(torch.ones(h, w, dtype=torch.bool), torch.ones(h, w, dtype=torch.bool), 2)
     t.unchanged("one of its masks.")

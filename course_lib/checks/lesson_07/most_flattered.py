@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from ..causes import judge, rounded
 from ..core import Exercise
 from ..values import kind
 from .scores import NAN, mean_of, scores_of
@@ -49,11 +50,15 @@ def _flattered(t, matrices):
     return got
 
 
-def _gap_part(t, matrix):
+def _case(t, matrix):
+    """(got, want, given, known mistakes) of one model's gap."""
     name, gap = _flattered(t, {"only": matrix})
     want, (narrow, wide), iou = _gap(matrix), _two(matrix), scores_of(matrix)["iou"]
     every = sum(0 if math.isnan(v) else v for v in iou) / len(iou)
     there = [i for i, share in enumerate(scores_of(matrix)["share"]) if share > 0]
+    called = mean_of([v for v, column in zip(iou, matrix.sum(0).tolist()) if column])
+    hits, both = matrix.diagonal().tolist(), (matrix.sum(0) + matrix.sum(1)).tolist()
+    halves = [h / n if n else NAN for h, n in zip(hits, both)]
     recall = mean_of(scores_of(matrix)["recall"])
     known = [
         (
@@ -65,6 +70,16 @@ def _gap_part(t, matrix):
             mean_of([v for v in iou if v > 0]) - wide,
             "Your first mean leaves out a class that is there and never hit. It is in the truth, so its 0 counts.",
         ),
+        (
+            narrow - called,
+            "Your second mean is over the classes that are called; one that is there and never called counts, too.",
+        ),
+        (
+            mean_of([halves[i] for i in there]) - mean_of(halves),
+            "Below the line of each IoU the hits are counted twice, in the row's sum and in the column's. Take them off"
+            " once.",
+        ),
+        *rounded(want),
         (-want, "The difference is the wrong way round: the mean over the truth's classes comes first."),
         (narrow, "This is the mean over the truth's classes; take the other mean off."),
         (wide, "This is the mean over the classes of truth or prediction, not the difference."),
@@ -79,7 +94,7 @@ def _gap_part(t, matrix):
             "Both of your means are over the same classes. The truth's classes are the rows with pixels.",
         ),
     ]
-    t.close(gap, want, f"one model with the table {matrix.tolist()}", known)
+    return gap, want, f"one model with the table {matrix.tolist()}", known
 
 
 def _model(t, classes, alarms):
@@ -92,34 +107,43 @@ def _model(t, classes, alarms):
 
 @most_flattered.part("the gap of one model", 1)
 def _(t):
-    _gap_part(t, torch.tensor([[8, 0, 0], [0, 3, 1], [0, 0, 0]]))
-    _gap_part(t, torch.tensor([[6, 0, 0, 2], [0, 4, 0, 0], [3, 0, 0, 1], [0, 0, 0, 0]]))  # class 2 is never called
-    _gap_part(t, _model(t, t.random.randint(3, 5), t.random.randint(1, 5)))
+    tables = [
+        torch.tensor([[8, 0, 0], [0, 3, 1], [0, 0, 0]]),
+        torch.tensor([[6, 0, 0, 2], [0, 4, 0, 0], [3, 0, 0, 1], [0, 0, 0, 0]]),  # class 2 is never called
+        _model(t, t.random.randint(3, 5), t.random.randint(1, 5)),
+        _model(t, 4, 3),
+    ]
+    tables[-1][:, 1] = 0  # nor is class 1 here
+    judge(t, (_case(t, table) for table in tables))
 
 
 @most_flattered.part("classes that occur nowhere", 0.5)
 def _(t):
-    matrix = _model(t, 5, t.random.randint(1, 5))
-    matrix[1], matrix[:, 1] = 0, 0
-    _gap_part(t, matrix)
+    tables = [_model(t, 5, t.random.randint(1, 5)) for _ in range(2)]
+    for nowhere, table in zip((1, 2), tables):
+        table[nowhere], table[:, nowhere] = 0, 0
+    judge(t, (_case(t, table) for table in tables))
 
 
 @most_flattered.part("the model with the largest gap", 0.5)
 def _(t):
     honest, flattered, weak = (F.pad(_model(t, 4, alarms), (0, 1, 0, 1)) for alarms in (1, 2, 0))
-    honest[range(3), range(3)] += 100  # the best under either mean
+    honest[range(3), range(3)] += 300  # the best under either mean
     flattered[range(3), range(3)] += 30
     flattered[1, 4] = 2  # calls both of the classes that are not there; weak calls none
     weak[range(3), range(3)] = t.tensor(3, low=1, high=4)
-    for order in ("abc", "cab", "bca"):
-        models = {"a": honest, "b": flattered, "c": weak}
-        models = {f"model {k}": models[k] for k in order}
-        name, _ = _flattered(t, models)
-        gaps = {k: round(_gap(m), 3) for k, m in models.items()}
+    models = {"model a": honest, "model b": flattered, "model c": weak}
+    orders = [[f"model {k}" for k in order] for order in ("abc", "cab", "bca")]
+    names = [_flattered(t, {k: models[k] for k in order})[0] for order in orders]
+    for name, order in zip(names, orders):
         if name != "model b":
-            more = {
-                "model a": " It has the highest mIoU over the truth's classes, but that is another question.",
-                "model c": " That is the smallest gap.",
-            }[name]
+            more = " That is the smallest gap." if name == "model c" else ""
+            if names == [order[0] for order in orders]:
+                more = " Whatever the order, the first of them comes back: does a `return` stand inside the loop?"
+            elif names == [order[-1] for order in orders]:
+                more = " Whatever the order, the last of them comes back."
+            elif names == ["model a"] * 3:
+                more = " It has the highest mIoU over the truth's classes, but that is another question."
+            gaps = {k: round(_gap(models[k]), 3) for k in order}
             t.fail(f"For three models with gaps {gaps}: the most flattered is `model b`, not `{name}`.{more}")
     t.unchanged("a table that it was given.")

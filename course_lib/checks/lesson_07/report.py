@@ -1,7 +1,10 @@
 """Lesson 07: scores from the table. What is expected is computed in plain Python numbers."""
 
+import math
+
 import torch
 
+from ..causes import judge, rounded
 from ..core import Exercise
 from ..values import kind, same, show
 from .scores import NAN, mean_of, ratio, scores_of
@@ -45,21 +48,29 @@ def _report(t, matrix):
     return got
 
 
-def _entries(t, got, matrix, keys, known=()):
-    """Compare some of a report's entries; `known` maps a key to pairs of a wrong value and what it reveals."""
-    given, want = f"the table {matrix.tolist()}, `{{}}`", scores_of(matrix)
+def _entries(t, tables, known_of, keys):
+    """Compare some of the entries of each table's report; `known_of` gives {key: known mistakes} for a table."""
+    reports = [(matrix, _report(t, matrix), known_of(matrix)) for matrix in tables]
     for key in keys:
-        if key not in got:
-            t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
-        value = got[key]
-        if key in SUMMARY:
-            if isinstance(value, torch.Tensor) and value.numel() != 1:
-                t.fail(f"For {given.format(key)}: expected one number, got {kind(value)}")
-            right, wrong = want[key], [(w, m) for w, m in dict(known).get(key, ())]
-        else:
-            right = torch.tensor(want[key], dtype=torch.float64)
-            wrong = [(torch.as_tensor(w, dtype=torch.float64), m) for w, m in dict(known).get(key, ())]
-        t.close(value, right, given.format(key), wrong)
+        judge(t, (_entry(t, got, matrix, key, known.get(key, ())) for matrix, got, known in reports))
+
+
+def _entry(t, got, matrix, key, known):
+    """(got, want, given, known mistakes) of one entry of a report."""
+    given, want = f"the table {matrix.tolist()}, `{key}`", scores_of(matrix)[key]
+    if key not in got:
+        t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
+    value = got[key]
+    if key in SUMMARY:
+        if isinstance(value, torch.Tensor):
+            if value.numel() != 1:
+                t.fail(f"For {given}: expected one number, got {kind(value)}")
+            value = value.item()
+    else:
+        want = torch.tensor(want, dtype=torch.float64)
+        known = [(torch.as_tensor(w, dtype=torch.float64), m) for w, m in known]
+    percent = (100 * want, "This is in per cent; return a share, from 0 to 1.")
+    return value, want, given, [*known, percent, *rounded(want)]
 
 
 def _tick(t, classes):
@@ -68,10 +79,10 @@ def _tick(t, classes):
 
 @report.part("IoU and Dice of each class", 0.75)
 def _(t):
-    for matrix in (torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5))):
+    def known_of(matrix):
         right, true, called = matrix.diagonal().double(), matrix.sum(1).double(), matrix.sum(0).double()
         s = scores_of(matrix)
-        known = {
+        return {
             "iou": [
                 (
                     right / (true + called),
@@ -90,14 +101,15 @@ def _(t):
                 (2 * right / (true + called - right), "Below the line stands the sum of both sets, not their union."),
             ],
         }
-        _entries(t, _report(t, matrix), matrix, ("iou", "dice"), known)
+
+    _entries(t, [torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5))], known_of, ("iou", "dice"))
 
 
 @report.part("share, recall and precision of each class", 0.75)
 def _(t):
-    for matrix in (torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5))):
+    def known_of(matrix):
         s, total = scores_of(matrix), matrix.sum()
-        known = {
+        return {
             "share": [
                 (
                     matrix.sum(0) / total,
@@ -128,7 +140,9 @@ def _(t):
                 )
             ],
         }
-        _entries(t, _report(t, matrix), matrix, ("share", "recall", "precision"), known)
+
+    tables = torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5)), _tick(t, 3)
+    _entries(t, tables, known_of, ("share", "recall", "precision"))
 
 
 def _gaps(t):
@@ -142,35 +156,36 @@ def _gaps(t):
 
 @report.part("0/0 is NaN, and a false alarm is 0", 0.5)
 def _(t):
-    matrix = _gaps(t)
-    got, want = _report(t, matrix), scores_of(matrix)
-    known = {}
-    for key in EACH:
-        right = torch.tensor(want[key], dtype=torch.float64)
-        known[key] = [
-            (
-                right.nan_to_num(0.0),
+    def known_of(matrix):
+        want, known = scores_of(matrix), {}
+        for key in EACH:
+            right = torch.tensor(want[key], dtype=torch.float64)
+            known[key] = [
                 (
-                    "Where the class is in neither, there is nothing to score: 0/0 should stay NaN, not become 0. Is"
-                    " something small added below the line?"
+                    right.nan_to_num(0.0),
+                    (
+                        "Where the class is in neither, there is nothing to score: 0/0 should stay NaN, not become"
+                        " 0. Is something small added below the line?"
+                    ),
                 ),
-            ),
-            (right.nan_to_num(1.0), "A class with nothing to score gets NaN, not a perfect 1."),
-            (
-                right.masked_fill(matrix.sum(1) == 0, NAN),
-                "A class that is only called, and never there, has IoU and Dice 0, not NaN: that is a false alarm.",
-            ),
-        ]
-    _entries(t, got, matrix, EACH, known)
+                (right.nan_to_num(1.0), "A class with nothing to score gets NaN, not a perfect 1."),
+                (
+                    right.masked_fill(matrix.sum(1) == 0, NAN),
+                    "A class that is only called, and never there, has IoU and Dice 0, not NaN: that is a false alarm.",
+                ),
+            ]
+        return known
+
+    _entries(t, [_gaps(t), _gaps(t)], known_of, EACH)
 
 
 @report.part("accuracy, mean accuracy and mIoU", 0.75)
 def _(t):
-    for matrix in (torch.tensor([[6, 2], [1, 1]]), _tick(t, 4), _gaps(t)):
+    def known_of(matrix):
         s, there = scores_of(matrix), matrix.sum(1) > 0
         zeros = {k: torch.tensor(s[k], dtype=torch.float64).nan_to_num(0.0).mean().item() for k in ("iou", "recall")}
         hits, total = int(matrix.trace()), int(matrix.sum())
-        known = {
+        return {
             "accuracy": [
                 (s["mean_accuracy"], "This is the mean accuracy: each class has one vote. Here each pixel has one.")
             ],
@@ -187,7 +202,7 @@ def _(t):
                     ),
                 ),
                 (mean_of(s["precision"]), "This is the mean of the precisions."),
-                (NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
+                (None if there.all() else NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
             ],
             "miou": [
                 (
@@ -202,11 +217,19 @@ def _(t):
                     ratio(hits, 2 * total - hits),
                     "This pools the pixels of all classes before dividing; average the IoUs of the classes.",
                 ),
-                (NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
+                (
+                    NAN if any(map(math.isnan, s["iou"])) else None,
+                    "A single NaN makes the whole mean NaN: leave those classes out.",
+                ),
                 (mean_of(s["dice"]), "This is the mean of Dice."),
+                (
+                    sum(share * iou for share, iou in zip(s["share"], s["iou"]) if share),
+                    "Each IoU is weighted by the class's share of the pixels here. Each class has one vote.",
+                ),
             ],
         }
-        _entries(t, _report(t, matrix), matrix, SUMMARY, known)
+
+    _entries(t, [torch.tensor([[6, 2], [1, 1]]), _tick(t, 4), _gaps(t), _gaps(t)], known_of, SUMMARY)
 
 
 @report.part("an empty table, and the argument left alone", 0.25)

@@ -1,0 +1,60 @@
+"""Which known mistake explains what came back: named only where it explains all of it, on two inputs or more."""
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from .values import NotYet, same
+
+if TYPE_CHECKING:
+    from .trial import Known, Picture, Trial
+
+    Case = tuple[Any, Any, str, Known] | tuple[Any, Any, str, Known, Picture | None]
+
+
+def judge(
+    t: "Trial", cases: "Iterable[Case]", tolerance: float = 1e-4, picture: "Picture | None" = None, least: int = 2
+) -> None:
+    """As `t.close` for several inputs of one kind; a cause is named where it holds on all of them and tells on two.
+
+    cases      (got, want, given, known) of each input, in order; a generator may call the answer as it goes
+    tolerance  of each comparison
+    picture    draws what came back and what was expected; a case's own, its fifth item, goes before it
+    least      on how many inputs a cause must give another value than the right one
+    """
+    seen, stopped = [], None
+    try:
+        for case in cases:
+            seen.append(case)
+    except NotYet as reason:
+        stopped = reason
+    wrong = next((case for case in seen if not same(case[0], case[1], tolerance)), None)
+    if wrong is not None:
+        got, want, given, known, *own = wrong
+        meaning = next((m for _, m in known if _explains(m, seen, tolerance, least)), None)
+        t.close(got, want, given, [(got, meaning)] if meaning else (), tolerance, *(own or [picture]))
+    if stopped:
+        raise stopped
+
+
+def _explains(meaning, seen, tolerance, least):
+    """Whether this mistake gives what came back on every input, and another value than the right one on `least`."""
+    telling = 0
+    for got, want, _, known, *_ in seen:
+        values = [v for v, m in known if v is not None and _kind(m) == _kind(meaning)]
+        fitting = [v for v in values if same(got, v, tolerance)]
+        if values and not fitting:
+            return False
+        telling += bool(fitting) and not same(got, want, tolerance)
+    return telling >= least
+
+
+def _kind(meaning):
+    """A sentence without the numbers of one input."""
+    return re.sub(r"\d+", "#", meaning)
+
+
+def rounded(want: Any) -> "Known":
+    """Pairs for `known`: a number, or a tensor, rounded to one to four digits."""
+    near = (round(want, n) if isinstance(want, float) else want.round(decimals=n) for n in (1, 2, 3, 4))
+    return [(value, "This is rounded; return numbers as they come out.") for value in near]
