@@ -66,6 +66,9 @@ GROUPS = (
 
 def pytest_addoption(parser):
     parser.addoption("--quick", action="store_true", help="no notebook, browser, sandbox or wheel: two minutes")
+    parser.addoption(
+        "--all-seeds", action="store_true", help="every answer of every bank on 25 seeds: a quarter of an hour"
+    )
     parser.addoption("--lesson", metavar="NN", help="one lesson's own tests, by its number or name")
 
 
@@ -76,7 +79,9 @@ def pytest_collection_modifyitems(config, items):
         raise pytest.UsageError(f"There is no lesson {wanted}: the lessons are {', '.join(course.LESSONS)}.")
     kept = []
     for item in items:
-        kept += [item] if not (quick and is_slow(item)) and (not names or names[0] in lessons_of(item)) else []
+        left_out = quick and is_slow(item)
+        left_out = left_out or (item.get_closest_marker("all_seeds") and not config.getoption("--all-seeds"))
+        kept += [item] if not left_out and (not names or names[0] in lessons_of(item)) else []
     config.hook.pytest_deselected(items=[item for item in items if item not in set(kept)])
     items[:] = sorted(kept, key=lambda item: not is_slow(item))  # what takes long begins first
     if os.environ.get("PYTEST_XDIST_WORKER") == "gw0":

@@ -542,7 +542,7 @@ def outcome(height, width, depth):
     return "right"
 
 # %% wrong outcome: 2 · depth for 2 to the power of depth
-# fails: what goes wrong at a deeper level
+# fails: sizes that divide; what goes wrong at a deeper level
 # says: As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut.
 # differs at: outcome(12, 12, 3)
 def outcome(height, width, depth):

@@ -682,7 +682,7 @@ def find_lies(stacks):
             [s for s in stacks if not no_common_factor(s) and whole(s)])
 
 # %% wrong find_lies: returns the stacks in sorted order
-# fails: holes that the rule misses; false alarms
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
 # says: `missed` holds the right stacks in another order, or with their rates sorted;
 from itertools import combinations
 from math import gcd

@@ -1,4 +1,7 @@
-"""The seed decides nothing: every answer of every bank has one verdict, and one number of points, on every seed."""
+"""The seed decides nothing: every answer of every bank has one verdict, and one number of points, on every seed.
+
+Five seeds are always tried; --all-seeds tries 25, which takes a quarter of an hour.
+"""
 
 import pytest
 
@@ -21,13 +24,14 @@ def decided(item, seeds):
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("item", BANK, ids=str)
 def test_an_answer_has_one_verdict_on_a_few_seeds(item):
     found = decided(item, SEEDS[:5])
     assert len(found) == 1, found
 
 
-@pytest.mark.slow
+@pytest.mark.all_seeds
 @pytest.mark.parametrize("item", BANK, ids=str)
 def test_an_answer_has_one_verdict_on_25_seeds(item):
     found = decided(item, SEEDS)

@@ -66,13 +66,14 @@ def _outcome_part(t, cases):
 @outcome.part("one halving", 0.5)
 def _(t):
     a, b = (2 * n for n in t.random.sample(range(2, 20), 2))
-    _outcome_part(t, [(a, b, 1), (a + 1, b + 1, 1), (a + 1, b, 1), (a, b + 1, 1), (a + 1, a + 1, 1)])
+    _outcome_part(t, [(a, b, 1), (6, 8, 1), (a + 1, b + 1, 1), (a + 1, b, 1), (a, b + 1, 1), (a + 1, a + 1, 1)])
 
 
 @outcome.part("sizes that divide", 0.5)
 def _(t):
     for depth in (2, 3, 4):
         _outcome_part(t, [tuple(2**depth * n for n in t.random.sample(range(1, 10), 2)) + (depth,)])
+    _outcome_part(t, [(8, 16, 3)])
 
 
 @outcome.part("what goes wrong at a deeper level", 1)
@@ -84,6 +85,6 @@ def _(t):
     m, n = t.random.randint(2, 9), t.random.randint(2, 9)
     _outcome_part(
         t,
-        [(4 * m + 3, 4 * n + 2, 2), (4 * m + 2, 4 * n + 1, 2), (33, 35, 2), (41, 47, 3)]
+        [(4 * m + 3, 4 * n + 2, 2), (4 * m + 2, 4 * n + 1, 2), (13, 17, 2), (33, 35, 2), (41, 47, 3)]
         + [(a + i, b + j, depth) for i, j in ((1, 1), (1, 9), (9, 9))],
     )

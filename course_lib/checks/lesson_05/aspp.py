@@ -90,8 +90,11 @@ def _average_slips(x, small):
 
 def _branches_part(t, numbers, stride, rates, size):
     branch, what, small, large = _pyramid(t, stride, rates)
-    x = t.tensor(2, 3, *size)
-    maps = [m.relu() for m in _five(x, small, large, rates)]
+    for _ in range(20):  # until no ReLU makes a wrong average look right
+        x = t.tensor(2, 3, *size)
+        maps = [m.relu() for m in _five(x, small, large, rates)]
+        if 4 not in numbers or not any(torch.allclose(m, maps[4], atol=1e-2) for m, _ in _average_slips(x, small)):
+            break
     for number in numbers:
         got = t.run(branch(number), x)
         got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business

@@ -130,6 +130,6 @@ def _(t):
 
 @find_lies.part("rates in any order, single layers", 0.5)
 def _(t):
-    far = t.random.choice([2, 5])
+    far = t.random.choice([2, 3])  # below the stack before it, so that a sorted answer is told on every seed
     _lies_part(t, 1, [[4, 1, 2], [8, 2, 4, 1], [9, 1, 3]])
     _lies_part(t, 0, [[5, 1, 1], [4, 3], [far], [1], [7, 1]])
