@@ -8,6 +8,7 @@ import tomllib
 import pytest
 
 from course_lib.author import release
+from course_lib.crossing import sandbox
 from tests.support.course import LESSONS, ROOT, notebook
 
 # The rooms from the ground up. A room imports from floors below its own, and from no other room on its floor.
@@ -111,6 +112,17 @@ def test_a_release_holds_what_lessons_and_the_students_commands_import_and_nothi
             waiting += [room(other) for name, found in IMPORTS.items() if room(name) == here for _, other in found]
     shipped = {name.removesuffix(".py") for name in release.FILES} | set(release.ROOMS)
     assert shipped == needed | {"__init__"} and not shipped & INSTRUCTORS
+
+
+def test_the_side_of_the_answer_needs_no_room_that_the_sandbox_hides():
+    waiting, reached = ["course_lib.crossing.fork_server"], set()
+    while waiting:
+        name = waiting.pop()
+        if name not in reached:
+            reached.add(name)
+            waiting += [other for _, other in IMPORTS[name] if other in FILES]
+    assert "course_lib.crossing.answer" in reached
+    assert not {room(name) for name in reached} & set(sandbox.HIDDEN)
 
 
 def test_every_folder_with_code_is_packaged():

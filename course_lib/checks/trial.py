@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from .values import NotWritten, NotYet, copied, is_number, kind, one_memory, plain, same, show, unlike
+from .values import NotWritten, NotYet, copied, is_number, kind, plain, same, show, unlike
 
 if TYPE_CHECKING:  # `course_lib` alone imports without torch
     import torch
@@ -91,6 +91,8 @@ class Trial:
         sent = copied(args)
         value = self._guarded(self.answer, sent, kwargs)
         self.changed = self.changed or not same(list(sent), list(args))
+        from course_lib.models import one_memory
+
         self.returned = self.returned or any(one_memory(value, a) for a in sent)
         return value, sent
 

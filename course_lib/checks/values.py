@@ -81,15 +81,6 @@ def same(a, b, tolerance=0.0):
     return type(a) is type(b) and a == b
 
 
-def one_memory(a, b):
-    """Whether two values are one tensor, or a whole view of it: what is written into one is in the other."""
-    import torch
-
-    if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or not a.numel() or a.shape != b.shape:
-        return False
-    return a.layout == b.layout == torch.strided and a.data_ptr() == b.data_ptr() and a.dtype == b.dtype
-
-
 def unlike(one, other, args, tolerance=1e-4):
     """Whether two functions give other values for these arguments; what raises gives no value."""
     try:

@@ -19,8 +19,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
-from course_lib.checks.values import one_memory
-from course_lib.models import layers_run
+from course_lib.models.shapes import layers_run, one_memory
 
 from . import references
 from .codec import Garbled, Thing, pack, unpack

@@ -6,7 +6,7 @@ from .fcn import FCN, Classifier, bilinear_kernel, refine
 from .fields import paths, seen
 from .pretrained import PRETRAINED, Pretrained, merge, pretrained
 from .pspnet import PSPNet, PyramidPooling
-from .shapes import Stage, activation_bytes, count_parameters, evaluating, layers_run, trace
+from .shapes import Stage, activation_bytes, count_parameters, evaluating, layers_run, one_memory, trace
 from .unet import SKIPS, UPSAMPLES, DoubleConv, EncoderDecoder, UNet, Up, upsampling
 from .weights import shipped, weights
 
@@ -17,7 +17,7 @@ __all__ = [
     "PRETRAINED", "Pretrained", "merge", "pretrained",
     "PSPNet", "PyramidPooling",
     "paths", "seen",
-    "Stage", "activation_bytes", "count_parameters", "evaluating", "layers_run", "trace",
+    "Stage", "activation_bytes", "count_parameters", "evaluating", "layers_run", "one_memory", "trace",
     "SKIPS", "UPSAMPLES", "DoubleConv", "EncoderDecoder", "UNet", "Up", "upsampling",
     "shipped", "weights",
 ]  # fmt: skip

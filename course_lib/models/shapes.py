@@ -102,3 +102,10 @@ def layers_run(net, run):
     finally:
         hook.remove()
     return ran
+
+
+def one_memory(a, b):
+    """Whether two values are one tensor, or a whole view of it: what is written into one is in the other."""
+    if not (isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor)) or not a.numel() or a.shape != b.shape:
+        return False
+    return a.layout == b.layout == torch.strided and a.data_ptr() == b.data_ptr() and a.dtype == b.dtype
