@@ -65,7 +65,7 @@ GROUPS = (
 
 
 def pytest_addoption(parser):
-    parser.addoption("--quick", action="store_true", help="no notebook, browser, sandbox or wheel: two minutes")
+    parser.addoption("--quick", action="store_true", help="no notebook, browser, sandbox or wheel")
     parser.addoption(
         "--all-seeds", action="store_true", help="every answer of every bank on 25 seeds: a quarter of an hour"
     )
