@@ -359,7 +359,7 @@ def test_a_wrong_answer_a_hint_and_a_right_one(browser, server, tmp_path):
         book.run("conv-out-size")
         verdict = book.run("check-conv-out-size").locator(".verdict")
         expect(verdict).to_contain_text("Not yet · conv_out_size · 1.5 of 2 points")
-        expect(verdict).to_contain_text("This forgets the dilation: 3 taps at distance 3 reach over 7 pixels.")
+        expect(verdict).to_contain_text("This forgets the dilation: the taps stand d pixels apart.")
         assert_readable(book, "JupyterLab Light")
         assert_readable(book, "JupyterLab Dark")
 
