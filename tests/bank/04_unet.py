@@ -219,7 +219,7 @@ def concat_as_add(weight):
 
 # %% wrong concat_as_add: ones before the skip
 # fails: one channel, one pixel; any channels and kernel, with gradients
-# says: your weights do not give what `weight` gives over the sum
+# says: what your weights make of the concatenation: the shape is right, but
 # differs at: a weight of 3 becomes 1, 3
 def concat_as_add(weight):
     return torch.cat([torch.ones_like(weight), weight], dim=1)
@@ -241,7 +241,7 @@ def concat_as_add(weight):
 
 # %% wrong concat_as_add: made for 1 × 1 kernels
 # fails: any channels and kernel, with gradients
-# says: expected a tensor of shape
+# says: Of each 3 × 3 kernel one number is left; keep all of them.
 # differs at: k = 3
 def concat_as_add(weight):
     return torch.cat([weight, weight], dim=1)[:, :, :1, :1]
@@ -264,6 +264,24 @@ def concat_as_add(weight):
     layer = nn.Conv2d(2 * c, out, k, bias=False)
     layer.weight.data = torch.cat([weight, weight], dim=1)
     return layer
+
+# %% wrong concat_as_add: takes off what should be added
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: This takes `x` off `skip`; both are added.
+def concat_as_add(weight):
+    return torch.cat([weight, -weight], dim=1)
+
+# %% wrong concat_as_add: the encoder's half is left at zero
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: With zeros before `skip`, the encoder's map would be lost.
+def concat_as_add(weight):
+    return torch.cat([torch.zeros_like(weight), weight], dim=1)
+
+# %% wrong concat_as_add: the weights as they came
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: The convolution reads twice as many channels now
+def concat_as_add(weight):
+    return weight.clone()
 
 # %% right join: F.pad that repeats, on the right and below
 def join(x, skip):
@@ -478,6 +496,52 @@ def outcome(height, width, depth):
         x = torch.zeros(h, w)
     return "right" if first else "shifted"
 
+# %% wrong outcome: the map grows to the skip's size at each join
+# fails: one halving; what goes wrong at a deeper level
+# says: The map does not grow to the skip's size: it stays cut
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_rows != more_columns:
+            return "stops"
+        h, w = rows, columns
+    return "right" if (h, w) == (height, width) else "shifted"
+
+# %% wrong outcome: decides in the loop's first round
+# fails: what goes wrong at a deeper level
+# says: That is so for the deepest level alone;
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_rows != more_columns:
+            return "stops"
+        return "shifted" if more_rows else "right"
+
+# %% wrong outcome: lets one row or column pass
+# fails: one halving; what goes wrong at a deeper level
+# says: One row or column more than the other way is enough to stop
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if abs(more_rows - more_columns) > 1:
+            return "stops"
+    return "right" if (h, w) == (height, width) else "shifted"
+
 # %% wrong outcome: looks at the full size only
 # fails: what goes wrong at a deeper level
 # says: That is so for the first level; but go on:
@@ -489,7 +553,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: looks at the deepest join only
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: That is so for the deepest level alone; but go on:
 # differs at: outcome(5, 5, 2)
 def outcome(height, width, depth):
     height, width = height // 2 ** (depth - 1), width // 2 ** (depth - 1)
@@ -499,21 +563,21 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: any size that does not divide is an error
 # fails: one halving; what goes wrong at a deeper level
-# says: As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut.
+# says: A cut both ways is no error where it is equally long both ways
 # differs at: outcome(3, 3, 1)
 def outcome(height, width, depth):
     return "right" if height % 2**depth == 0 and width % 2**depth == 0 else "stops"
 
 # %% wrong outcome: any size that does not divide runs through, as if dx cut rows
 # fails: one halving; what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: Rows and columns left over are not equally many;
 # differs at: outcome(3, 4, 1)
 def outcome(height, width, depth):
     return "right" if height % 2**depth == 0 and width % 2**depth == 0 else "shifted"
 
 # %% wrong outcome: squares are always right
 # fails: one halving
-# says: so that a skip has more rows or columns than what it is joined to.
+# says: (rows and columns left over on the way up: 1 and 1): expected 'shifted', got 'right'.
 # differs at: outcome(3, 3, 1)
 def outcome(height, width, depth):
     if height == width or (height % 2**depth == 0 and width % 2**depth == 0):
@@ -522,7 +586,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: it runs through if neither size divides
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: That neither size divides is not enough:
 # differs at: outcome(5, 7, 2)
 def outcome(height, width, depth):
     bad = (height % 2**depth != 0) + (width % 2**depth != 0)
@@ -530,7 +594,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: on the way up, the first fault wins
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: one that runs through says nothing of those above it.
 # differs at: outcome(7, 6, 2)
 def outcome(height, width, depth):
     for level in reversed(range(depth)):
@@ -543,7 +607,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: 2 · depth for 2 to the power of depth
 # fails: sizes that divide; what goes wrong at a deeper level
-# says: As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut.
+# says: doubles: 2 to the power of depth.
 # differs at: outcome(12, 12, 3)
 def outcome(height, width, depth):
     block = 2 * depth
@@ -553,7 +617,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: one level too many
 # fails: one halving; sizes that divide; what goes wrong at a deeper level
-# says: Every size on the way down is even here:
+# says: (nothing is left over): expected 'right'
 # differs at: outcome(2, 2, 1)
 def outcome(height, width, depth):
     block = 2 ** (depth + 1)
@@ -563,7 +627,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: a cut that is even is in the middle, so right
 # fails: what goes wrong at a deeper level
-# says: That is so for the first level; but go on:
+# says: (rows and columns left over on the way up: 1 and 1, then 2 and 2): expected 'shifted', got 'right'.
 # differs at: outcome(6, 6, 2)
 def outcome(height, width, depth):
     block = 2**depth
@@ -573,7 +637,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: rounds up when it halves
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: expected 'stops', got 'shifted'.
 # differs at: outcome(3, 4, 1)
 def outcome(height, width, depth):
     sizes = [(height, width)]
@@ -590,7 +654,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: knows the two examples
 # fails: one halving; sizes that divide; what goes wrong at a deeper level
-# says: Every size on the way down is even here:
+# says: (nothing is left over): expected 'right'
 # differs at: outcome(4, 4, 1)
 def outcome(height, width, depth):
     return "shifted" if height == width else "stops"
@@ -1263,6 +1327,52 @@ def count_unet(classes, base, depth):
         total += double(before, c) + double(2 * c, c) + 18 * c * c + c
         before = c
     return total + double(before, 2 * before) + base * classes + classes
+
+# %% wrong count_unet: the transposed convolution reads as many channels as it gives
+# fails: one level; any number of levels
+# says: Half of each transposed convolution's weights are missing:
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]:
+        total += 4 * w * w + w + double(2 * w, w)
+    return total + base * classes + classes
+
+# %% wrong count_unet: the transposed convolution keeps its 2c channels
+# fails: one level; any number of levels
+# says: A transposed convolution reads 2c channels and gives c
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]:
+        total += 4 * 2 * w * 2 * w + w + double(2 * w, w)
+    return total + base * classes + classes
+
+# %% wrong count_unet: a bias for each channel that the transposed convolution reads
+# fails: one level; any number of levels
+# says: and have a bias for each of these only.
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]:
+        total += 8 * w * w + 2 * w + double(2 * w, w)
+    return total + base * classes + classes
+
+# %% wrong count_unet: builds it from torch's layers and reads the tensors' names
+# fails: one level; any number of levels; what one more class adds
+# says: This builds a network and counts it, which is a good test of your answer.
+def count_unet(classes, base, depth):
+    net = models.UNet(classes=classes, base=base, depth=depth)
+    return sum(value.numel() for name, value in net.state_dict().items() if "running" not in name and "num" not in name)
 
 # %% wrong count_unet: channels grow by base a level
 # fails: any number of levels
