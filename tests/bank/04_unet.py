@@ -159,6 +159,24 @@ def double_conv(c_in, c_out):
 def double_conv(c_in, c_out):
     return models.DoubleConv(c_in, c_out)
 
+# %% wrong double_conv: another library's eps
+# fails: a ReLU after each normalisation
+# says: The normalisation divides by √(variance + eps); leave its eps at the default.
+def double_conv(c_in, c_out):
+    layers = []
+    for channels in (c_in, c_out):
+        layers += [nn.Conv2d(channels, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+# %% wrong double_conv: another library's momentum
+# fails: each convolution is normalised over the batch
+# says: as with the default `momentum` of 0.1.
+def double_conv(c_in, c_out):
+    layers = []
+    for channels in (c_in, c_out):
+        layers += [nn.Conv2d(channels, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out, momentum=0.01), nn.ReLU()]
+    return nn.Sequential(*layers)
+
 # %% right concat_as_add: the weights twice, one after the other
 def concat_as_add(weight):
     return torch.cat([weight, weight], dim=1)
@@ -343,7 +361,7 @@ def join(x, skip):
 
 # %% wrong join: the pairs of F.pad in the order rows, columns
 # fails: a row or a column too few
-# says: Does `x` have the skip's height and width by then? (In `F.pad` the first pair of numbers is for the columns.)
+# says: it must grow that way alone. (In `F.pad` the first pair of numbers is for the columns.)
 # differs at: a row too few
 def join(x, skip):
     x = F.pad(x, (0, skip.shape[2] - x.shape[2], 0, skip.shape[3] - x.shape[3]), mode="replicate")
@@ -423,6 +441,40 @@ def join(x, skip):
     with torch.no_grad():
         x.zero_()
     return joined
+
+# %% wrong join: grows only where a row and a column are missing
+# fails: a row or a column too few
+# says: Where both are missing, your `x` gets there; where one is, it must grow that way alone.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    if below and right:
+        x = F.pad(x, (0, 1, 0, 1), mode="replicate")
+    return torch.cat([skip, x], 1)
+
+# %% wrong join: nothing to do where the sizes agree
+# fails: equal sizes: the encoder's channels first; batches, other channels, gradients
+# says: This is `x` alone; the skip is missing.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    if below == 0 and right == 0:
+        return x
+    x = F.pad(x, (0, right, 0, below), mode="replicate")
+    return torch.cat([skip, x], 1)
+
+# %% wrong join: concatenates along the batch
+# fails: equal sizes: the encoder's channels first; a row or a column too few; both too few; batches, other channels, gradients
+# says: One map follows the other in the batch, axis 0; channels are axis 1.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    x = F.pad(x, (0, right, 0, below), mode="replicate")
+    return torch.cat([skip, x])
+
+# %% wrong join: adds
+# fails: equal sizes: the encoder's channels first; a row or a column too few; both too few; batches, other channels, gradients
+# says: This adds the maps; put them side by side.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    return skip + F.pad(x, (0, right, 0, below), mode="replicate").mean(1, keepdim=True) if skip.shape[1] != x.shape[1] else skip + F.pad(x, (0, right, 0, below), mode="replicate")
 
 # %% right outcome: compares the remainders by 2^depth
 def outcome(height, width, depth):

@@ -42,6 +42,7 @@ def _counts(t, settings):
             )
         want, bare, deeper = (sum(p.numel() for p in net.parameters()) for net in nets)
         wide = [base * 2**k for k in range(depth + 1)]
+        given += f" (levels of {', '.join(map(str, wide[:-1]))} channels, a bottleneck of {wide[-1]})"
         rise, last = wide[:-1], wide[-1]
         pairs = 2 * sum(rise) + last  # channels of all blocks; each block has two convolutions and two normalisations
         known = [

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import kind
 
@@ -46,6 +47,10 @@ def _weights(t, net, c_in, c_out):
     return kernels
 
 
+def _means(net):
+    return [value.clone() for name, value in net.state_dict().items() if name.endswith("running_mean")]
+
+
 @double_conv.part("two 3 × 3 convolutions that keep the size", 0.5)
 def _(t):
     net, c_in, c_out, x = _block(t)
@@ -84,6 +89,16 @@ def _(t):
                 f"With the {which} convolution's weights times 10, the result changes (in training). Batch "
                 f"normalisation would take such a factor out. Does one follow the {which} convolution?"
             )
+    kept = [_means(net)]
+    for _ in range(2):
+        t.run(net, x)
+        kept.append(_means(net))
+    step, then = ([n - m for m, n in zip(*pair)] for pair in (kept[:2], kept[1:]))
+    if not all(torch.allclose(b, 0.9 * a, atol=1e-4) for a, b in zip(step, then)):
+        t.fail(
+            "In training, the running means should come a tenth nearer to a batch's means each time, as with the "
+            "default `momentum` of 0.1."
+        )
     net.eval()
     together, alone = t.run(net, x).detach(), t.run(net, x[:1]).detach()
     net.train()
@@ -94,30 +109,31 @@ def _(t):
         )
 
 
-@double_conv.part("a ReLU after each normalisation", 0.5)
-def _(t):
+def _blocks(t, level):
+    """(got, want, given, known mistakes) of a fresh block in training, on pictures of this level: small values show eps."""
     net, c_in, c_out, x = _block(t)
+    x = level * x
     (_, first, bias_1), (_, second, bias_2) = _weights(t, net, c_in, c_out)
-
-    def norm(y):
-        return F.batch_norm(y, None, None, training=True)
 
     def run(a, b, pads=(1, 1), mode="constant"):  # what stands after each convolution, what is put around each map
         y = a(F.conv2d(F.pad(x, 4 * [pads[0]], mode), first, bias_1))
         return b(F.conv2d(F.pad(y, 4 * [pads[1]], mode), second, bias_2))
 
+    def norm(y, eps=1e-5):
+        return F.batch_norm(y, None, None, training=True, eps=eps)
+
     def both(y):
         return F.relu(norm(y))
+
+    def early(y):
+        return norm(F.relu(y))
 
     def each(y):
         return F.relu(F.instance_norm(y))
 
-    got = t.run(net, x).detach()
-    want = run(both, both)
-    if got.shape == want.shape:
-        for without in (run(F.relu, F.relu), run(both, F.relu), run(F.relu, both)):
-            if torch.allclose(got, without, atol=1e-4):  # a normalisation is missing, which is another part's business
-                return
+    def eps_of(eps):
+        return lambda y: F.relu(norm(y, eps))
+
     known = [
         (run(both, norm), "The last ReLU is missing."),
         (
@@ -134,15 +150,29 @@ def _(t):
             run(each, each),
             "Each picture is normalised by itself here; batch normalisation takes the mean over the whole batch.",
         ),
-        (
-            run(lambda y: norm(F.relu(y)), lambda y: norm(F.relu(y))),
-            "The ReLU stands before the normalisation; it comes after it.",
+        (run(early, early), "The ReLU stands before the normalisation; it comes after it."),
+        (run(early, both), "The first ReLU stands before its normalisation; it comes after it."),
+        (run(both, early), "The second ReLU stands before its normalisation; it comes after it."),
+        *(
+            (
+                run(eps_of(eps), eps_of(eps)),
+                "The normalisation divides by √(variance + eps); leave its eps at the default.",
+            )
+            for eps in (1e-2, 1e-3, 1e-4, 1e-6, 1e-8)
         ),
-        (run(both, lambda y: norm(F.relu(y))), "The second ReLU stands before its normalisation; it comes after it."),
     ]
-    t.close(
-        got, want, f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}, in training", known, tolerance=1e-3
-    )
+    got, want = t.run(net, x), run(both, both)
+    if isinstance(got, torch.Tensor) and got.shape == want.shape:
+        for without in (run(F.relu, F.relu), run(both, F.relu), run(F.relu, both)):
+            if torch.allclose(got, without, atol=1e-4):  # a normalisation is missing, which is another part's business
+                got = want
+    given = f"c_in={c_in}, c_out={c_out} and x of shape {tuple(x.shape)}, values around {level:g}, in training"
+    return got, want, given, known
+
+
+@double_conv.part("a ReLU after each normalisation", 0.5)
+def _(t):
+    judge(t, (_blocks(t, level) for level in (1.0, 0.01, 0.003)), tolerance=1e-3)
 
 
 @double_conv.part("its parameters: no bias in a convolution, new ones each time", 0.5)
