@@ -1226,6 +1226,182 @@ def build_unet(classes, base, depth, closed=()):
         net.decoder[depth - 1 - level].skip = "zero"
     return net
 
+# %% wrong build_unet: no bottleneck
+# fails: logits of the picture's size, and every weight learns; odd sizes; the layers, level by level; a skip at every level, saved before pooling; closed skips
+# says: After the last pooling stands the bottleneck, `self.down[depth]`
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: a ReLU after each transposed convolution
+# fails: the layers, level by level
+# says: A ReLU follows the transposed convolutions: what is below 0 is lost.
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(F.relu(self.grow[k](x)), self.gate(k, skips[k])))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: pooling that rounds up
+# fails: odd sizes
+# says: Pooling rounds odd sizes up here (`ceil_mode`); let it round down.
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2, ceil_mode=True)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x, skip = self.grow[k](x), self.gate(k, skips[k])
+            x = self.up[k](torch.cat([skip, x[:, :, : skip.shape[2], : skip.shape[3]]], 1))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: skip and map added, the sum joined to itself
+# fails: the layers, level by level; closed skips
+# says: Skip and map are added up, and the sum is joined to itself;
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            skip, x = join(self.grow[k](x), self.gate(k, skips[k])).chunk(2, 1)
+            x = self.up[k](torch.cat([skip + x, skip + x], 1))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: pools with stride 1
+# fails: the layers, level by level; a skip at every level, saved before pooling
+# says: Each level is 1 lower than the one before: the pooling steps by 1
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2, stride=1)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
 # %% right count_unet: a helper for a double convolution, and a loop
 def count_unet(classes, base, depth):
     def double(a, b):

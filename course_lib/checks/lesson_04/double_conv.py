@@ -110,7 +110,7 @@ def _(t):
 
 
 def _blocks(t, level):
-    """(got, want, given, known mistakes) of a fresh block in training, on pictures of this level: small values show eps."""
+    """(got, want, given, known mistakes) of a fresh block in training; small levels show eps."""
     net, c_in, c_out, x = _block(t)
     x = level * x
     (_, first, bias_1), (_, second, bias_2) = _weights(t, net, c_in, c_out)
