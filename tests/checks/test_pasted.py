@@ -67,17 +67,17 @@ def orders(function, taken):
         yield from pick(range(taken), count)
 
 
-def adapted(function, order, item, called):
-    """An answer that hands its arguments at the places `order` to a function, and returns an `item` of its result."""
+def adapted(function, order, item, called, signature):
+    """An answer of this signature that hands its arguments at the places `order` on; it returns an `item` of the result."""
 
     @functools.wraps(function)
     def answer(*args, **kwargs):
-        args = (*args, *kwargs.values())
-        value = function(*(args[i] for i in order))
+        given = signature.bind(*args, **kwargs)
+        given.apply_defaults()
+        value = function(*(given.args[i] for i in order))
         called.append(type(value))
         return item(value)
 
-    answer.__signature__ = None
     return answer
 
 
@@ -91,15 +91,15 @@ def earned(lesson, exercise):
     """
     check = getattr(CHECKS[lesson], exercise)
     right = next(a for a in BANK if (a.lesson, a.exercise, a.kind) == (lesson, exercise, "right")).build()
-    taken, found = len(inspect.signature(right).parameters), {}
+    signature, found = inspect.signature(right), {}
     for module in modules(lesson):
         for name, function in functions(module).items():
-            for order in orders(function, taken):
+            for order in orders(function, len(signature.parameters)):
                 called = []
                 for what, item in ITEMS.items():
                     if what != "whole" and not {list, tuple} & set(called):
                         break
-                    verdict = check(adapted(function, order, item, called))
+                    verdict = check(adapted(function, order, item, called, signature))
                     if verdict.points > check.points / 4:
                         parts = [r.part for r in verdict.results if r.outcome == core.PASSED]
                         found[f"{name}{order} {what}"] = (verdict.points, parts)
