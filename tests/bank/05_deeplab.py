@@ -170,6 +170,48 @@ def dilated_conv(x, weight, rate):
               for i in range(k) for j in range(k))
     return one.expand(len(x), -1, -1, -1)
 
+# %% wrong dilated_conv: steps through the picture by the rate
+# fails: other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: Does a slice step through it by `rate`?
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i::rate, j::rate][:, :, :h, :w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: windows end at negative numbers, the last one at −0
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: a slice that ends at −0 ends at 0.
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i * rate : -(k - 1 - i) * rate, j * rate : -(k - 1 - j) * rate]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: the width's windows move by the row's number
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels
+# says: Both axes move by the same tap number here
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, rate * i : rate * i + h, rate * i : rate * i + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
 # %% wrong dilated_conv: torch's own
 # fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
 # says: This lets torch convolve.
