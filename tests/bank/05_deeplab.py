@@ -1501,7 +1501,7 @@ def build_aspp(channels, width, reaches, stride):
 
 # %% wrong build_aspp: takes the reaches for rates
 # fails: three rates, in cells
-# says: The rate is 8 cells here, which is the reach in pixels;
+# says: The rate is 16 cells here, which is the reach in pixels;
 class Pyramid(nn.Module):
     def __init__(self, channels, width, rates):
         super().__init__()
@@ -1711,6 +1711,165 @@ class Pyramid(nn.Module):
         branches = [self.near(x), *self.wide(x)]
         branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
         return self.mix(torch.cat(branches, dim=1))
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: multiplies the reach by the stride
+# fails: three rates, in cells
+# says: The reach is multiplied by the stride here;
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach * stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: half the rate, as if a reach lay between the outer taps
+# fails: three rates, in cells
+# says: a reach is from one tap to the next, not between the outer two.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, max(1, reach // stride // 2)) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: the three rates added up
+# fails: three rates, in cells
+# says: The three rates are added up here;
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [sum(branch(x) for branch in self.far)] * 3
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: a chain
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing
+# says: Every branch reads the map itself, which has 3.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(width, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(branches[-1]))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: one set of weights for three rates
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: Each rate has a layer with weights of its own.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.shared, self.rates = conv_norm_relu(channels, width, 3), [reach // stride for reach in reaches]
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        conv, norm, relu = self.shared
+        for r in self.rates:
+            branches.append(relu(norm(F.conv2d(x, conv.weight, conv.bias, padding=r, dilation=r))))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: the rates in the order of their size, widest first
+# fails: three rates, in cells
+# says: check the order of concatenation.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in reversed(self.far)]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
 
 def build_aspp(channels, width, reaches, stride):
     return Pyramid(channels, width, reaches, stride)
