@@ -40,8 +40,8 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     wide = [p.shape[1] for p in net.parameters() if p.shape[2:] == (3, 3)]
     if len(wide) == 3 and width in wide:
         t.fail(
-            f"For {what}: {wide.count(width)} of the three 3 × 3 convolutions read {width} channels, as many as a branch "
-            f"puts out. Every branch reads the map itself, which has {channels}."
+            f"For {what}: {wide.count(width)} of the three 3 × 3 convolutions read {width} channels, as many as a "
+            f"branch puts out. Every branch reads the map itself, which has {channels}."
         )
     if len(wide) == 1:
         t.fail(
