@@ -409,7 +409,7 @@ def field_and_coverage(rates):
 
 # %% wrong field_and_coverage: pokes the corner: most of the field lies outside the picture
 # fails: the field; the share that is seen; one layer, none, wide ones and many
-# says: This goes one way only
+# says: This is what a corner of the map sees. Poke the middle
 def field_and_coverage(rates):
     """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
     wide = 4 * sum(rates) + 3
@@ -2059,7 +2059,7 @@ def build_decoder(fine, coarse, reduced, classes):
 
 # %% wrong build_decoder: no batch normalisation
 # fails: batch normalisation in training, and gradients
-# says: For fine=5, coarse=6, reduced=2, classes=3, in training:
+# says: There is no batch normalisation: it stands between a convolution and its ReLU.
 class Sharpen(nn.Module):
     def __init__(self, fine, coarse, reduced, classes):
         super().__init__()
