@@ -31,6 +31,8 @@ def _weights(t, weight, given, flowing):
         more = {
             (2 * out, c, k, k): " Axis 0 is the channels out; the channels in are axis 1.",
             (out, 2 * c, 1, 1): f" Of each {k} × {k} kernel one number is left; keep all of them.",
+            (out, c, 2 * k, k): " Axis 2 is the rows of the kernels; the channels in are axis 1.",
+            (out, c, k, 2 * k): " Axis 3 is the columns of the kernels; the channels in are axis 1.",
             (out, c, k, k): " The convolution reads twice as many channels now: C of `skip`, and C of `x`.",
         }.get(tuple(getattr(got, "shape", ())), "")
         t.fail(f"For {given}: expected a tensor of shape {want}, got {kind(got)}{more}")
@@ -62,6 +64,8 @@ def _maps(t, sizes, flowing=False):
             (over(skip), "With zeros before `x`, the decoder's map would be lost."),
             (over(x), "With zeros before `skip`, the encoder's map would be lost."),
             (over(skip - x), "This takes `x` off `skip`; both are added."),
+            (over((skip + x).flip(2, 3)).flip(2, 3), "The kernels are upside down."),
+            (over((skip + x).mT).mT, "Rows and columns of the kernels have changed places."),
         ]
         if c > 1:  # with one channel it is right
             pairs = both.unflatten(1, (c, 2)).sum(2)
@@ -72,7 +76,18 @@ def _maps(t, sizes, flowing=False):
                     "`x`.",
                 )
             )
-        yield F.conv2d(both, mine), over(skip + x), f"{given}, what your weights make of the concatenation", known
+        got = F.conv2d(both, mine)
+        parts = (("skip", skip, mine[:, :c]), ("x", x, mine[:, c:]))
+        known.append((got, " ".join(_half(name, F.conv2d(y, half), over(y)) for name, y, half in parts)))
+        yield got, over(skip + x), f"{given}, what your weights make of the concatenation", known
+
+
+def _half(name, got, want):
+    """What stands before one of the maps, told from what it gives."""
+    times = float((got * want).sum() / want.square().sum())
+    if not torch.allclose(got, times * want, atol=1e-3):
+        return f"Before `{name}` stand other numbers than those of `weight`."
+    return f"Before `{name}` stands `weight` {'as it is' if abs(times - 1) < 1e-3 else f'times {times:.3g}'}."
 
 
 @concat_as_add.part("one channel, one pixel", 0.5)

@@ -34,6 +34,8 @@ def _counts(t, settings):
     for classes, base, depth in settings:
         got, given = t.call(classes, base, depth), f"classes={classes}, base={base}, depth={depth}"
         t.whole(got, given)
+        if not isinstance(got, int):
+            t.fail(f"For {given}: expected an `int`, got {kind(got)}")
         with torch.device("meta"):
             nets = (
                 models.UNet(classes=classes, base=base, depth=depth),
@@ -87,19 +89,48 @@ def _counts(t, settings):
             (want - (9 * rise[-1] * last + 9 * last**2 + 4 * last), "The bottleneck is missing."),
             (want - (classes * base + classes), "The head is missing."),
             (want + 8 * (classes * base), "The head is 1 × 1, not 3 × 3."),
+            (want - classes + base, "The head has a bias for each class, not for each channel."),
+            (want - sum(35 * c * c + 5 * c for c in rise), "The way up is missing."),
+            (want - sum(27 * c * c + 4 * c for c in rise), "The double convolutions of the way up are missing."),
+            (
+                want + sum(45 * c * c + 4 * c for c in rise),
+                "On the way up a level's double convolution gives c channels.",
+            ),
+            (
+                want - sum(6 * c * c for c in rise),
+                "A 2 × 2 kernel has 4 numbers: each transposed convolution has 4·2c·c.",
+            ),
+            (want + 35 * last**2 + 5 * last, "The bottleneck has no way up of its own; the levels above it have."),
+            (
+                want - 9 * sum((a - 3) * b for a, b in zip(rise, wide[1:])),
+                "Only level 0 reads 3 channels; each later one reads those of the level above it.",
+            ),
+            (
+                want - sum(35 * c * c + 5 * c for c in rise[1:]) if depth > 1 else None,
+                "Only level 0 has its way up here; every level has one.",
+            ),
+            (want + 9 * base * (classes - 3), "Level 0 reads pictures of 3 channels, however many classes there are."),
+            (146, "146 is the example's count; other arguments have other ones."),
         ]
         yield got, want, given, known
 
 
+def _classes(t, base):
+    """A number of classes that is not 3 and not the base, which would hide what is confused with what."""
+    return t.random.choice([n for n in range(2, 10) if n not in (3, base)])
+
+
 @count_unet.part("one level", 0.5)
 def _(t):
-    judge(t, _counts(t, [(t.random.randint(2, 9), base, 1) for base in t.random.sample(range(2, 10), 2)]), 0)
+    bases = t.random.sample(range(4, 10), 2)
+    judge(t, _counts(t, [(_classes(t, base), base, 1) for base in bases]), 0)
 
 
 @count_unet.part("any number of levels", 1)
 def _(t):
     depths = (2, 3, t.random.choice([4, 5]))
-    judge(t, _counts(t, [(t.random.randint(2, 9), t.random.choice([4, 6, 8, 12]), depth) for depth in depths]), 0)
+    bases = [t.random.choice([4, 6, 8, 12]) for _ in depths]
+    judge(t, _counts(t, [(_classes(t, base), base, depth) for base, depth in zip(bases, depths)]), 0)
 
 
 def _more(t, settings):
@@ -123,4 +154,4 @@ def _more(t, settings):
 @count_unet.part("what one more class adds", 0.5)
 def _(t):
     bases = t.random.sample((4, 6, 8, 16), 2)
-    judge(t, _more(t, [(t.random.randint(2, 9), base, t.random.randint(1, 4)) for base in bases]), 0)
+    judge(t, _more(t, [(_classes(t, base), base, t.random.randint(1, 4)) for base in bases]), 0)

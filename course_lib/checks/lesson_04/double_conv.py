@@ -1,5 +1,7 @@
 """Lesson 04: the double convolution."""
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 
@@ -28,7 +30,7 @@ double_conv = Exercise(
 def _block(t):
     """A fresh answer, its channels, and a picture for it; fails unless it is a module that runs."""
     c_in, c_out = t.random.randint(2, 4), t.random.randint(5, 8)
-    net = t.module(t.call(c_in, c_out), f"c_in={c_in}, c_out={c_out}")
+    net = t.made(c_in, c_out, given=f"c_in={c_in}, c_out={c_out}")
     return net, c_in, c_out, t.tensor(3, c_in, 9, 14)
 
 
@@ -60,6 +62,7 @@ def _(t):
         shape = tuple(got.shape) if isinstance(got, torch.Tensor) else ()
         more = {
             (3, c_out, 5, 10): " Each convolution takes a pixel off on every side; pad by 1.",
+            (3, c_out, 5, 7): " One of the convolutions moves by 2; leave its stride at 1.",
             (3, c_out, 7, 12): " One of the convolutions takes a pixel off on every side; pad by 1.",
         }.get(shape, "")
         t.fail(f"For {given}: expected shape {want}, got {kind(got)}{more}")
@@ -113,6 +116,12 @@ def _blocks(t, level):
     """(got, want, given, known mistakes) of a fresh block in training; small levels show eps."""
     net, c_in, c_out, x = _block(t)
     x = level * x
+    if (number := len(t.layers(net, x))) != 2:
+        t.fail(f"{number} convolutions run; two should.")
+    state = net.state_dict()
+    norms = [name for name, v in state.items() if v.dim() == 1 and not name.endswith(("bias", "mean", "var"))]
+    gain = 4.0 if norms else 1.0  # large enough to see what is cut off above
+    net.load_state_dict({**state, **{name: torch.full_like(state[name], gain) for name in norms}})
     (_, first, bias_1), (_, second, bias_2) = _weights(t, net, c_in, c_out)
 
     def run(a, b, pads=(1, 1), mode="constant"):  # what stands after each convolution, what is put around each map
@@ -120,7 +129,7 @@ def _blocks(t, level):
         return b(F.conv2d(F.pad(y, 4 * [pads[1]], mode), second, bias_2))
 
     def norm(y, eps=1e-5):
-        return F.batch_norm(y, None, None, training=True, eps=eps)
+        return gain * F.batch_norm(y, None, None, training=True, eps=eps)
 
     def both(y):
         return F.relu(norm(y))
@@ -129,7 +138,16 @@ def _blocks(t, level):
         return norm(F.relu(y))
 
     def each(y):
-        return F.relu(F.instance_norm(y))
+        return F.relu(gain * F.instance_norm(y))
+
+    def layer(y):
+        return F.relu(gain * F.group_norm(y, 1))
+
+    def shortcut(y):
+        return F.relu(norm(F.conv2d(F.pad(y, [1] * 4), second, bias_2)) + y)
+
+    def bent(function):
+        return lambda y: function(norm(y))
 
     def eps_of(eps):
         return lambda y: F.relu(norm(y, eps))
@@ -146,9 +164,21 @@ def _blocks(t, level):
             for mode in ("replicate", "reflect", "circular")
         ),
         *((run(both, both, pads), "Pad each convolution by 1, not one of them by 2.") for pads in ((2, 0), (0, 2))),
+        *(
+            (run(own, own), "Each picture is normalised by itself; batch normalisation takes the mean over the batch.")
+            for own in (each, layer)
+        ),
+        *(
+            (run(bent(f), bent(f)), f"After the normalisations stands a {name}, not a ReLU.")
+            for name, f in (
+                *(("leaky ReLU", partial(F.leaky_relu, negative_slope=s)) for s in (0.01, 0.1, 0.2)),
+                *(("GELU", F.gelu), ("SiLU", F.silu), ("ELU", F.elu), ("sigmoid", torch.sigmoid), ("tanh", torch.tanh)),
+                ("ReLU6", F.relu6),
+            )
+        ),
         (
-            run(each, each),
-            "Each picture is normalised by itself here; batch normalisation takes the mean over the whole batch.",
+            shortcut(both(F.conv2d(F.pad(x, [1] * 4), first, bias_1))),
+            "A shortcut leads past the second convolution and is added to it; none is asked for.",
         ),
         (run(early, early), "The ReLU stands before the normalisation; it comes after it."),
         (run(early, both), "The first ReLU stands before its normalisation; it comes after it."),
@@ -172,6 +202,12 @@ def _blocks(t, level):
 
 @double_conv.part("a ReLU after each normalisation", 0.5)
 def _(t):
+    net, _, _, x = _block(t)
+    once, again = t.run(net, torch.cat([x, x])).chunk(2)
+    if not torch.allclose(once, again, atol=1e-4):
+        t.fail(
+            "In training, two equal pictures come out unequal: something random, such as dropout, is in your module."
+        )
     judge(t, (_blocks(t, level) for level in (1.0, 0.01, 0.003)), tolerance=1e-3)
 
 
@@ -188,7 +224,7 @@ def _(t):
             want - 4 * c_out: " A normalisation has two weights a channel: a factor and an offset.",
         }.get(got, "")
         t.fail(f"For c_in={c_in}, c_out={c_out}: expected {want} parameters, got {got}.{more}")
-    other = t.call(c_in, c_out)
+    other = t.made(c_in, c_out)
     if {id(p) for p in net.parameters()} & {id(p) for p in other.parameters()}:
         t.fail(
             "Two calls returned the same layers. Make new ones in each call, or all blocks of a network "

@@ -38,6 +38,8 @@ def _asked(t, x, skip, given):
             (h, w), (height, width) = x.shape[2:], skip.shape[2:]
             if (h == height) != (w == width) and _joins(t, x, (h + 1, w + 1)):
                 more = " Where both are missing, your `x` gets there; where one is, it must grow that way alone."
+            if (h, w) == (height, width):
+                more = " The two sizes agree here, and nothing is to be added to `x`."
             more += " (In `F.pad` the first pair of numbers is for the columns.)"
         t.fail(f"For {given} your code stopped{stopped.message.partition('your code stopped')[2]}{more}")
 
@@ -93,10 +95,13 @@ def _pairs(t, sizes):
                 (F.interpolate(x, size=(height, width), mode="bilinear", align_corners=corners), stretched)
                 for corners in (False, True)
             ),
+            (F.interpolate(x, size=(height, width), mode="bicubic"), stretched),
         ]
         known = [
             (torch.cat([whole, skip], 1), "The decoder's channels come first here; the encoder's should."),
             (torch.cat([skip[:, :, :h, :w], x], 1), "This cuts the skip; let `x` grow instead."),
+            (torch.cat([skip[:, :, height - h :, width - w :], x], 1), "This cuts the skip; let `x` grow instead."),
+            (torch.stack([skip, whole], 1), "A stack has an axis more; `torch.cat` lengthens axis 1."),
             (torch.cat([skip, whole], 0), "One map follows the other in the batch, axis 0; channels are axis 1."),
             (torch.cat([skip, whole], 2), "This puts one map below the other; channels are axis 1."),
             (torch.cat([skip, whole], 3), "This puts one map to the right of the other; channels are axis 1."),
@@ -110,7 +115,18 @@ def _pairs(t, sizes):
                 for other, meaning in grown
             ),
         ]
+        if isinstance(got, torch.Tensor) and got.shape == (1, 4, height, width):
+            known.append((got, _seen(got, skip, x)))
         yield got, torch.cat([skip, whole], 1), given, known, _draw_join
+
+
+def _seen(got, skip, x):
+    """What is where, in a result of the right shape that no known mistake gives."""
+    if not torch.equal(got[:, :2], skip):
+        return "The first channels are not the skip's."
+    if not torch.equal(got[:, 2:, : x.shape[2], : x.shape[3]], x):
+        return "The skip is in its place; `x` has moved, or its values have changed."
+    return "Both maps are in place; what has been added to `x` is not its last row or column."
 
 
 @join.part("equal sizes: the encoder's channels first", 0.5)

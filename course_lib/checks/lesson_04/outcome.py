@@ -20,6 +20,11 @@ LAST = "That is so for the deepest level alone; but go on: every join on the way
 GROWN = "The map does not grow to the skip's size: it stays cut, and is smaller at the next join, and at the end."
 ONE = "One row or column more than the other way is enough to stop: `torch.cat` needs equal sizes."
 SUM = "A cut both ways is no error where it is equally long both ways, although the wrong rows are cut."
+ALONE = "Too many {} alone stop it, too: what is cut off in their place does not make the sizes equal."
+FIT = "One side that fits is not enough: both have to."
+ON = "A join with nothing left over is not the end; go on to those above it."
+NONE = "Where nothing is left over, no skip loses anything."
+WORD = "The words for the two faults have changed places."
 BOTH = "That neither size divides is not enough: as many rows as columns must be left over, at every join."
 EARLY = "This decides at the first join with something left over; one that runs through says nothing of those above it."
 TWICE = "This takes the sizes by 2·depth; with each halving what must divide them doubles: 2 to the power of depth."
@@ -54,6 +59,15 @@ def _cases(t, sizes):
             ("stops" if any(abs(m - n) > 1 for m, n in lacks) else "shifted" if r or s else "right", ONE),
             ("stops" if r or s else "right", SUM),
             ("shifted" if r and s else "stops" if r or s else "right", BOTH),
+            (
+                "stops" if any(m and not n for m, n in lacks) else "shifted" if r or s else "right",
+                ALONE.format("columns"),
+            ),
+            ("stops" if any(n and not m for m, n in lacks) else "shifted" if r or s else "right", ALONE.format("rows")),
+            ("shifted" if r and s else "right", FIT),
+            ("right" if lacks[-1] == (0, 0) else WORDS[1 + (r == s)], ON),
+            (WORDS[1 + (r == s)], NONE),
+            (WORDS[2 if r != s else 1 if r else 0], WORD),
             (_word(*early), EARLY),
             (_word(height % (2 * depth), width % (2 * depth)), TWICE),
         ]

@@ -36,14 +36,21 @@ def alike(a, b):
 
 
 @contextlib.contextmanager
-def mistaken(twin, pool=None, grown=None, joined=None):
+def mistaken(twin, pool=None, grown=None, joined=None, first=None, last=None):
     """The twin with one thing done otherwise.
 
     pool    a module in place of its max-pooling
     grown   what becomes of a doubled map: a function of it and the skip's (height, width)
+    first   what becomes of the picture
+    last    what becomes of the logits: a function of them and the picture's (height, width)
     joined  what becomes of a skip and a map of its size: a function of the two and the level's number
     """
-    right, hooks = twin.pool, []
+    right, hooks, whole = twin.pool, [], {}
+
+    def begin(module, args):
+        whole["size"] = args[0].shape[-2:]
+        return first(args[0]) if first else args
+
     twin.pool = pool or right
     for i, stage in enumerate(twin.decoder):
         size = {}
@@ -59,6 +66,8 @@ def mistaken(twin, pool=None, grown=None, joined=None):
 
         hooks += [stage.register_forward_pre_hook(note), stage.upsample.register_forward_hook(grow)]
         hooks += [stage.conv.register_forward_pre_hook(join)]
+    hooks.append(twin.register_forward_pre_hook(begin))
+    hooks.append(twin.register_forward_hook(lambda module, args, out: last(out, whole["size"]) if last else out))
     try:
         yield twin
     finally:
@@ -86,11 +95,32 @@ def _summed(skip, x, level):
     return torch.cat([skip + x, skip + x], 1)
 
 
+class _Least(nn.Module):
+    def forward(self, x):
+        return -F.max_pool2d(-x, 2)
+
+
 LAYERS = [
     (dict(pool=nn.AvgPool2d(2)), "Your pooling takes the mean of each 2 × 2 block; max-pooling takes the largest."),
     (
         dict(grown=lambda y, size: y.relu()),
         "A ReLU follows the transposed convolutions: what is below 0 is lost. Join the map as it is.",
+    ),
+    (dict(pool=_Least()), "Your pooling takes the smallest of each 2 × 2 block; max-pooling takes the largest."),
+    (
+        dict(pool=nn.MaxPool2d(1, stride=2)),
+        "Your pooling takes the first of each 2 × 2 block, whatever the others are; max-pooling takes the largest.",
+    ),
+    *(
+        (dict(first=f), "The picture is changed before the first convolution; the net takes it as it is.")
+        for f in (
+            lambda x: x - x.mean(),
+            lambda x: (x - x.mean()) / x.std(),
+            lambda x: x / 255,
+            lambda x: 2 * x - 1,
+            lambda x: x - x.mean((2, 3), keepdim=True),
+            lambda x: x.clamp(0, 1),
+        )
     ),
     (dict(joined=_summed), "Skip and map are added up, and the sum is joined to itself; put the two side by side."),
     (
@@ -103,7 +133,34 @@ LAYERS = [
     ),
 ]
 stretched = "The doubled map is stretched to the skip's size; repeat its last row or column, as `join` does."
+brought = "The picture is brought to sizes that divide first; leave it as it is, and let each `join` repeat what lacks."
+
+
+def _cut(y, size):
+    return y[..., : size[0], : size[1]]
+
+
+def _even(x, up):
+    """x at the next sizes that 8 divides, by bilinear resizing."""
+    return F.interpolate(x, size=[(n + 7 * up) // 8 * 8 for n in x.shape[-2:]], mode="bilinear")
+
+
 SIZES = [
+    *(
+        (dict(first=lambda x, how=how: F.pad(x, (0, -x.shape[3] % 8, 0, -x.shape[2] % 8), how), last=_cut), brought)
+        for how in ("constant", "replicate")
+    ),
+    *(
+        (
+            dict(
+                first=lambda x, up=up: _even(x, up),
+                last=lambda y, size, how=how: F.interpolate(y, size=tuple(size), mode=how),
+            ),
+            brought,
+        )
+        for up in (False, True)
+        for how in ("bilinear", "nearest")
+    ),
     (dict(pool=nn.MaxPool2d(2, ceil_mode=True)), "Pooling rounds odd sizes up here (`ceil_mode`); let it round down."),
     *(
         (dict(grown=lambda y, size, how=how: F.interpolate(y, size=size, **how)), stretched)

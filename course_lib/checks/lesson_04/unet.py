@@ -45,10 +45,15 @@ def _shaken(t, net):
 
 
 def _passed_by(message):
-    """What torch's refusal of a transposed convolution tells: a map with half the channels comes from above."""
+    """What torch's refusal of a map tells: one with too few channels, or too many, has come to a convolution."""
+    if re.search(r"groups=1, weight of size \[\d+, \d+, 3, 3\]", message):
+        return (
+            " On the way up a level's first convolution takes the skip's channels and as many from below. Does each "
+            "level meet its own skip, the output of its double convolution?"
+        )
     numbers = re.search(r"transposed=1, weight of size \[(\d+), .* expected input\[\d+, (\d+),", message)
-    if not numbers or int(numbers[1]) != 2 * int(numbers[2]):
-        return ""
+    if not numbers or int(numbers[1]) < int(numbers[2]):
+        return " The way up begins at the deepest level, `depth` − 1." * bool(numbers)
     return (
         " A map of half as many channels comes to it. After the last pooling stands the bottleneck, "
         "`self.down[depth]`, which makes twice as many."
@@ -77,7 +82,8 @@ def _logits(t, net, given, classes, *shapes):
 
 
 def _settings(t):
-    return t.random.randint(3, 6), t.random.choice([4, 5, 6])
+    """Classes and base, which are not equal: a missing head would not be seen."""
+    return t.random.sample([4, 5, 6], 2)
 
 
 @build_unet.part("logits of the picture's size, and every weight learns", 0.5)
@@ -188,8 +194,13 @@ def _between(t, net, classes, base, depth, side):
     if twin is None:
         return
     with torch.no_grad():
-        found, right = [t.run(net, x) for x in pictures], [twin(x) for x in pictures]
-        if _all_alike(found, right) or not all(isinstance(y, torch.Tensor) for y in found):
+        found, right = [some_logits(t, net, x) for x in pictures], [twin(x) for x in pictures]
+        if _all_alike(found, right):
+            if not _all_alike([t.run(net.train(), x) for x in pictures], [twin.train()(x) for x in pictures]):
+                t.fail(
+                    "In evaluation your net gives what it should, in training it does not: there is something random "
+                    "in it, such as dropout, or another normalisation."
+                )
             return
         if more := reason(twin, LAYERS, pictures, found):
             t.fail(f"The right layers run, but what comes out is not theirs.{more}")
@@ -204,6 +215,26 @@ def _between(t, net, classes, base, depth, side):
             t.fail(
                 "The right layers run, but what comes out is not theirs, even where the skips count for nothing: "
                 "something else happens to the maps between them, or to the picture."
+            )
+
+
+def _as_they_are(t, net, classes, base, depth):
+    """Fail where all is right with the skips' weights at 0, and else it is not: a skip is not what was saved."""
+    twin, x = twin_of(t, net, classes, base, depth), t.tensor(2, 3, 32, 32)
+    if twin is None:
+        return
+    with torch.no_grad():
+        got, right = t.run(net, x), twin(x)
+        with mistaken(twin, joined=swapped):
+            other = twin(x)
+        if alike(got, right) or alike(got, other):
+            return
+        load(t, net, without(net.state_dict(), base, range(depth), 0))
+        twin.load_state_dict(without(twin.state_dict(), base, range(depth), 0))
+        if alike(t.run(net, x), twin(x)):
+            t.fail(
+                "The skips reach the logits, but not as they were saved: something happens to them before they are "
+                "joined."
             )
 
 
@@ -225,6 +256,7 @@ def _(t):
     wide = t.tensor(1, 3, side + 8, side + 8)
     for k in range(depth):
         level_speaks(t, net, state, base, k, wide, side)
+    _as_they_are(t, _build(t, classes, base, depth), classes, base, depth)
 
 
 @build_unet.part("closed skips", 1)
