@@ -1627,7 +1627,7 @@ def build_unet(classes, base, depth, closed=()):
     return Ushape(classes, base, depth, closed)
 
 # %% wrong build_unet: takes the mean off the picture
-# fails: the layers, level by level
+# fails: the layers, level by level; a skip at every level, saved before pooling
 # says: The picture is changed before the first convolution;
 def join(x, skip):
     return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
