@@ -233,6 +233,34 @@ def dilated_conv(x, weight, rate):
                 weight[:, :, i, j] = 0
     return out
 
+# %% wrong dilated_conv: windows that begin at i and j
+# fails: other rates; kernels of other sizes, batch and channels
+# says: The windows begin 1 pixel apart here;
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i:i+h, j:j+w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: the rate for rows alone
+# fails: other rates; kernels of other sizes, batch and channels
+# says: The windows' rows follow the rate, their columns do not.
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, rate*i:rate*i+h, j:j+w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
 # %% right field_and_coverage: pokes by gradient with kernels of ones
 def field_and_coverage(rates):
     reach = sum(rates)
@@ -295,7 +323,7 @@ def field_and_coverage(rates):
 
 # %% wrong field_and_coverage: counts paths, not pixels
 # fails: the share that is seen
-# says: For rates [3, 3, 6], the share:
+# says: This counts ways, not pixels: several ways may end on one pixel.
 # differs at: [2, 2]: nine paths end on five places
 def field_and_coverage(rates):
     field = 1 + 2 * sum(rates)
@@ -313,7 +341,7 @@ def field_and_coverage(rates):
 
 # %% wrong field_and_coverage: everything in the field is seen
 # fails: the share that is seen; one layer, none, wide ones and many
-# says: For rates [3, 3, 6], the share:
+# says: There are holes in this field: not all of it is seen.
 def field_and_coverage(rates):
     return 1 + 2 * sum(rates), 1.0
 
@@ -2006,7 +2034,7 @@ def build_decoder(fine, coarse, reduced, classes):
 
 # %% wrong build_decoder: enlarges by nearest
 # fails: the right values; batch normalisation in training, and gradients
-# says: The coarse map is enlarged by nearest;
+# says: The coarse map is enlarged in blocks (nearest or area); use bilinear.
 class Sharpen(nn.Module):
     def __init__(self, fine, coarse, reduced, classes):
         super().__init__()

@@ -1,6 +1,7 @@
 """Lesson 05: atrous spatial pyramid pooling, branch by branch."""
 
 import itertools
+import re
 from functools import partial
 
 import torch
@@ -9,7 +10,7 @@ import torch.nn.functional as F
 from .. import pictures
 from ..causes import judge
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, kind
 from .modules import expect_weights, set_weights
 
 build_aspp = Exercise(
@@ -61,6 +62,22 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     return branch, what, small, large
 
 
+def _ran(t, net, x, width):
+    """What the module makes of a map; where torch stops it, what its message tells."""
+    try:
+        return t.run(net, x)
+    except NotYet as stopped:
+        more = ""
+        if mixed := re.search(r"weight of size \[\d+, (\d+), 1, 1\], expected input\[\d+, (\d+),", stopped.message):
+            if int(mixed[1]) == 5 * width:
+                more = f" Five branches of {width} channels are mixed; {mixed[2]} channels came."
+        elif re.search(rf"weight of size \[\d+, {x.shape[1]}, 3, 3\], expected input\[\d+, {width},", stopped.message):
+            more = " A 3 × 3 layer got what a branch put out. Every branch reads the map `x` itself."
+        elif "of (float, float)" in stopped.message:
+            more = " A rate is a whole number: divide with `//`."
+        t.fail(stopped.message + more)
+
+
 def _branches(t, numbers, settings):
     """(got, want, given, known mistakes, picture) of each of the branches `numbers`, alone, with the same two kernels.
 
@@ -108,6 +125,12 @@ def _branches(t, numbers, settings):
                 known += wrong
             elif number:
                 known += _rate_slips(partial(far, x), stride, rates[number - 1], 6 * number)
+                again = far(x, rates[0])
+                known.append((again, "This is the first rate again: each of the three has a reach of its own."))
+                known.append(
+                    (sum(maps[: number + 1]), "Each branch is added to the one before it; put them side by side.")
+                )
+                known.append((maps[number] * here, "Each branch is multiplied by the first; put them side by side."))
                 known.append((sum(maps[1:4]), "The three rates are added up here; each is a branch, put side by side."))
             given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
             yield got, maps[number], given, known, pictures.maps
@@ -142,6 +165,9 @@ def _rate_slips(far, stride, rate, paper):
             far(paper),
             f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rate}.",
         ),
+        (far(rate + 1), f"The rate is one more than the reach divided by the stride, which is {rate}."),
+        (far(max(1, rate - 1)), f"The rate is one less than the reach divided by the stride, which is {rate}."),
+        (far(max(1, reach // 16)), "The reach is divided by 16, whatever the stride is."),
         (far(1), f"The taps are next to each other here; they should stand {rate} cells apart."),
     ]
 
@@ -154,7 +180,7 @@ def _(t):
     for mode in ("evaluation", "training"):
         net.train(mode == "training")
         for shape in ((2, channels, 9, 12), (1, channels, t.random.randint(3, 8), 5), (3, channels, 4, 4)):
-            got = t.run(net, t.tensor(*shape))
+            got = _ran(t, net, t.tensor(*shape), width)
             want = (shape[0], width, *shape[2:])
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
                 t.fail(f"For {what} and a map of shape {shape}: expected {want}, got {kind(got)}")

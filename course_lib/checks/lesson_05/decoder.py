@@ -43,6 +43,8 @@ def _ran(t, net, maps):
             more = " Both maps meet in full: `thin` the fine one first."
         elif f", {fine.shape[1]}, 1, 1], {taken}{coarse.shape[1]}, " in stopped.message:
             more = " The coarse map comes to `thin`. The list holds the fine map first."
+        elif "Sizes of tensors must match except in dimension 2" in stopped.message:
+            more = " This puts one map below the other; channels are axis 1."
         elif "Sizes of tensors must match" in stopped.message:
             more = " The coarse map has not got the fine one's height and width, `fine.shape[2:]`, when the two meet."
         t.fail(stopped.message + more)
@@ -59,6 +61,8 @@ def _(t):
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != (2, classes, h, w):
                 cut = isinstance(got, torch.Tensor) and tuple(got.shape[2:]) == (h - 2, w - 2)
                 more = " A 3 × 3 convolution needs a padding of 1 to keep the size." if cut else ""
+                if isinstance(got, torch.Tensor) and tuple(got.shape) == (2, 8, h, w):
+                    more = " These are the channels that `join` puts out; `classify` makes logits of them."
                 t.fail(
                     f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of "
                     f"shape {(2, classes, h, w)}, got {kind(got)}{more}"
@@ -108,7 +112,17 @@ def _cases(t, net, what, sizes, shapes, training=False):
             ),
             (value(mode="bicubic"), "The coarse map is enlarged bicubic; use bilinear."),
             (value(turn=-1), "The coarse map stands first in the concatenation; the thinned fine map should."),
-            (value(mode="nearest"), "The coarse map is enlarged by nearest; use bilinear."),
+            *(
+                (value(mode=mode), "The coarse map is enlarged in blocks (nearest or area); use bilinear.")
+                for mode in ("nearest", "nearest-exact", "area")
+            ),
+            *(
+                (value(grow=bent), "The coarse map goes through a ReLU; join it as it is.")
+                for bent in (lambda y, to: _bilinear(y, to).relu(), lambda y, to: _bilinear(y.relu(), to))
+            ),
+            (value(one=lambda y: 0 * y), "Nothing comes of the fine map."),
+            (value(grow=lambda y, to: 0 * _bilinear(y, to)), "Nothing comes of the coarse map."),
+            (value(coarse=coarse.mean(0, keepdim=True).expand_as(coarse)), "The pictures of the batch are mixed."),
             (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
             (
                 _bilinear(value(to=small), size),
@@ -165,6 +179,10 @@ def _(t):
     net, what = _decoder(t, 5, 6, 2, 3)
     shapes = (2, 5, 1, 1), (6, 8, 3, 3), (3, 6, 1, 1)
     expect_weights(t, net, what, dict.fromkeys(shapes, 1))
+    twice = [torch.cat([m, m]) for m in (t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2))]
+    both = _ran(t, net.train(), twice)
+    if isinstance(both, torch.Tensor) and not torch.allclose(both[:2], both[2:], atol=1e-4):
+        t.fail("In training, two equal inputs come out unequal: something random, such as dropout, is in your module.")
     judge(t, _cases(t, net, what, (((8, 8), (2, 2)), ((9, 6), (3, 2))), shapes, training=True), tolerance=2e-3)
     sent = [t.tensor(2, 5, 8, 8).requires_grad_(), t.tensor(2, 6, 2, 2).requires_grad_()]
     got = _ran(t, net, list(sent))

@@ -69,6 +69,8 @@ def _fields(t, stacks):
             (1 + 2 * len(rates), "This forgets the rates: it is the field of as many plain layers."),
             (2 * steps + len(rates), "These are the spans added up; a layer adds only 2r to what the others see."),
             (steps, "This is the way to one side, without the pixel itself."),
+            ((seen / want) ** 2, "This is the share; the field comes first."),
+            (4 * steps + 3, "This is the whole picture. Poke one pixel of `out`, the middle one, not all."),
             (want**2, "This is an area; the field is a length in one direction."),
             (
                 1 if max(rates, default=0) > 20 else None,  # a map that is too small for wide layers alone
@@ -109,6 +111,9 @@ def _shares(t, stacks):
                 "This is what a corner of the map sees. Poke the middle, whose whole field is inside the picture.",
             ),
             *rounded(share),
+            (int(share), "`//` rounds to a whole number; divide with `/`."),
+            ((seen / max(1, field - 1)) ** 2, "The field is one pixel too short here: the pixel itself counts, too."),
+            (field, "This is the field; the share comes second."),
             (
                 math.prod(9 / (2 * r + 1) ** 2 for r in rates),
                 "These are the layers' shares multiplied. But a layer can fill the holes of another: "
@@ -132,7 +137,7 @@ def _shares(t, stacks):
                 "Weights of both signs can cancel, and hide a pixel that is seen. Poke with kernels of ones.",
             ),
         ]
-        yield got, share, f"rates {rates}, the share", known
+        yield got, share, f"rates {rates}, of whose {field} pixels along a row {seen} are seen, the share", known
 
 
 @field_and_coverage.part("the field", 0.5)
@@ -161,6 +166,12 @@ def _(t):
 @field_and_coverage.part("one layer, none, wide ones and many", 0.5)
 def _(t):
     many = t.random.randint(9, 12)
-    stacks = [([t.random.randint(30, 37)], 3), ([t.random.randint(38, 45)], 3), ([], 1), ([1] * many, 2 * many + 1)]
+    stacks = [
+        ([t.random.randint(30, 37)], 3),
+        ([t.random.randint(38, 45)], 3),
+        ([], 1),
+        ([1] * many, 2 * many + 1),
+        ([1] * 4, 9),
+    ]
     judge(t, _fields(t, stacks), 0)
     judge(t, _shares(t, stacks))

@@ -73,36 +73,70 @@ def _lists(t, stacks):
     if not isinstance(got, (tuple, list)) or len(got) != 2 or not all(isinstance(g, (list, tuple)) for g in got):
         t.fail(f"For {len(stacks)} stacks: expected two lists, (missed, alarms), got {kind(got)}")
     t.unchanged("a list that it was given. Work on copies, or use `sorted(...)`, which makes one.")
-    return [[list(s) if isinstance(s, tuple) else s for s in g] for g in got]
+    for name, stacks_found in zip(("missed", "alarms"), got):
+        for item in stacks_found:
+            if not isinstance(item, (list, tuple)):
+                t.fail(f"`{name}` should hold stacks, which are lists of rates; it holds {kind(item)}")
+    return [[list(s) for s in g] for g in got]
+
+
+def _listed(which, sets):
+    """What a list holds in each of the sets, if it is no list of lies but something else: a text, or ""."""
+    name, other = ("missed", "alarms")[which], ("alarms", "missed")[which]
+    kinds = (
+        (lambda s: _rule(s), "all stacks that the rule passes"),
+        (lambda s: not _rule(s), "all stacks that the rule rejects"),
+        (lambda s: _whole(s), "all stacks without holes"),
+        (lambda s: not _whole(s), "all stacks with holes"),
+        (lambda s: _rule(s) != _whole(s), f"the lies of both kinds: those of `{other}`, too"),
+        (lambda s: _rule(s) == _whole(s), "the stacks about which the rule is right"),
+        (lambda s: _rule(s) and _whole(s), "the stacks that the rule passes and that have no holes"),
+        (lambda s: not (_rule(s) or _whole(s)), "the stacks that the rule rejects and that have holes"),
+        (lambda s: _rule(s) or not _whole(s), f"every stack that is not in `{other}`"),
+        (lambda s: _whole(s) or not _rule(s), f"every stack that is not in `{other}`"),
+        (lambda s: False, "nothing at all"),
+    )
+    for holds, text in kinds:
+        if all(ls[which] == [s for s in ss if holds(s)] for ss, ls in sets):
+            return f" `{name}` holds {text}."
+    return ""
+
+
+def _once_each(stacks):
+    return [s for i, s in enumerate(stacks) if s not in stacks[:i]]
 
 
 def _lies_part(t, which, *sets):
     name, answers = ("missed", "alarms")[which], [_lists(t, stacks) for stacks in sets]
 
-    def listed(stacks, rule=_rule, whole=_whole):  # what this rule is wrong about, if that is the truth
-        return [s for s in stacks if bool(whole(s)) is bool(which) is not bool(rule(s))]
+    def lies(stacks, kind, rule=_rule, whole=_whole):  # what this rule is wrong about, if that is the truth
+        return [s for s in stacks if bool(whole(s)) is bool(kind) is not bool(rule(s))]
 
     for stacks, lists in zip(sets, answers):
-        want, got = listed(stacks), lists[which]
+        want, got = lies(stacks, which), lists[which]
         if got != want:
             break
     else:
         return
-    sets = [*sets, _stacks(t, 2, 3)]  # all of them tell the mistakes apart
-    answers.append(_lists(t, sets[-1]))
+    seen = list(zip(sets, answers))
+    seen.append((_stacks(t, 2, 3), None))  # all of them tell the mistakes apart
+    seen[-1] = (seen[-1][0], _lists(t, seen[-1][0]))
     more = ""
     for rule, whole, meaning in SLIPS:
-        if all(ls[which] == listed(ss, rule, whole) for ss, ls in zip(sets, answers)):
+        if all(ls[k] == lies(ss, k, rule, whole) for ss, ls in seen for k in (0, 1)):
             more = f" {meaning}"
+    more = more or _listed(which, seen)
     short = ", ".join(map(str, stacks)) if len(stacks) < 7 else f"{len(stacks)} stacks"
-    if all(ls[1 - which] == listed(ss) for ss, ls in zip(sets, answers)):
+    if all(ls == [lies(ss, 1), lies(ss, 0)] for ss, ls in seen):
         t.fail(f"For {short}: `{name}` should be {want}, got {got}. The two lists have changed places.")
+    if all(ls[which] == lies(ss[:1], which) for ss, ls in seen):
+        t.fail(f"For {short}: only the first stack is looked at. Does `return` stand inside the loop?")
     if sorted(map(str, got)) == sorted(map(str, want)):
         t.fail(
             f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; "
             "leave both as they came."
         )
-    if got == [s for i, s in enumerate(want) if s not in want[:i]]:
+    if all(ls[which] == _once_each(lies(ss, which)) for ss, ls in seen):
         t.fail(f"For {short}: a stack that comes twice should be in `{name}` twice.")
     if got != want and sorted(map(sorted, got)) == sorted(map(sorted, want)):
         t.fail(f"For {short}: `{name}` holds the right stacks with their rates sorted; leave each as it came.")

@@ -14,6 +14,8 @@ def expect_weights(t, net, what, wanted):
                 more = " It has none: make the layers in `__init__`, and keep a list of them as an `nn.ModuleList`."
             elif not any(s == shape for s in found):
                 more = f" There is none of {shape}."
+                if len(found) < sum(wanted.values()):
+                    more += " Is it made in `__init__`, and a list of such layers an `nn.ModuleList`?"
             t.fail(
                 f"For {what}: the convolutions should have weights of shape (out, in, k, k): {text}. Yours: "
                 f"{', '.join(map(str, found)) or 'none'}.{more}"

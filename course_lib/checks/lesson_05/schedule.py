@@ -5,7 +5,7 @@ import torch
 from course_lib import models
 
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, is_number, kind
 
 schedule = Exercise(
     "schedule",
@@ -21,14 +21,55 @@ schedule = Exercise(
 
 
 SLIPS = (  # {(layers, field): rates} that a mistake gives
-    ({(3, 23): [1, 2, 4], (4, 43): [1, 2, 4, 8]}, " A rate may be up to *twice* the sum of those before it, plus 1."),
-    ({(2, 5): [1, 2], (4, 43): [1, 3, 9, 21]}, " What a layer takes has to come off `left` before the next layer."),
+    ({(3, 23): [1, 2, 4], (4, 43): [1, 2, 4, 8]}, "A rate may be up to *twice* the sum of those before it, plus 1."),
+    ({(3, 23): [1, 2, 6], (4, 79): [1, 2, 6, 18]}, "A rate may be up to twice the sum of those before it, *plus 1*."),
+    ({(3, 25): [1, 3, 7], (4, 79): [1, 3, 7, 15]}, "A rate may be up to twice the *sum* of those before it, plus 1."),
+    ({(2, 5): [1, 2], (4, 43): [1, 3, 9, 21]}, "What a layer takes has to come off `left` before the next layer."),
+    ({(3, 7): [1, 2, 0], (3, 9): [1, 3, 0]}, "Leave at least 1 for each later layer."),
+    ({(3, 7): [0, 1, 1], (1, 3): [0]}, "`later` does not count the layer itself: leave `later` for those after it."),
+    (
+        {(3, 7): [1, 0, 0], (3, 9): [1, 1, 0]},
+        "Leave 1 for each layer that is still to come, `later`, not for all others.",
+    ),
+    (
+        {(2, 5): [1, 3], (3, 7): [1, 3, 9]},
+        "Take the *smaller* of the two: the rule's limit, and what may be taken of `left`.",
+    ),
+    ({(3, 7): [1, 0, 1], (4, 43): [1, 3, 9, -5]}, "Take the rate off `left` once: `left` is the sum still to be made."),
+    ({(3, 7): [1, 3, 2], (3, 27): [1, 3, 2]}, "These are the example's rates; other fields need other ones."),
+)
+SUMS = (  # (what the rates add up to for a field, what that is)
+    (lambda field: field, "Your rates add up to the field; each adds twice itself, and the pixel counts too."),
+    (
+        lambda field: field - 1,
+        "Your rates add up to field − 1; each adds twice itself, so they add up to half of that.",
+    ),
+    (
+        lambda field: (field + 1) // 2,
+        "Your rates add up to one too many: the pixel itself counts once, as (field − 1)/2.",
+    ),
+    (lambda field: (field - 3) // 2, "Your rates add up to one too few: (field − 1)/2 are to be made."),
 )
 
 
 def _known(t):
     """What the answer's rates reveal, if they are those of a known mistake."""
-    return next((meaning for table, meaning in SLIPS if all(t.call(*k) == v for k, v in table.items())), "")
+
+    def rates(layers, field):
+        try:
+            return t.call(layers, field)
+        except NotYet:
+            return None
+
+    for table, meaning in SLIPS:
+        if all(rates(*given) == wrong for given, wrong in table.items()):
+            return f" {meaning}"
+    found = {field: rates(3, field) for field in (9, 11, 13)}
+    if all(isinstance(v, (list, tuple)) and all(is_number(r) for r in v) for v in found.values()):
+        for target, meaning in SUMS:
+            if all(sum(v) == target(field) for field, v in found.items()):
+                return f" {meaning}"
+    return ""
 
 
 def _rates(t, layers, field):
@@ -41,17 +82,11 @@ def _rates(t, layers, field):
         t.fail(f"For {given}: expected a list of {layers} rates, got {kind(got)}")
     got = list(got)
     if not all(isinstance(r, int) and not isinstance(r, bool) and r >= 1 for r in got):
-        t.fail(f"For {given}: rates are whole numbers (`int`) of at least 1, got {got}.")
+        t.fail(f"For {given}: rates are whole numbers (`int`) of at least 1, got {got}.{_known(t)}")
     if len(got) != layers:
-        t.fail(f"For {given}: expected {layers} rates, got {len(got)}: {got}.")
+        t.fail(f"For {given}: expected {layers} rates, got {len(got)}: {got}.{_known(t)}")
     if 2 * sum(got) + 1 != field:
-        more = (
-            " Your rates add up to the field; each adds twice itself, and the pixel counts too."
-            if sum(got) == field
-            else ""
-        )
-        more = more or _known(t)
-        t.fail(f"For {given}: the rates {got} add up to a field of {2 * sum(got) + 1}.{more}")
+        t.fail(f"For {given}: the rates {got} add up to a field of {2 * sum(got) + 1}.{_known(t)}")
     return got, given
 
 

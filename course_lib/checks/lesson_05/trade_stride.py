@@ -54,17 +54,27 @@ SLIPS = {
     "once": "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
     "dilation doubles each time.",
     "add": "The dilation grows by 2 with each stride lost; it must double.",
+    "plus": "The dilation grows by the stride of each later layer; it must be multiplied by it.",
+    "each": "The dilation doubles at every layer; only a stride that is lost makes the map finer.",
+    "stride": "The dilation is the stride that the layer had. It is how many times finer the map is that it reads.",
+    "much": "The dilation is too large by the output stride: it counts the strides lost alone.",
+    "rows": "Only the rows move apart: a dilation is a pair, of rows and of columns.",
+    "columns": "Only the columns move apart: a dilation is a pair, of rows and of columns.",
+    "idle": "A layer that had a stride, and is after another that lost one, is not dilated; it reads a finer map, too.",
     "brief": "Only the next layer is dilated; every later one must be, too.",
     "threes": "Only the 3 × 3 layers are dilated; wider kernels need it, too.",
 }
 
 
 def _apart(net, strides, dilations):
-    """A copy of the net whose convolutions have these strides and dilations, and the padding that keeps the size."""
+    """A copy of the net whose convolutions have these strides and dilations, and the padding that keeps the size.
+
+    dilations  a number for each convolution, or a pair
+    """
     net = copy.deepcopy(net)
     for layer, stride, rate in zip((m for m in net if isinstance(m, nn.Conv2d)), strides, dilations):
-        layer.stride, layer.dilation = (stride, stride), (rate, rate)
-        layer.padding = tuple(rate * (k // 2) for k in layer.kernel_size)
+        layer.stride, layer.dilation = (stride, stride), rate if isinstance(rate, tuple) else (rate, rate)
+        layer.padding = tuple(r * (k // 2) for r, k in zip(layer.dilation, layer.kernel_size))
     return net
 
 
@@ -103,11 +113,19 @@ def _cases(t, rows, old=False):
         new = _traded(t, net, output_stride)
         got = t.run(new, x)
         gone = [a // b for a, b in zip(strides, left)]
+        full = [math.prod(left[:j]) == output_stride for j in range(len(left))]  # no stride may be kept from there on
         wrong = {
             "own": [r * f for r, f in zip(dilations, gone)],
             "never": [1 for _ in dilations],
             "once": [min(r, 2) for r in dilations],
             "add": [6 if r == 8 else r for r in dilations],
+            "plus": [1 + sum(strides[j] for j in range(i) if full[j]) for i in range(len(left))],
+            "each": [2 ** sum(full[:i]) for i in range(len(left))],
+            "stride": list(strides),
+            "much": [r * output_stride for r in dilations],
+            "rows": [(r, 1) for r in dilations],
+            "columns": [(1, r) for r in dilations],
+            "idle": [1 if s > 1 else r for r, s in zip(dilations, strides)],
             "brief": [1, *gone[:-1]],
             "threes": [r if k == 3 else 1 for r, k in zip(dilations, kernels)],
         }
@@ -132,6 +150,10 @@ def _size_slip(got, want, old):
         return ""
     if got.shape[2:] == old[2:]:
         return " That is the size that the net given has."
+    if got.shape[2] > want[2] and got.shape[3] > want[3]:
+        return " Too few strides are left: the first ones stay, until their product is `output_stride`."
+    if (got.shape[2] == want[2]) != (got.shape[3] == want[3]):
+        return " One side is right: a stride and a dilation are pairs, of rows and of columns."
     if tuple(got.shape[2:]) in {(-(-want[2] // n), -(-want[3] // n)) for n in (2, 4, 8)}:
         return " Too many strides are left."
     if got.shape[2] - want[2] != got.shape[3] - want[3]:
