@@ -261,6 +261,48 @@ def dilated_conv(x, weight, rate):
             total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
     return total
 
+# %% wrong dilated_conv: counts the taps from the middle one
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: The windows have not all the same size:
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, rate*(i-k//2):rate*(i-k//2)+h, rate*(j-k//2):rate*(j-k//2)+w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: every tap reads all of the padded picture
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels
+# says: Every tap reads all of the padded picture;
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: reads the first picture alone
+# fails: kernels of other sizes, batch and channels
+# says: Only the first picture of the batch is left.
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:1, :, rate*i:rate*i+h, rate*j:rate*j+w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
 # %% right field_and_coverage: pokes by gradient with kernels of ones
 def field_and_coverage(rates):
     reach = sum(rates)
@@ -498,6 +540,70 @@ def field_and_coverage(rates):
     out[0, 0, wide // 2, wide // 2].backward()
     field = 2 * sum(rates) + 1
     return field, round((picture.grad != 0).sum().item() / field**2, 2)
+
+# %% wrong field_and_coverage: the last less the first
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: The field is one pixel too short here:
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide//2, wide//2].backward()
+    g = picture.grad[0, 0]
+    hit = g != 0
+    r = torch.where(hit.any(1))[0].tolist()
+    f = r[-1]-r[0]
+    return f, hit.sum().item()/f**2
+
+# %% wrong field_and_coverage: the share first
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: This is the share; the field comes first.
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide//2, wide//2].backward()
+    g = picture.grad[0, 0]
+    hit = g != 0
+    r = torch.where(hit.any(1))[0].tolist()
+    f = r[-1]-r[0]+1
+    return hit.sum().item()/f**2, f
+
+# %% wrong field_and_coverage: pokes all of the map
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: Poke one pixel of `out`, the middle one, not all.
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out.sum().backward()
+    g = picture.grad[0, 0]
+    hit = g != 0
+    r = torch.where(hit.any(1))[0].tolist()
+    f = r[-1]-r[0]+1
+    return f, hit.sum().item()/f**2
+
+# %% wrong field_and_coverage: divides by //
+# fails: the share that is seen; one layer, none, wide ones and many
+# says: `//` rounds to a whole number;
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide//2, wide//2].backward()
+    g = picture.grad[0, 0]
+    hit = g != 0
+    r = torch.where(hit.any(1))[0].tolist()
+    f = r[-1]-r[0]+1
+    return f, hit.sum().item()//f**2
 
 # %% right find_lies: sets of offsets
 from itertools import combinations
@@ -927,6 +1033,81 @@ def find_lies(stacks):
             (alarms if whole else missed).append(rates)
     return missed, alarms
 
+# %% wrong find_lies: what is not missed is an alarm
+# fails: false alarms
+# says: `alarms` holds every stack that is not in `missed`.
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())
+        if no_common_factor(rates) and not whole: missed.append(rates)
+        else: alarms.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: both kinds in one list
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: `missed` holds the lies of both kinds:
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())
+        if no_common_factor(rates) != whole: missed.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: extends by the rates
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: `missed` should hold stacks, which are lists of rates;
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())
+        if no_common_factor(rates) and not whole: missed.extend(rates)
+        if whole and not no_common_factor(rates): alarms.extend(rates)
+    return missed, alarms
+
+# %% wrong find_lies: return inside the loop
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: Does `return` stand inside the loop?
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())
+        if no_common_factor(rates) and not whole: missed.append(rates)
+        if whole and not no_common_factor(rates): alarms.append(rates)
+        return missed, alarms
+
 # %% right schedule: as large as the rule allows, leaving one for each layer to come
 def schedule(layers, field):
     left, rates = (field - 1) // 2, []
@@ -1076,6 +1257,42 @@ def schedule(layers, field):
 
         rates.append(min(2 * sum(rates) + 1, left - later))
 
+    return rates
+
+# %% wrong schedule: leaves nothing for later layers
+# fails: rates that add up to the field; the widest and the narrowest field
+# says: Leave at least 1 for each later layer.
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):
+        rates.append(min(2*sum(rates)+1, left)); left -= rates[-1]
+    return rates
+
+# %% wrong schedule: twice the sum, without plus 1
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: twice the sum of those before it, *plus 1*.
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):
+        rates.append(max(1,min(2*sum(rates), left-later))); left -= rates[-1]
+    return rates
+
+# %% wrong schedule: the larger of the two
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Take the *smaller* of the two:
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):
+        rates.append(max(2*sum(rates)+1, left-later)); left -= rates[-1]
+    return rates
+
+# %% wrong schedule: the whole field is to be made
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Your rates add up to the field;
+def schedule(layers, field):
+    left, rates = field, []
+    for later in reversed(range(layers)):
+        rates.append(min(2*sum(rates)+1, left-later)); left -= rates[-1]
     return rates
 
 # %% right trade_stride: a deep copy, settings of the layers changed
@@ -1444,6 +1661,90 @@ def trade_stride(net, output_stride):
             else:
                 layer.stride = (1, 1)
                 finer *= stride
+    return net
+
+# %% wrong trade_stride: the stride as the dilation
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: The dilation is the stride that the layer had.
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (stride, stride)
+            if reached == output_stride:
+                layer.stride = (1, 1)
+                finer *= stride
+            else:
+                reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: adds the strides up
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: The dilation grows by the stride of each later layer;
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            if reached == output_stride:
+                layer.stride = (1, 1)
+                finer += stride
+            else:
+                reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: dilates the rows alone
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: Only the rows move apart:
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, 1)
+            if reached == output_stride:
+                layer.stride = (1, 1)
+                finer *= stride
+            else:
+                reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: takes all strides away
+# fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: Too few strides are left:
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            if True:
+                layer.stride = (1, 1)
+                finer *= stride
+            else:
+                reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
     return net
 
 # %% right build_aspp: a list of branches
@@ -1908,6 +2209,162 @@ def build_aspp(channels, width, reaches, stride):
 def build_aspp(channels, width, reaches, stride):
     return models.ASPP(channels, width, tuple(r // stride for r in reaches))
 
+# %% wrong build_aspp: one cell too far
+# fails: three rates, in cells
+# says: The rate is one more than the reach divided by the stride
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride + 1) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: divides by 16, whatever the stride
+# fails: three rates, in cells
+# says: The reach is divided by 16, whatever the stride is.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, max(1, reach // 16)) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: the first rate three times
+# fails: three rates, in cells; every weight learns
+# says: This is the first rate again:
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [self.far[0](x) for _ in range(3)]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: adds each branch to the one before
+# fails: three rates, in cells
+# says: Each branch is added to the one before it;
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for b in self.far: branches.append(branches[-1] + b(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: a rate with a point
+# fails: (B, width, H, W), for a map of any size; the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: A rate is a whole number: divide with `//`.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach / stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: layers in a plain list
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: a list of such layers an `nn.ModuleList`?
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = list(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
 # %% right build_decoder: layers by name
 class Sharpen(nn.Module):
     def __init__(self, fine, coarse, reduced, classes):
@@ -2331,4 +2788,109 @@ class Sharpen(nn.Module):
 
 def build_decoder(fine, coarse, reduced, classes):
     """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: enlarges by area
+# fails: the right values; batch normalisation in training, and gradients
+# says: in blocks (nearest or area)
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = maps
+        thin = self.thin(fine)
+        grown = F.interpolate(coarse, size=thin.shape[2:], mode="area")
+        return self.classify(self.join(torch.cat([thin, grown], 1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: dropout before the scores
+# fails: batch normalisation in training, and gradients
+# says: something random, such as dropout, is in your module.
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = maps
+        thin = self.thin(fine)
+        grown = F.interpolate(coarse, size=thin.shape[2:], mode="bilinear")
+        return self.classify(F.dropout(self.join(torch.cat([thin, grown], 1)), .5, self.training))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: along the rows
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: This puts one map below the other; channels are axis 1.
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = maps
+        thin = self.thin(fine)
+        grown = F.interpolate(coarse, size=thin.shape[2:], mode="bilinear")
+        return self.classify(self.join(torch.cat([thin, grown], 2)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: no scores at the end
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: `classify` makes logits of them.
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = maps
+        thin = self.thin(fine)
+        grown = F.interpolate(coarse, size=thin.shape[2:], mode="bilinear")
+        return self.join(torch.cat([thin, grown], 1))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: a ReLU on the coarse map
+# fails: the right values; batch normalisation in training, and gradients
+# says: The coarse map goes through a ReLU;
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = maps
+        thin = self.thin(fine)
+        grown = F.relu(F.interpolate(coarse, size=thin.shape[2:], mode="bilinear"))
+        return self.classify(self.join(torch.cat([thin, grown], 1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
     return Sharpen(fine, coarse, reduced, classes)

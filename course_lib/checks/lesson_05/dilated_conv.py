@@ -42,7 +42,7 @@ def _convolved(t, x, weight, rate):
                 " A window is empty, even of a kernel of 1: a slice that ends at −0 ends at 0. Let it end h rows, and "
                 "w columns, after its beginning."
             )
-        elif _all(t, lambda got, w, v: True, (3, 1)) and _all(
+        elif _runs(t, x, weight) and _all(
             t, lambda got, w, v: same(got, v * w[:, 0, -1, -1].reshape(1, 2, 1, 1), 1e-4), (3, 2), (5, 2)
         ):
             more = (
@@ -55,6 +55,14 @@ def _convolved(t, x, weight, rate):
                 "wherever it begins."
             )
         t.fail(stopped.message + more)
+
+
+def _runs(t, x, weight):
+    """Whether the answer runs at rate 1."""
+    try:
+        return t.call(x, weight, 1) is not None
+    except NotYet:
+        return False
 
 
 def _all(t, fits, *sizes):
