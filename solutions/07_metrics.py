@@ -41,7 +41,7 @@ plot.rivals(photo, truth, {"A": lost, "B": frayed}, data.SEMANTIC)
 
 # %%
 crowd = data.stack(data.scenes("val", size=64, target="semantic", length=200), 200)[1]
-print(f"accuracy of 'background everywhere' on {len(crowd)} scenes: {(crowd == 0).float().mean():.1%}")
+print(f"accuracy of 'background everywhere' on {len(crowd)} scenes: {100 * ((crowd == 0).float().mean()):.1f} %")
 
 # %% [markdown]
 # So here an accuracy of 83 % is worth nothing. Each *pixel* has one vote, and most are background.
