@@ -440,14 +440,14 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: ignores the opacity, always half and half
 # fails: opacity 0 and opacity 1; in between
-# says: This is opacity 0.5, whatever is asked for.
+# says: This is half of the way, whatever is asked for.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return (image + colours) / 2
 
 # %% wrong blend: the example's opacity hard-coded
 # fails: opacity 0 and opacity 1; in between
-# says: This is opacity 0.25, whatever is asked for.
+# says: This is a quarter of the way, whatever is asked for.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.5)
 def blend(image, colours, opacity):
     return 0.75 * image + 0.25 * colours
@@ -522,7 +522,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: an opacity of 0 is taken for "not given"
 # fails: opacity 0 and opacity 1
-# says: your picture is
+# says: An opacity of 0 was taken for none
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.0)
 def blend(image, colours, opacity):
     opacity = opacity or 0.5
@@ -578,7 +578,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: hard-coded to the example's 0.25
 # fails: opacity 0 and opacity 1; in between
-# says: This is opacity 0.25, whatever is asked for.
+# says: This is a quarter of the way, whatever is asked for.
 def blend(image, colours, opacity):
     return image + 0.25 * (colours - image)
 
