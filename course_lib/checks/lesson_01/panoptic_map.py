@@ -34,9 +34,7 @@ def _known(pixels, things):
         """255 is reckoned with as if it were a class or a number, `unless` the pixel is like this."""
         return with_(UNSAID, lambda c, n: IGNORE if unless(c, n) else 1000 * c + n * (c in things))
 
-    first = [
-        1000 * c if w == THING and c != things[0] or w == STUFF else want for w, c, n, want in pixels
-    ]
+    first = [1000 * c if w == THING and c != things[0] or w == STUFF else want for w, c, n, want in pixels]
     turned = [1000 * c + n * (w == STUFF) if w != UNSAID else want for w, c, n, want in pixels]
     swapped = [1000 * n + c if w != UNSAID else want for w, c, n, want in pixels]
     swapped_things = [1000 * n * (w == THING) + c if w != UNSAID else want for w, c, n, want in pixels]
@@ -99,7 +97,10 @@ def _(t):
     maps = []
     for things in ([1, 2], [2, 1]):
         n = [t.random.randint(1, 9) for _ in range(3)] + [t.random.randint(260, 900)]
-        rows = [[(STUFF, 0, 0), (THING, 1, n[0]), (THING, 1, n[1])], [(THING, 2, n[2]), (THING, 2, n[3]), (STUFF, 0, 0)]]
+        rows = [
+            [(STUFF, 0, 0), (THING, 1, n[0]), (THING, 1, n[1])],
+            [(THING, 2, n[2]), (THING, 2, n[3]), (STUFF, 0, 0)],
+        ]
         maps.append((rows, things))
     _panoptic_part(t, *maps)
 
