@@ -1,7 +1,7 @@
 """Which known mistake explains what came back: named only where it explains all of it, on two inputs or more."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .values import NotWritten, NotYet, same
@@ -43,12 +43,12 @@ def cause(cases: "Sequence[Case]", tolerance: float = 1e-4, least: int = 2) -> s
     return next((m for _, m in wrong[3] if _explains(m, cases, tolerance, least)), "") if wrong else ""
 
 
-def tabled(t: "Trial", probes: "Sequence[tuple]", right: Sequence, slips: "Mapping[str, Sequence]") -> str:
+def tabled(t: "Trial", probes: "Sequence[tuple]", right: Sequence, slips: "Sequence[tuple[Sequence, str]]") -> str:
     """As `Trial.explained`, from a table: what is right, and what each mistake gives, worked out beforehand.
 
     probes  arguments of a call each
     right   the right value for each
-    slips   {meaning: the mistake's value for each}; None where it gives none
+    slips   (the mistake's value for each, None where it gives none; what it reveals)
     """
     got = []
     for probe in probes:
@@ -56,12 +56,12 @@ def tabled(t: "Trial", probes: "Sequence[tuple]", right: Sequence, slips: "Mappi
             got.append(t.call(*probe))
         except (NotYet, NotWritten):
             got.append(None)
-    fits = [
+    fits = {
         meaning
-        for meaning, values in slips.items()
+        for values, meaning in slips
         if all(map(same, got, values)) and sum(not same(v, r) for v, r in zip(values, right)) > 1
-    ]
-    return f" {fits[0]}" if len(fits) == 1 else ""
+    }
+    return f" {fits.pop()}" if len(fits) == 1 else ""
 
 
 def _explains(meaning, seen, tolerance, least):

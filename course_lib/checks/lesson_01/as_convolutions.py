@@ -179,7 +179,13 @@ def _slid_part(t, *settings):
             if not isinstance(got, torch.Tensor) or got.shape != want.shape:
                 more = _size_slip(got, want, maps)
                 t.fail(f"For {where}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
-            yield got, want, where, _slips(head, net, shape, maps, got, want), _draw_scores if want.shape[2] > 1 else None
+            yield (
+                got,
+                want,
+                where,
+                _slips(head, net, shape, maps, got, want),
+                _draw_scores if want.shape[2] > 1 else None,
+            )
             if not any(p.dim() == 4 for p in net.parameters()):
                 t.fail(
                     f"For {given}: the scores are right, but there is no convolution in your network. Turn the layers "
