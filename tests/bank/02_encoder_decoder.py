@@ -225,6 +225,21 @@ def trace_shapes(rows, shape):
         return c, size[kind](now[1], *a), size[kind](now[2], *a)
     return list(accumulate(rows, step, initial=shape))[1:]
 
+# %% wrong trace_shapes: runs the layers and looks at what comes out
+# fails: convolutions; pooling, odd sizes too; transposed convolutions; a whole encoder and decoder
+# says: Do arithmetic with the numbers of each row.
+def trace_shapes(rows, shape):
+    x, shapes = torch.zeros(1, *shape), []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            x = nn.MaxPool2d(numbers[0])(x)
+        elif kind == "conv":
+            x = nn.Conv2d(x.shape[1], *numbers)(x)
+        else:
+            x = nn.ConvTranspose2d(x.shape[1], *numbers)(x)
+        shapes.append(tuple(x.shape[1:]))
+    return shapes
+
 # %% wrong trace_shapes: includes the input's shape
 # fails: convolutions; pooling, odd sizes too; transposed convolutions; a whole encoder and decoder
 # says: every shape is right, but the list starts with the input; start with what the first layer gives.
@@ -1686,7 +1701,7 @@ def overlap_count(n, k, s):
 
 # %% wrong overlap_count: a table k // s for every pixel
 # fails: counts
-# says: This marks the pixels that are painted at all; count how often.
+# says: This is one number everywhere; the count changes from pixel to pixel.
 # differs at: overlap_count(3, 4, 2)
 def overlap_count(n, k, s):
     return torch.full(((n - 1) * s + k,), k // s)

@@ -12,6 +12,13 @@ trace_shapes = Exercise(
         "Unpack `numbers` first: four for a `conv`, three for an `up`.",
         "For an `up`, draw n patches: the first covers k pixels, and each of the other n − 1 ends s pixels further on.",
     ),
+    own_work={
+        name: "This runs the layers and looks at what comes out. Do arithmetic with the numbers of each row."
+        for name in (
+            *("Conv2d", "conv2d", "ConvTranspose2d", "conv_transpose2d", "MaxPool2d", "max_pool2d"),
+            *("Conv1d", "conv1d", "ConvTranspose1d", "conv_transpose1d", "MaxPool1d", "max_pool1d"),
+        )
+    },
 )
 
 
