@@ -1405,7 +1405,7 @@ def transposed_conv(x, weight, stride):
 
 # %% wrong transposed_conv: stride 2 hard-coded from the example
 # fails: one pixel paints one kernel
-# says: expected shape
+# says: That is the size for stride 2.
 # differs at: transposed_conv(torch.rand(1, 1, 2, 2), torch.rand(1, 1, 3, 3), 3)
 def transposed_conv(x, weight, stride):
     B, _, H, W = x.shape
