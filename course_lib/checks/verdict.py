@@ -52,7 +52,7 @@ class Verdict:
         joined = []
         for a, b in zip(self.results, other.results):
             if a.outcome == PASSED and b.outcome != PASSED:
-                b = replace(b, message="On an input that you have not seen. " + b.message)
+                b = replace(b, message=f"On an input that you have not seen. {unsaid(b.message)}".strip(), picture=None)
             joined.append(b if a.outcome == PASSED else a)
         return Verdict(self.name, joined, self.printed, self._hint)
 
@@ -101,6 +101,12 @@ class Verdict:
             rows.append(f"Stuck? <code>{self._hint}</code>")
         body = "".join(f"<div>{row}</div>" for row in rows)
         return f'<div class="verdict" style="border-left:4px solid {colour};padding:.3em .8em">{body}</div>'
+
+
+def unsaid(message):
+    """A message without the sentences that tell an input, what was expected or what came back: the mistake alone."""
+    telling = r"\d|\b(For|expected|got|stopped with|holds)\b"
+    return " ".join(part for part in re.split(r"(?<=[.!?]) +", message) if not re.search(telling, part))
 
 
 def png(picture):

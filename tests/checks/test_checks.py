@@ -8,6 +8,7 @@ import torch
 
 from course_lib.checks import core
 from course_lib.checks.values import NotYet, plain
+from course_lib.checks.verdict import unsaid
 from tests.support import answers
 from tests.support.answers import BANK, CHECKS, visible
 from tests.support.course import LESSONS, notebook
@@ -170,8 +171,20 @@ def test_joined_verdicts_pass_where_both_do():
     good, bad = check(lambda n: n), check(lambda n: 1)
     assert (good & good).points == 2 and (good & bad).points == (bad & good).points == 1
     assert "have not seen" in str(good & bad) and "have not seen" not in str(bad & good)
+    assert "expected" not in str(good & bad) and "expected 2, got 1" in str(bad & bad)
     with pytest.raises(TypeError):
         good & exercise((1, lambda t: None))(lambda: 0)
+
+
+def test_what_a_hidden_input_tells_is_the_mistake_alone():
+    known = ["This forgets the dilation: the taps stand d pixels apart.", "Is a `return` missing?"]
+    for text in (
+        "For n=59: expected 53, got 57.",
+        "For True: expected False, got True.",
+        "Your tensor holds 3 NaN.",
+        "For layers [(3, 1)] your code stopped with KeyError: secret.",
+    ):
+        assert [unsaid(f"{text} {more}") for more in known] == known and unsaid(text) == ""
 
 
 def test_points_are_finite_and_clamped():
