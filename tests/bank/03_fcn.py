@@ -638,7 +638,7 @@ def fuse(coarse, fine):
 
 # %% wrong fuse: stretches the coarse map to the fine map's size
 # fails: odd sizes
-# says: Resized to 1 × 3, 1 × 2 cells are squeezed into it.
+# says: the coarse cells are squeezed into it.
 # differs at: fine of 3 × 5: coarse stretched instead of cut
 def fuse(coarse, fine):
     return F.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=False) + fine
