@@ -57,6 +57,15 @@ def _known(way, step):
         ((want * 255).byte() / 255, "The values were cut to 256 steps: leave them floats."),
         ((want * 255).round() / 255, "The values were cut to 256 steps: leave them floats."),
         (0.75 * image + 0.25 * colours, "This is a quarter of the way, whatever is asked for."),
+        (image + (want - image) * opacity**-0.5 if step else want, "The share is not in proportion: this is a root."),
+        ((1 - opacity) * image, "The colours are missing: they get the weight opacity."),
+        (colours * opacity, "The photograph is missing: it gets what is left of 1."),
+        (2 * image - want, "This goes away from the colours: take the photograph from the colours."),
+        (
+            (1 - opacity) * image + opacity * image * colours,
+            "The colours are multiplied with the photograph; they are mixed.",
+        ),
+        (255 * want, "Values run from 0 to 1 here, not to 255."),
         (way[WAY // 2], "This is half of the way, whatever is asked for."),
     ]
 
