@@ -41,6 +41,18 @@ def conv_out_size(n, k, s=1, p=0, d=1):
     free = n + 2 * p - (k + (k - 1) * (d - 1)) + 1
     return -(-free // s)
 
+# %% wrong conv_out_size: takes the padding off
+# fails: kernel and padding; rounding where the kernel does not fit evenly
+# says: The padding is taken off
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return (n - 2 * p - d * (k - 1) - 1) // s + 1
+
+# %% wrong conv_out_size: one gap for the whole kernel
+# fails: dilation
+# says: This adds one gap
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return (n + 2 * p - (k + d - 1)) // s + 1
+
 # %% wrong conv_out_size: forgets that padding is added at both ends
 # fails: kernel and padding; rounding where the kernel does not fit evenly
 # says: This pads one end only; p pixels are added at both.

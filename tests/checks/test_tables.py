@@ -56,6 +56,18 @@ CONV_SLIPS = [
         lambda n, k, s, p, d: -(-(n + 2 * p - d * (k - 1) - 1) // s) + 1,
         "This is one too many where a rest is left: a kernel that hangs over the end is not placed.",
     ),
+    (
+        lambda n, k, s, p, d: (n - 2 * p - d * (k - 1) - 1) // s + 1,
+        "The padding is taken off; p pixels are added at both ends.",
+    ),
+    (
+        lambda n, k, s, p, d: (n + 2 * p - d * (k - 1)) // s + 1,
+        "The kernel spans d(k − 1) + 1 pixels; here the last one is missing.",
+    ),
+    (
+        lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1,
+        "This adds one gap, d − 1, for the whole kernel; each of its k − 1 gaps grows.",
+    ),
 ]
 
 

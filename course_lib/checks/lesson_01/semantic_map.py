@@ -51,6 +51,7 @@ def _known(instances, want, class_of):
         ),
         (want.masked_fill(unsaid, 0), "What is not labelled, or not listed, became background; it is 255."),
         (want.masked_fill(instances == IGNORE, 0), "What is not labelled became background; 255 stays 255."),
+        (instances, "These are the animals' numbers as they came; put in its class for each."),
         (by_order, "The table's order was taken for the animals' numbers; its keys are the numbers."),
         (want.masked_fill(instances == 0, IGNORE), "The background was lost: where `instances` is 0, the class is 0."),
     ]

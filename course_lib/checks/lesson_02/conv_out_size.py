@@ -75,6 +75,18 @@ SLIPS = [  # what each mistake gives on the probes; tests/checks/test_tables.py 
         [29, 18, 19, 20, 15, 15, 34, 32, 16, 113, 16, 11, 18],
         "This is one too many where a rest is left: a kernel that hangs over the end is not placed.",
     ),
+    (
+        [17, 18, 18, 18, 13, 14, 34, 32, 13, 106, 15, 10, 17],
+        "The padding is taken off; p pixels are added at both ends.",
+    ),
+    (
+        [30, 18, 18, 19, 15, 14, 35, 32, 16, 113, 15, 11, 18],
+        "The kernel spans d(k − 1) + 1 pixels; here the last one is missing.",
+    ),
+    (
+        [29, 18, 18, 19, 15, 14, 36, 36, 16, 112, 15, 10, 19],
+        "This adds one gap, d − 1, for the whole kernel; each of its k − 1 gaps grows.",
+    ),
 ]
 
 
