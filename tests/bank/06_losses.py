@@ -662,7 +662,7 @@ def rarity_weights(counts):
 
 # %% wrong rarity_weights: infinity for a class that never occurs
 # fails: a class that occurs nowhere
-# says: Class 0 occurs nowhere, and one over nothing is infinite.
+# says: Class 1 occurs nowhere, and one over nothing is infinite.
 # differs at: a class that never occurs
 def rarity_weights(counts):
     c = counts.float()
@@ -907,7 +907,7 @@ def focal(log_p, gamma):
     return -((1 - p).clamp(min=1e-12) ** gamma) * p.log()
 
 # %% wrong focal: caps the loss at 100
-# fails: gamma 0 is cross-entropy; from p = 1 to p = 0
+# fails: gamma 0 is cross-entropy; from p = 1 to p = 0; gradients through both factors, finite everywhere
 # says: The largest losses are cut off;
 # differs at: ln p = -1000
 def focal(log_p, gamma):

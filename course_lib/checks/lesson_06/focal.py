@@ -20,12 +20,6 @@ focal = Exercise(
 )
 
 
-def _focal(log_p, gamma):
-    """In float64, away from p = 1."""
-    rest = -torch.expm1(log_p.double())
-    return (torch.exp(gamma * torch.log(rest)) * log_p.double().neg()).to(log_p.dtype)
-
-
 def _digits(values):
     return [float(f"{v:.3g}") for v in values.tolist()]
 
@@ -39,21 +33,21 @@ def _(t):
 def _values(t):
     """(got, want, given, known mistakes) of each input."""
     for gamma, p in (
-        (2, torch.tensor([0.5])),
+        (2, torch.tensor(0.5)),
         (1, torch.tensor([0.3, 0.8])),
         (3, torch.tensor([0.1, 0.9])),
         (1.5, torch.tensor([0.4, 0.7])),
         (0.5, 0.05 + 0.9 * torch.rand(2, 3, 5, generator=t.generator)),
     ):
-        log_p = p.log()
-        got, want = t.call(log_p, gamma), _focal(log_p, gamma)
-        given = (
-            f"p = {[round(v, 3) for v in p.tolist()]} and gamma = {gamma}"
-            if p.dim() == 1
-            else f"a tensor of shape {tuple(p.shape)} and gamma = {gamma}"
+        log_p, ce = p.log(), -p.log()
+        got, want = t.call(log_p, gamma), ce * (1 - p) ** gamma
+        listed = (
+            f"ln p = ln {p.double().numpy().round(3).tolist()}"
+            if p.dim() < 2
+            else f"a tensor of shape {tuple(p.shape)}"
         )
+        given = f"{listed} and gamma = {gamma}"
         like(t, got, want, given)
-        ce = -log_p
         yield (
             got,
             want,
@@ -113,7 +107,7 @@ def _(t):
             )
         t.close(got, want, given, tolerance=1e-3)
     log_p = torch.tensor([0.9995, 0.995]).log()
-    got, want = t.call(log_p, 0.5), _focal(log_p, 0.5)
+    got, want = t.call(log_p, 0.5), torch.tensor([1.11831e-5, 3.5444e-4])
     like(t, got, want, "p = [0.9995, 0.995] and gamma = 0.5")
     if not same(got, want, 2e-6):
         rest = (got / -log_p).square()  # what stands in place of 1 − p
@@ -127,33 +121,34 @@ def _(t):
 
 @focal.part("gradients through both factors, finite everywhere", 0.5)
 def _(t):
-    log_p = (0.05 + 0.9 * torch.rand(5, generator=t.generator)).log().requires_grad_()
-    for gamma in (2.0, 0.5):
+    p = 0.05 + 0.9 * torch.rand(5, generator=t.generator)
+    log_p = p.log().requires_grad_()
+    for gamma, ends in ((2.0, [0, 0, -1]), (0.5, [0, 0, -1]), (0, [-1, -1, -1])):
         got, (gradient, _) = t.gradients(log_p, gamma)
         if gradient is None or not gradient.any():
             t.fail(f"No gradient reaches `log_p`. {FLOW}")
-        if same(gradient, t.pulled(lambda v: (1 - v.exp()).detach() ** gamma * -v, log_p)[0], 1e-4):
+        fixed = -((1 - p) ** gamma)  # the slope of each value, with the factor for a constant
+        want, half = (
+            t.pulled(lambda v, slope=slope: v * slope, log_p)[0]
+            for slope in (fixed + gamma * (1 - p) ** (gamma - 1) * p * p.log(), fixed)
+        )
+        if gamma and same(gradient, half, 1e-4):
             t.fail(
                 f"For gamma = {gamma:g}: the gradient takes (1 − p) to the power of gamma for a constant. "
                 "Leave `detach` and `no_grad` away: p changes, too."
             )
-        t.close(
-            gradient,
-            t.pulled(lambda v: _focal(v, gamma), log_p)[0],
-            f"the gradient at gamma = {gamma:g}",
-            tolerance=1e-3,
-        )
-        ends = torch.tensor([0.0, -1e-6, -1000.0]).requires_grad_()
-        _, (gradient, _) = t.gradients(ends, gamma)
+        t.close(gradient, want, f"the gradient at gamma = {gamma:g}", tolerance=1e-3)
+        given = f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is"
+        far = torch.tensor([0.0, -1e-6, -1000.0]).requires_grad_()
+        _, (gradient, _) = t.gradients(far, gamma)
+        scale = t.pulled(lambda v: v, far)[0]
         if gradient is None or not torch.isfinite(gradient).all():
-            found = "none" if gradient is None else _digits(gradient)
+            found = "none" if gradient is None else _digits(gradient / scale)
             if gradient is not None and torch.isfinite(gradient[0]):
-                t.fail(
-                    f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. "
-                    "exp(−1000) rounds to 0: take ln p as it is given."
-                )
+                t.fail(f"{given} {found}. exp(−1000) rounds to 0: take ln p as it is given.")
             t.fail(
-                f"For ln p = [0, −0.000001, −1000] and gamma = {gamma:g} the gradient is {found}. At p = 1 "
-                f"the slope of (1 − p) to the power of {gamma:g} "
-                "is infinite, and it is multiplied with ln p = 0. Keep 1 − p a tiny bit above 0."
+                f"{given} {found}. At p = 1 the slope of (1 − p) to the power of {gamma:g} is infinite, and it is "
+                "multiplied with ln p = 0. Keep 1 − p a tiny bit above 0."
             )
+        if not same(gradient / scale, torch.tensor(ends).float(), 0.01):
+            t.fail(f"{given} {_digits(gradient / scale)}; it should be about {ends}.")

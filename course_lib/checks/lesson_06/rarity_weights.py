@@ -1,7 +1,5 @@
 """Lesson 06: weights for rare classes, by two rules."""
 
-import math
-
 import torch
 
 from ..causes import judge
