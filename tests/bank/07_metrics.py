@@ -356,7 +356,7 @@ def count_pairs(pred, truth, classes):
     return torch.bincount(t * classes + p, minlength=(classes + 1) * classes).view(-1, classes)
 
 # %% wrong count_pairs: forgets minlength
-# fails: every pixel in its cell; any dtype of whole numbers; any shape, none at all, and arguments left alone
+# fails: every pixel in its cell; any shape, none at all, and arguments left alone
 # says: your code stopped with RuntimeError: shape 
 # differs at: maps in which the last cell does not occur
 def count_pairs(pred, truth, classes):

@@ -18,7 +18,19 @@ logit_gradient = Exercise(
     ),
     own_work={
         name: "This lets torch work the gradient out. Write it down by its formula: softmax less one-hot."
-        for name in ("backward", "grad", "autograd", "vjp", "jacobian", "requires_grad_", "requires_grad", *LOSSES)
+        for name in (
+            "backward",
+            "grad",
+            "autograd",
+            "vjp",
+            "jacobian",
+            "jacrev",
+            "jacfwd",
+            "jvp",
+            "requires_grad_",
+            "requires_grad",
+            *LOSSES,
+        )
     },
 )
 

@@ -26,10 +26,10 @@ pixel_losses = Exercise(
     ),
     own_work={
         name: OWN
-        if name not in ("log_softmax", "logsumexp", "LogSoftmax")
+        if name in LOSSES
         else "This calls torch's own logarithm of softmax. Build it from "
         "`exp`, `log`, maximum and sum: that is where the stability comes from."
-        for name in (*LOSSES, "log_softmax", "logsumexp", "LogSoftmax", "logaddexp")
+        for name in (*LOSSES, "log_softmax", "logsumexp", "LogSoftmax", "logaddexp", "Categorical")
     },
 )
 
@@ -154,6 +154,8 @@ def _(t):
 @pixel_losses.part("gradients flow, arguments stay as they were", 0.5)
 def _(t):
     (odds, logits), target = believed(t, 2, 3, 3, 5), targets(t, 3, 2, 3, 5, ignored=0.3)
+    tried(t, logits, target)
+    t.unchanged(CHANGED)
     logits.requires_grad_()
     got, (gradient, _) = tried(t, logits, target, how="gradients")
     t.unchanged(CHANGED)

@@ -141,6 +141,8 @@ def _(t):
 def _(t):
     counts = torch.tensor([[3_000_000_000, 5, 0], [0, 0, 0], [2_000_000_000, 0, 7_000_000]])
     spaces = [5_007_000_005] * 3, [5_007_000_005, 3_000_000_005, 2_007_000_000]
-    got = t.call(counts)
-    for which in (0, 1):
-        judge(t, [_rule(t, (counts, spaces), which, got)], tolerance=1e-3)
+    single = torch.tensor([[30, 10]]), ([40, 40], [40, 40])  # one image
+    for images in ((counts, spaces), single):
+        got = t.call(images[0])
+        for which in (0, 1):
+            judge(t, [_rule(t, images, which, got)], tolerance=1e-3)

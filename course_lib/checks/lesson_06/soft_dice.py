@@ -157,6 +157,8 @@ def _(t):
     t.close(got, torch.tensor(0.0), given)
     piles = _piles(t, (2, 1, 3, 3))
     p, target, (order,) = _picture(t, piles, 3, 3)
+    tried(t, p, target)
+    t.unchanged(CHANGED)
     p.requires_grad_()
     got, (gradient, _) = t.gradients(p, target)
     t.unchanged(CHANGED)

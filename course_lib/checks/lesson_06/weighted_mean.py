@@ -106,8 +106,10 @@ def _(t):
         given = f"one pixel of class 0, of value 1, another of class 1, of value 3, and weights {weights.tolist()}"
         yield _case(t, [[1.0], [3.0], []], (1, 1, 2), weights, given)
         for counts in ((15, 9, 6), (14, 7, 6, 3)):  # no class has as many pixels as another
-            given = f"values of shape (2, 3, 5) and {len(counts)} weights"
-            yield _case(t, _piles(t, *counts, 0), (2, 3, 5), 0.2 + t.tensor(len(counts)).abs(), given)
+            weights = 0.2 + t.tensor(len(counts)).abs()
+            weights[3:] = 0
+            given = f"values of shape (2, 3, 5) and {len(counts)} weights" + ", the last of them 0" * (len(counts) > 3)
+            yield _case(t, _piles(t, *counts, 0), (2, 3, 5), weights, given)
 
     judge(t, cases())
 
@@ -160,6 +162,8 @@ def _(t):
 def _(t):
     values, target = _picture(t, _piles(t, 10, 6, 4, 10), 1, 5, 6)
     weights = torch.tensor([1.0, 2.0, 4.0])
+    tried(t, values, target, weights)
+    t.unchanged(CHANGED)
     values.requires_grad_()
     got, (gradient, *_) = tried(t, values, target, weights, how="gradients")
     t.unchanged(CHANGED)

@@ -86,22 +86,17 @@ def _case(t, maps, given, dtypes=(), last_row=False):
             }.get(tuple(got.shape), "")
         t.fail(f"For {given}: expected a table of shape {size}, got {kind(got)}{more}")
     square, ignored = want[:classes], want[classes:]
-    places, cells = want.nonzero(), torch.zeros(2, max(256, want.numel()), dtype=torch.int64)
-    for (row, column), n in zip(places.tolist(), want[want > 0].tolist()):  # cell numbers that wrap round at 256
-        cells[0, (row * classes + column) % 256] += n
-        cells[1, row * classes % 256 + column] += n
+    places, cells = want.nonzero(), torch.zeros(4, max(256, want.numel()), dtype=torch.int64)
+    for (row, column), n in zip(places.tolist(), want[want > 0].tolist()):
+        wraps = (row * classes + column) % 256, row * classes % 256 + column  # cell numbers that wrap round
+        for i, cell in enumerate(wraps):
+            cells[i, cell] += n
+            cells[i + 2, cell] += n * (row < classes)  # without the ignored pixels
     wrapped = [(c[: want.numel()] if not c[want.numel() :].any() else None) for c in cells]
     known = [
         (
             torch.cat([square.T, ignored]),
             "Rows and columns have changed places: the row is the true class, the column the one predicted.",
-        ),
-        *(
-            (
-                None if w is None else w.reshape(size),
-                "Cell numbers beyond 255 have wrapped round: `uint8` is too narrow. Convert before you multiply.",
-            )
-            for w in wrapped
         ),
         (want.clamp(max=1), "This marks which pairs occur; count how often."),
         (square, "The ignored pixels are nowhere; they belong in the last row."),
@@ -116,6 +111,13 @@ def _case(t, maps, given, dtypes=(), last_row=False):
         (
             torch.cat([square[:1] + ignored, square[1:], ignored * 0]),
             "The ignored pixels are counted for class 0; they have a row of their own, the last.",
+        ),
+        *(
+            (
+                None if w is None else w.reshape(size),
+                "Cell numbers beyond 255 have wrapped round: `uint8` is too narrow. Convert before you multiply.",
+            )
+            for w in wrapped
         ),
     ]
     if not last_row:
@@ -152,7 +154,7 @@ def _(t):
     def cases(*dtypes):
         given = f"pred as {dtype_name(dtypes[0])}, truth as {dtype_name(dtypes[1])}"
         for classes in (t.random.randint(17, 40), t.random.randint(41, 60)):
-            yield _case(t, _maps(t, classes, 20, 30), given, dtypes)
+            yield _case(t, _maps(t, classes, 20, 30, ignored=True), f"{given}, some of it 255", dtypes)
 
     for dtypes in (
         (torch.uint8, torch.uint8),

@@ -2,7 +2,7 @@
 
 from ..causes import judge, rounded
 from ..core import Exercise
-from ..values import kind
+from ..values import kind, same, show
 from .scores import NAN, drawn, mean_of, table_of
 
 most_flattered = Exercise(
@@ -120,7 +120,8 @@ def _(t):
         models[name] = table.matrix
         gaps[name] = sum(h / (h + m + a) for h, m, a in list(zip(*table[1:]))[:3]) * (1 / 3 - 1 / called)
     orders = [[f"model {k}" for k in order] for order in ("abc", "cab", "bca")]
-    names = [_flattered(t, {k: models[k] for k in order})[0] for order in orders]
+    found = [_flattered(t, {k: models[k] for k in order}) for order in orders]
+    names, alone = [name for name, _ in found], {k: _flattered(t, {k: table})[1] for k, table in models.items()}
     for name, order in zip(names, orders):
         if name != "model b":
             more = " That is the smallest gap." if name == "model c" else ""
@@ -132,4 +133,12 @@ def _(t):
                 more = " It has the highest mIoU over the truth's classes, but that is another question."
             said = {k: round(gaps[k], 3) for k in order}
             t.fail(f"For three models with gaps {said}: the most flattered is `model b`, not `{name}`.{more}")
+    for (_, gap), order in zip(found, orders):
+        if not same(gap, alone["model b"], 1e-4):
+            own = [k for k in order if same(gap, alone[k], 1e-4)]
+            whose = f", which is that of `{own[0]}`" if own else ""
+            t.fail(
+                f"For three models, of which `model b` is the most flattered: its name comes back with the gap "
+                f"{show(gap)}{whose}. Of `model b` alone your function gives {show(alone['model b'])}."
+            )
     t.unchanged("a table that it was given.")
