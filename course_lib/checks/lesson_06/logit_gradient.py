@@ -64,6 +64,13 @@ def _case(t, beliefs, target, given):
             "This is the mean of each image's mean; count the labelled pixels of the whole batch together.",
         ),
         (torch.where(labelled, p.softmax(1) - true, 0) / some, "The softmax is taken twice."),
+        (torch.where(labelled, p.log() - true, 0) / some, "This takes the logarithm of the softmax; take the softmax."),
+        (torch.where(labelled, logits.sigmoid() - true, 0) / some, "This takes the sigmoid; take the softmax."),
+        (torch.where(labelled, logits - true, 0) / some, "This takes the logits themselves; take their softmax."),
+        (-true / some, "This is the one-hot alone; the softmax is missing."),
+        (pull.abs() / some, "Every sign is plus here; at the true class p − 1 is below 0."),
+        (pull / target[0].numel(), "This divides by the pixels of one image; the mean is over the whole batch."),
+        (p * (1 - p) * pull / some, "The slope of the softmax, p (1 − p), is in it once more; the difference is all."),
         (
             pull / (some + 1),
             "This divides by one more than there are labelled pixels. Hold the number at 1 or more: `clamp(min=1)`.",
@@ -76,7 +83,7 @@ def _case(t, beliefs, target, given):
             for axis, name in ((0, "the batch"), (2, "the rows"), (3, "the columns"))
         ),
     ]
-    return got, pull / some, given, known
+    return got, (pull / some).float(), given, known
 
 
 @logit_gradient.part("softmax less one-hot", 1)
@@ -125,7 +132,7 @@ def _(t):
     got = tried(t, logits, torch.full((1, 2, 2), 255))
     like(t, got, logits, given)
     if torch.isnan(got).any():
-        t.fail(f"For {given}: expected zeros, got NaN, which is 0 / 0. Divide by at least 1.")
+        t.fail(f"For {given}: expected zeros, got NaN. Is it 0 / 0? Divide by at least 1.")
     if got.any():
         t.fail(
             f"For {given}: expected zeros, got values up to {got.abs().max():.3f}. At an ignored pixel nothing pulls."

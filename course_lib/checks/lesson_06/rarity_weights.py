@@ -87,6 +87,12 @@ def _rule(t, images, which, got=None):
             "This divides by the number of images with the class; divide by all their pixels.",
         ),
         (scaled(1 / there), "This counts in how many images a class occurs; count pixels."),
+        (scaled(1 - share), "This is 1 less the share; a weight is 1 *over* the share."),
+        (scaled(share.reciprocal().floor()), "This divides to whole numbers, as `//` does; use `/`."),
+        (
+            scaled((counts.sum() - torch.tensor(spaces[1])) / pixels.clamp(min=1)),
+            "These are the pixels of the images *without* the class; take those of the images with it.",
+        ),
         (scaled(want.sqrt()), "This is the square root of the weights."),
         (
             scaled(1 / (1.02 + share).log()),
@@ -121,7 +127,7 @@ def _(t):
         given, missing = f"counts {counts.tolist()}", order.index(3)
         got = _pair(t, t.call(counts), counts, given)
         for name, w in zip(("first", "second"), got):
-            if not torch.isfinite(w).all():
+            if not torch.isfinite(w[missing]):
                 t.fail(
                     f"For {given}: the {name} weights hold infinity or NaN. Class {missing} occurs nowhere, and "
                     "one over nothing is infinite. Its weight should be 0."
@@ -139,8 +145,8 @@ def _(t):
 
 @rarity_weights.part("large counts, and an image without labels", 0.5)
 def _(t):
-    counts = torch.tensor([[3_000_000_000, 5, 0], [0, 0, 0], [2_000_000_000, 0, 7_000_000]])
-    spaces = [5_007_000_005] * 3, [5_007_000_005, 3_000_000_005, 2_007_000_000]
+    counts = torch.tensor([[3, 6, 0], [0, 0, 0], [2, 0, 4]]) * 1_000_000_000
+    spaces = [15_000_000_000] * 3, [15_000_000_000, 9_000_000_000, 6_000_000_000]
     single = torch.tensor([[30, 10]]), ([40, 40], [40, 40])  # one image
     for images in ((counts, spaces), single):
         got = t.call(images[0])

@@ -46,7 +46,7 @@ def _case(t, piles, size, given):
     p, target, _ = _picture(t, piles, *size)
     got, classes = scalar(t, tried(t, p, target), given), range(len(piles[0]) - 1)
 
-    def scores(images=piles, read=lambda p: p, masked=True, smooth=0, factor=2, power=1, root=0):
+    def scores(images=piles, read=lambda p: p, masked=True, smooth=0, below=0, factor=2, power=1, root=0):
         """Of each class that occurs in these images, {class: score}; the switches make the usual mistakes."""
         found = {}
         for c in classes:
@@ -54,13 +54,16 @@ def _case(t, piles, size, given):
             told = [read(pile.double())[:, c] for image in images for pile in image[: -1 if masked else None]]
             shared, claimed = sum(v.sum().item() for v in own), sum((v**power).sum().item() for v in told)
             pixels = sum(map(len, own))
-            found[c] = (factor * shared + smooth) / (claimed + pixels - root * shared + smooth)
+            found[c] = (factor * shared + smooth) / (claimed + pixels - root * shared + smooth + below)
         return found
 
     def mean(found, over=None):
         there = [c for c in classes if any(len(image[c]) for image in piles)] if over is None else over
         return torch.tensor(1 - sum(found[c] for c in there) / len(there))
 
+    labelled = torch.cat([pile for image in piles for pile in image[:-1]]).double()
+    sizes = [sum(len(image[c]) for image in piles) for c in classes]
+    masses, claims = [sum(image[c][:, c].sum() for image in piles) for c in classes], labelled.sum(0)
     want, there = mean(scores()), [c for c in classes if any(len(image[c]) for image in piles)]
     own = torch.cat([image[c][:, c] for image in piles for c in classes])
     taken = [[torch.cat([image[0], image[-1]]), *image[1:-1], image[-1][:0]] for image in piles]
@@ -74,6 +77,8 @@ def _case(t, piles, size, given):
             "Σ p runs over ignored pixels too: the first lie. Only labelled pixels may be in any of the sums.",
         ),
         (mean(scores(smooth=1)), "There is a `smooth` of 1 left in it."),
+        *((mean(scores(smooth=s)), "There is a small `smooth` in it; leave it out.") for s in (0.1, 0.01, 1e-3, 1e-4)),
+        *((mean(scores(below=s)), "Something is added below the line; leave it out.") for s in (1, 0.1, 0.01, 1e-3)),
         *((mean(scores(smooth=s), classes), lie) for s in (0, 1)),
         (mean(scores(smooth=1, masked=False), classes), "This is `copied_dice`, with both its lies."),
         (
@@ -85,6 +90,23 @@ def _case(t, piles, size, given):
             "All classes are added up before the division; work out one Dice for each class, then their mean.",
         ),
         (mean(scores(), [c for c in there if c]), "Class 0 is left out; it is a class like the others."),
+        (
+            mean(scores(), [c for c in there if c < classes[-1]]),
+            "The last class is left out; it is a class like the others.",
+        ),
+        (want * len(there), "This is the sum over the classes; take their mean."),
+        (
+            1 - sum(scores()[c] * sizes[c] for c in there) / sum(sizes),
+            "Each class is weighted by its pixels here; each has one vote.",
+        ),
+        (
+            1 - sum(masses[c] / sizes[c] for c in there) / len(there),
+            "This is recall, over the truth alone. Below the line stands the sum of both.",
+        ),
+        (
+            1 - sum(masses[c] / claims[c] for c in there) / len(there),
+            "This is precision, over the prediction alone. Below the line stands the sum of both.",
+        ),
         (mean(scores(factor=1)), "The factor 2 is missing: twice what they share, over the sum of both."),
         (
             mean(scores(factor=1, root=1)),
@@ -94,6 +116,7 @@ def _case(t, piles, size, given):
             mean(scores(power=2)),
             "Here p is squared in the denominator; some papers do so, this exercise does not.",
         ),
+        (mean(scores(read=lambda p: p.square())), "Here p is squared, above and below the line; take p itself."),
         (
             torch.stack(each).mean(),
             "This is the mean over the images; the sums should run over the whole batch together.",
@@ -108,7 +131,7 @@ def _case(t, piles, size, given):
         ),
         (mean(scores(taken), sorted({*there, 0})), "Ignored pixels are taken for class 0."),
     ]
-    return got, want, given, known
+    return got, want, given, [(torch.as_tensor(value, dtype=want.dtype), meaning) for value, meaning in known]
 
 
 EXAMPLE = [[torch.tensor([[0.8, 0.2]]), torch.tensor([[0.4, 0.6]]), torch.zeros(0, 2)]]
@@ -153,7 +176,7 @@ def _(t):
     given = "a target that is 255 everywhere"
     got = scalar(t, tried(t, p, target), given)
     if torch.isnan(got):
-        t.fail(f"For {given}: expected 0, got NaN: the mean of no classes at all. Look for that case first.")
+        t.fail(f"For {given}: expected 0, got NaN. Is it the mean of no classes at all? Look for that case first.")
     t.close(got, torch.tensor(0.0), given)
     piles = _piles(t, (2, 1, 3, 3))
     p, target, (order,) = _picture(t, piles, 3, 3)
@@ -172,8 +195,8 @@ def _(t):
         first = sum(map(len, piles[0][:c]))
         slope[first : first + len(pile), c] -= 2 / 3 / both
     slope = slope[order].T.reshape(1, 3, 3, 3)
-    if not same(gradient, t.pulled(lambda q, _: (q * slope).sum(), p, target)[0], 1e-4):
-        t.fail(
-            "A gradient reaches `probabilities`, but not the one of this loss. At ignored pixels it should "
-            "be 0, and both Σ p in the formula must take part."
-        )
+    want = t.pulled(lambda q, _: (q * slope).sum(), p, target)[0]
+    if not same(gradient, want, 1e-4):
+        ignored = (target == 255)[:, None].expand_as(gradient)
+        more = " At ignored pixels it should be 0." if gradient[ignored].any() else ""
+        t.fail(f"A gradient reaches `probabilities`, but not the one of this loss.{more}")

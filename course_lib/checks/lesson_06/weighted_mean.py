@@ -49,54 +49,69 @@ def _case(t, piles, shape, weights, given):
         else []
     )
     count, plain, everything = known.sum(), labelled.mean(), values.sum()
-    zero = weights[target.masked_fill(~known, 0)]
+    zero, last = (weights[target.masked_fill(~known, c)] for c in (0, len(weights) - 1))
     shifted, turned = (weights[i] for i in ((target[known] - 1).clamp(min=0), target[known] - 1))
+    images = [(v[m != 255], weights[m[m != 255]]) for v, m in zip(values, target)]
     means = sum(w * sum(pile) / len(pile) for w, pile in heavy) / sum(w for w, _ in heavy)
-    return (
-        got,
-        want,
-        given,
-        [
-            *small,
-            (
-                want * weighed / weights.mean() / count,
-                "The weights are scaled to a mean of 1, and a plain mean follows; divide by the weights of the pixels.",
-            ),
-            (
-                want * weighed / (weighed + 1),
-                "1 is added to the sum of the weights. The last line, given, sees to a sum of 0.",
-            ),
-            *(
-                ((labelled * w).sum() / w.sum(), "Class 1 gets the weight of class 0: the index is off by one.")
-                for w in (shifted, turned)
-            ),
-            (
-                want * weighed / count,
-                "This divides by the number of labelled pixels; divide by the sum of their weights.",
-            ),
-            (
-                want * weighed / target.numel(),
-                "This divides by the number of all pixels; divide by the weights of the labelled ones.",
-            ),
-            (plain, "The weights change nothing here: this is the plain mean over labelled pixels."),
-            (everything / target.numel(), "This is the plain mean of all values."),
-            (
-                want * weighed / weights.sum(),
-                "This divides by the sum of the C weights; divide by the sum over pixels, each with its "
-                "class's weight.",
-            ),
-            (want * weighed, "This is the sum; divide it by the sum of the weights."),
-            (
-                torch.tensor(means),
-                "This takes a mean for each class first; every pixel counts for itself, with its class's weight.",
-            ),
-            ((values * zero).sum() / zero.sum(), "Ignored pixels are taken for class 0."),
-            (
-                want * weighed / zero.sum(),
-                "In the denominator ignored pixels are taken for class 0.",
-            ),
-        ],
-    )
+    meanings = [
+        *small,
+        (
+            want * weighed / weights.mean() / count,
+            "The weights are scaled to a mean of 1, and a plain mean follows; divide by the weights of the pixels.",
+        ),
+        (
+            want * weighed / (weighed + 1),
+            "1 is added to the sum of the weights. The last line, given, sees to a sum of 0.",
+        ),
+        *(
+            ((labelled * w).sum() / w.sum(), "Class 1 gets the weight of class 0: the index is off by one.")
+            for w in (shifted, turned)
+        ),
+        (
+            want * weighed / count,
+            "This divides by the number of labelled pixels; divide by the sum of their weights.",
+        ),
+        (
+            want * weighed / target.numel(),
+            "This divides by the number of all pixels; divide by the weights of the labelled ones.",
+        ),
+        (
+            sum(w * w * sum(pile) for w, pile in heavy) / sum(w * w * len(pile) for w, pile in heavy),
+            "The weights are in it twice, squared.",
+        ),
+        (want * weighed / count / weighed, "The sum above is a mean here; divide a sum by a sum."),
+        (want * count, "This divides by the mean of the pixels' weights; divide by their sum."),
+        (
+            sum(sum(pile) / w for w, pile in heavy if w) / sum(len(pile) / w for w, pile in heavy if w),
+            "This divides each value by its weight; multiply.",
+        ),
+        (
+            sum(w * sum(pile) for w, pile in heavy[1:]) / sum(w * len(pile) for w, pile in heavy[1:]),
+            "Class 0 is left out; it is a class like the others.",
+        ),
+        (
+            torch.stack([(v * w).sum() / w.sum() for v, w in images]).mean(),
+            "This is the mean of each image's mean; take all pixels of the batch together.",
+        ),
+        ((values * last).sum() / last.sum(), "Ignored pixels are taken for the last class."),
+        (plain, "The weights change nothing here: this is the plain mean over labelled pixels."),
+        (everything / target.numel(), "This is the plain mean of all values."),
+        (
+            want * weighed / weights.sum(),
+            "This divides by the sum of the C weights; divide by the sum over pixels, each with its class's weight.",
+        ),
+        (want * weighed, "This is the sum; divide it by the sum of the weights."),
+        (
+            torch.tensor(means),
+            "This takes a mean for each class first; every pixel counts for itself, with its class's weight.",
+        ),
+        ((values * zero).sum() / zero.sum(), "Ignored pixels are taken for class 0."),
+        (
+            want * weighed / zero.sum(),
+            "In the denominator ignored pixels are taken for class 0.",
+        ),
+    ]
+    return got, want, given, [(torch.as_tensor(value, dtype=want.dtype), meaning) for value, meaning in meanings]
 
 
 @weighted_mean.part("weights of the classes", 0.75)
@@ -151,7 +166,7 @@ def _(t):
     for target, weights, given in cases:
         got = scalar(t, tried(t, values, target, weights), given)
         if torch.isnan(got):
-            t.fail(f"For {given}: expected 0, got NaN, which is 0 / 0.")
+            t.fail(f"For {given}: expected 0, got NaN: something is divided by 0.")
         t.close(got, torch.tensor(0.0), given)
     given = "a pixel of class 0, of value {}, another of class 1, of value {}, and weights {}"
     small = (([1000.0, 4000.0], [1e-3, 2e-3]), ([5000.0, 2000.0], [3e-3, 1e-3]))
