@@ -86,13 +86,17 @@ def _case(t, maps, given, dtypes=(), last_row=False):
             }.get(tuple(got.shape), "")
         t.fail(f"For {given}: expected a table of shape {size}, got {kind(got)}{more}")
     square, ignored = want[:classes], want[classes:]
-    places, cells = want.nonzero(), torch.zeros(4, max(256, want.numel()), dtype=torch.int64)
-    for (row, column), n in zip(places.tolist(), want[want > 0].tolist()):
-        wraps = (row * classes + column) % 256, row * classes % 256 + column  # cell numbers that wrap round
-        for i, cell in enumerate(wraps):
-            cells[i, cell] += n
-            cells[i + 2, cell] += n * (row < classes)  # without the ignored pixels
-    wrapped = [(c[: want.numel()] if not c[want.numel() :].any() else None) for c in cells]
+    counted = [(row, column, want[row, column].item()) for row, column in want.nonzero().tolist()]
+
+    def numbered(cell, last=True):
+        """The table where pixels tick cell number `cell(row, column)`, the ignored ones too or not; None beyond it."""
+        cells = [0] * want.numel()
+        for row, column, n in counted:
+            if cell(row, column) >= len(cells):
+                return None
+            cells[cell(row, column)] += n * (last or row < classes)
+        return torch.tensor(cells).reshape(size)
+
     known = [
         (
             torch.cat([square.T, ignored]),
@@ -112,12 +116,23 @@ def _case(t, maps, given, dtypes=(), last_row=False):
             torch.cat([square[:1] + ignored, square[1:], ignored * 0]),
             "The ignored pixels are counted for class 0; they have a row of their own, the last.",
         ),
+        (
+            numbered(lambda r, c: (r + 1) % (classes + 1) * classes + c),
+            "The ignored pixels have the first row here; theirs is the last.",
+        ),
+        (numbered(lambda r, c: c * classes + r), "The cells are numbered down the columns; number them row by row."),
+        (
+            numbered(lambda r, c: r * (classes + 1) + c),
+            "A row has as many cells as there are classes, no more: row r starts at number r · classes.",
+        ),
+        (want / max(1, pred.numel()), "These are shares; return counts."),
         *(
             (
-                None if w is None else w.reshape(size),
+                numbered(cell, last),
                 "Cell numbers beyond 255 have wrapped round: `uint8` is too narrow. Convert before you multiply.",
             )
-            for w in wrapped
+            for cell in (lambda r, c: (r * classes + c) % 256, lambda r, c: r * classes % 256 + c)
+            for last in (True, False)
         ),
     ]
     if not last_row:
@@ -153,7 +168,7 @@ def _(t):
 def _(t):
     def cases(*dtypes):
         given = f"pred as {dtype_name(dtypes[0])}, truth as {dtype_name(dtypes[1])}"
-        for classes in (t.random.randint(17, 40), t.random.randint(41, 60)):
+        for classes in (t.random.randint(17, 60), t.random.randint(190, 250)):
             yield _case(t, _maps(t, classes, 20, 30, ignored=True), f"{given}, some of it 255", dtypes)
 
     for dtypes in (

@@ -62,7 +62,9 @@ def _case(t, size, places, width, given):
         got = got.item()
     if not is_number(got):
         t.fail(f"For {given}: expected one number, got {kind(got)}")
-    far = {name: [] for name in ("square", "steps", "inside", "round")}  # from each pixel to what is not its mask
+    far = {
+        name: [] for name in ("square", "steps", "disc", "arms", "inside", "round")
+    }  # from each pixel to what is not its mask
     for mask in (pred, truth, pred & truth, pred | truth):
         touched = F.max_pool2d(F.pad(mask[None, None].float(), (1,) * 4, mode="circular"), 3, 1, 1)[0, 0] > 0
         outside = (touched & ~F.pad(mask, (1,) * 4)).nonzero() - 1  # the nearest ones are beside the mask
@@ -70,12 +72,15 @@ def _case(t, size, places, width, given):
         apart = (mask.nonzero().short()[:, None] - outside.short()).abs()
         torus = torch.minimum(apart, torch.tensor(size).short() - apart)[:, within]
         square = apart.amax(2)
-        for name, distances in zip(far, (square, apart.sum(2), square[:, within], torus.amax(2))):
+        arms = torch.where(apart.amin(2) == 0, square, 10_000)  # along the row and the column alone
+        disc = apart.float().square().sum(2).sqrt()
+        for name, distances in zip(far, (square, apart.sum(2), disc, arms, square[:, within], torus.amax(2))):
             of = torch.full(size, torch.inf)
             of[mask] = torch.cat([distances.float(), torch.full((len(distances), 1), torch.inf)], 1).amin(1)
             far[name].append(of)
-    b = far["square"][1] <= width
-    want = _share(far["square"][0] <= width, b)
+    a, b = (distance <= width for distance in far["square"][:2])
+    want, shared = _share(a, b), int((a & b).sum())
+    parts = bool((pred & ~a).any() and (truth & ~b).any())  # whether there is something inside the edges
 
     def wide(m):
         return F.max_pool2d(m[None, None].double(), 2 * width + 1, stride=1, padding=width)[0, 0] > 0
@@ -105,7 +110,7 @@ def _case(t, size, places, width, given):
             "This looks at both masks in the band around the truth. Each mask has an edge of its own.",
         ),
         (
-            _share(pred & b, truth & b),
+            _share(pred & b, truth & b) if parts else None,
             "This looks at both masks where the truth has its edge. Each mask has an edge of its own.",
         ),
         (
@@ -128,6 +133,27 @@ def _case(t, size, places, width, given):
         (
             within("steps", width),
             "This counts steps along rows and columns. A diagonal step is one step too: use square windows.",
+        ),
+        (within("disc", width), "This looks into a round window; take the whole square."),
+        (within("arms", width), "This looks along the row and the column of a pixel alone; take the whole square."),
+        (within("square", 1), "Your edge is one pixel wide, whatever `width` is."),
+        (
+            within("square", 2 * width + 1),
+            "Your window reaches 2·width + 1 pixels to each side; that is how wide it is in all.",
+        ),
+        (
+            _share(far["square"][0] == width, far["square"][1] == width),
+            "Your edge is only the ring that is `width` pixels deep; what lies further out belongs to it, too.",
+        ),
+        (_share(pred & ~a, truth & ~b), "This is the IoU of what is inside the edges; take the edges."),
+        (
+            _share(~pred | a, ~truth | b) if want == want else None,
+            "What is no mask counts for edge here; the edge is a part of the mask.",
+        ),
+        (ratio(shared, int(b.sum())) if parts else None, "This divides by the truth's edge alone; divide by both."),
+        (
+            ratio(shared, int(a.sum())) if parts else None,
+            "This divides by the prediction's edge alone; divide by both.",
         ),
         (within("square", width - 1) if width > 1 else None, "The edge is one pixel too thin."),
         (within("square", width + 1), "The edge is one pixel too thick."),
@@ -200,7 +226,7 @@ def _(t):
     h, w = t.random.randint(14, 18), t.random.randint(20, 24)
 
     def cases():
-        for width in (1, t.random.choice((2, 3))):
+        for width in (1, 4):
             low = _box(6, h, 5, 16), _box(5, h, 4, 15)
             yield _case(t, (h, w), low, width, f"masks that touch the lower rim, of shape {(h, w)}, width {width}")
             left = _box(5, 16, 0, h - 6), _box(4, 15, 0, h - 5)
@@ -227,7 +253,7 @@ def _(t):
 @edge_iou.part("edges wider than the mask, and arguments left alone", 0.25)
 def _(t):
     h, w = t.random.randint(9, 12), t.random.randint(13, 16)
-    boxes, given = (_box(3, 7, 4, 9), _box(3, 7, 3, 8)), f"masks of shape {(h, w)} whose every pixel is edge"
+    boxes, given = (_box(3, 7, 4, 10), _box(3, 7, 3, 8)), f"masks of shape {(h, w)} whose every pixel is edge"
     judge(t, (_case(t, (h, w), boxes, width, f"{given}, width {width}") for width in (4, 20)))
     t.call(torch.ones(h, w, dtype=torch.bool), torch.ones(h, w, dtype=torch.bool), 2)
     t.unchanged("one of its masks.")

@@ -69,6 +69,12 @@ def _case(t, table):
             2 * sum(v for v, (h, m, _) in zip(halves, each) if h + m) / len(there) - 2 * mean_of(halves),
             "These are means of Dice; take those of IoUs: take the hits off once below the line.",
         ),
+        (100 * want, "This is in per cent; return a difference of shares."),
+        (narrow / wide, "This is one mean over the other; take the difference."),
+        (
+            sum(table.hits) / sum(table.hits + table.misses) - wide,
+            "This starts from the accuracy; start from the mean of IoUs over the truth's classes.",
+        ),
         *rounded(want),
         (-want, "The difference is the wrong way round: the mean over the truth's classes comes first."),
         (narrow, "This is the mean over the truth's classes; take the other mean off."),
@@ -84,7 +90,7 @@ def _case(t, table):
         ),
         (
             0.0 if want else None,
-            "Both of your means are over the same classes. The truth's classes are the rows with pixels.",
+            "Your two numbers are alike. Are both over the same classes? The truth's classes are the rows with pixels.",
         ),
     ]
     return gap, want, f"one model with the table {table.matrix.tolist()}", known
@@ -125,7 +131,11 @@ def _(t):
     for name, order in zip(names, orders):
         if name != "model b":
             more = " That is the smallest gap." if name == "model c" else ""
-            if names == [order[0] for order in orders]:
+            if nothing := [k for k, gap in alone.items() if same(gap, NAN)]:
+                more = f" Of `{nothing[0]}` alone your function gives the gap NaN."
+            elif all(same(gap, alone["model a"], 1e-4) for gap in alone.values()):
+                more = f" One by one, your function gives each of them the gap {show(alone['model a'])}."
+            elif names == [order[0] for order in orders]:
                 more = " Whatever the order, the first of them comes back: does a `return` stand inside the loop?"
             elif names == [order[-1] for order in orders]:
                 more = " Whatever the order, the last of them comes back."

@@ -113,10 +113,26 @@ def _(t):
                 ),
                 (s["recall"], "This is recall: false alarms are missing below the line."),
                 (s["dice"], "This is Dice."),
+                (
+                    hits / (hits + misses).sum(),
+                    "This divides by all pixels of the table; divide by those of the class.",
+                ),
+                (
+                    hits / (3 * hits + misses + alarms),
+                    "The hits are added once more below the line; the row's and the column's sum hold them already.",
+                ),
                 (s["precision"], "This is precision: misses are missing below the line."),
             ],
             "dice": [
                 (hits / (2 * hits + misses + alarms), "The 2 above the line is missing."),
+                (
+                    (torch.tensor(s["recall"]) + torch.tensor(s["precision"])) / 2,
+                    "This is the plain mean of recall and precision. Dice is 2 · hits over the sum of both sets.",
+                ),
+                (
+                    2 * hits / (hits + misses).sum(),
+                    "This divides by all pixels of the table; divide by those of the class.",
+                ),
                 (s["iou"], "This is IoU. Dice counts the hits twice, above and below the line."),
                 (2 * hits / (hits + misses + alarms), "Below the line stands the sum of both sets, not their union."),
             ],
@@ -145,6 +161,8 @@ def _(t):
                         " it is there."
                     ),
                 ),
+                (hits / total, "This divides by all pixels of the table; divide by those that are of the class."),
+                (hits / (2 * hits + misses), "The row's sum holds the hits already; don't add them once more."),
                 (
                     1 - (misses + alarms) / total,
                     "This also counts the pixels that are rightly *not* of the class. Recall asks only for "
@@ -169,7 +187,11 @@ def _(t):
 @report.part("0/0 is NaN, and a false alarm is 0", 0.5)
 def _(t):
     def known_of(table, want):
-        known, absent = {}, torch.tensor([v == 0 for v in want["share"]])
+        known, missed, absent = (
+            {},
+            torch.tensor([h == 0 for h in table.hits]),
+            torch.tensor([v == 0 for v in want["share"]]),
+        )
         for key in EACH:
             right = torch.tensor(want[key], dtype=torch.float64)
             known[key] = [
@@ -177,7 +199,7 @@ def _(t):
                     right.nan_to_num(0.0),
                     (
                         "Where the class is in neither, there is nothing to score: 0/0 should stay NaN, not become"
-                        " 0. Is something small added below the line?"
+                        " 0, as a small number below the line, `clamp` or `nan_to_num` makes it."
                     ),
                 ),
                 (right.nan_to_num(1.0), "A class with nothing to score gets NaN, not a perfect 1."),
@@ -186,6 +208,12 @@ def _(t):
                     "A class that is only called, and never there, has IoU and Dice 0, not NaN: that is a false alarm.",
                 ),
             ]
+        known["dice"].append(
+            (
+                torch.tensor(want["dice"]).double().masked_fill(missed, NAN),
+                "Without a hit, recall and precision are 0, and Dice is 0 too, not 0/0. Work it out from the counts.",
+            )
+        )
         return known
 
     _entries(t, [_gaps(t), _gaps(t)], known_of, EACH)
@@ -214,6 +242,8 @@ def _(t):
                     ),
                 ),
                 (mean_of(s["precision"]), "This is the mean of the precisions."),
+                (s["miou"], "This is the mean of the IoUs; take the mean of the recalls."),
+                (mean_of(s["recall"][1:]), "Class 0 is left out; it is a class like the others."),
                 (None if there.all() else NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
             ],
             "miou": [
@@ -234,6 +264,7 @@ def _(t):
                     "A single NaN makes the whole mean NaN: leave those classes out.",
                 ),
                 (mean_of(s["dice"]), "This is the mean of Dice."),
+                (mean_of(s["iou"][1:]), "Class 0 is left out; it is a class like the others."),
                 (
                     sum(share * iou for share, iou in zip(s["share"], s["iou"]) if share),
                     "Each IoU is weighted by the class's share of the pixels here. Each class has one vote.",
@@ -252,6 +283,8 @@ def _(t):
         if key not in got:
             t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
         value = got[key]
+        if key in EACH and not isinstance(value, torch.Tensor):
+            t.fail(f"For a table of zeros, `{key}`: expected a tensor of shape {(len(matrix),)}, got {kind(value)}")
         values = value.flatten().tolist() if isinstance(value, torch.Tensor) else [value]
         if not values or not all(same(v, NAN) for v in values):
             t.fail(f"For a table of zeros: `{key}` should be NaN, since nothing was scored; got {show(value)}.")

@@ -1,6 +1,7 @@
 """Lesson 07: many pictures, two means. Each picture's table is known from how its pixels are drawn."""
 
 import math
+from statistics import median_low
 
 import torch
 
@@ -59,6 +60,14 @@ def _added(tables):
     return [[sum(cells) for cells in zip(*rows)] for rows in zip(*tables)]
 
 
+def _dice(table):
+    return mean_of([2 * iou / (1 + iou) for iou in _ious(table)])
+
+
+def _accuracy(table):
+    return ratio(sum(row[c] for c, row in enumerate(table[:-1])), sum(map(sum, table[:-1])))
+
+
 SLIPS = {
     "truth's classes": (
         "Only the classes of the truth have a vote here. One that is only called has a vote too, and IoU 0."
@@ -103,22 +112,24 @@ def _means(t, batches, classes):
     except NotYet as stopped:
         if "Sizes of tensors must match" in stopped.message and len({pred.shape[1:] for pred, _ in batches}) > 1:
             t.fail(f"{stopped.message} Pictures differ in size from batch to batch; don't put batches into one tensor.")
+        if "prediction holds class 255" in stopped.message:
+            t.fail(f"{stopped.message} Only a truth holds 255: have `pred` and `truth` changed places?")
         raise
     if not isinstance(got, (tuple, list)) or len(got) != 2:
         t.fail(f"Expected two numbers, `(of_all, of_images)`, got {kind(got)}")
     return [g.item() if isinstance(g, torch.Tensor) and g.numel() == 1 else g for g in got]
 
 
-def _number(t, got, name, given):
+def _number(t, got, given):
     if not is_number(got):
-        t.fail(f"For {given}: `{name}` should be a number, got {kind(got)}")
+        t.fail(f"For {given}: expected a number, got {kind(got)}")
 
 
 def _of_all(t, drawn, classes, given):
     """(got, want, given, known mistakes) of the first number."""
     batches, tables = drawn
     got, given = _means(t, batches, classes)[0], f"{given}, classes={classes}, `of_all`"
-    _number(t, got, "of_all", given)
+    _number(t, got, given)
     sums = [_added(batch) for batch in tables]  # of each batch
     whole, singles = _added(sums), [mean_of(_ious(table)) for batch in tables for table in batch]
     hits, labelled = sum(whole[c][c] for c in range(classes)), sum(map(sum, whole[:-1]))
@@ -130,6 +141,13 @@ def _of_all(t, drawn, classes, given):
         (mean_of(singles), "This is the mean over the pictures; `of_all` comes first."),
         *((mean_of(_ious(whole, slip)), message) for slip, message in SLIPS.items()),
         (ratio(hits, labelled), "This is the accuracy; score IoUs."),
+        (_dice(whole), "This is a mean of Dice; take IoUs."),
+        (mean_of(_ious(whole)[1:]), "Class 0 is left out; it is a class like the others."),
+        (
+            mean_of(_ious(_added([table for batch, table in zip(tables, sums) for _ in batch]))),
+            "Each batch is counted once for each of its pictures; count it once.",
+        ),
+        (mean_of(_ious(_added([batch[-1] for batch in tables]))), "Only the last picture of each batch counts here."),
     ]
     if len(batches) > 1:
         known += [
@@ -155,7 +173,7 @@ def _of_images(t, drawn, classes, given):
     """(got, want, given, known mistakes) of the second number."""
     batches, tables = drawn
     got, given = _means(t, batches, classes)[1], f"{given}, classes={classes}, `of_images`"
-    _number(t, got, "of_images", given)
+    _number(t, got, given)
     pictures = [table for batch in tables for table in batch]
     rows = [_ious(table) for table in pictures]
     single, weights = [mean_of(row) for row in rows], [sum(map(sum, table[:-1])) for table in pictures]
@@ -190,6 +208,16 @@ def _of_images(t, drawn, classes, given):
             mean_of([mean_of(_ious(_added(pictures[:n]))) for n in range(1, len(pictures) + 1)]),
             "One table goes on growing over the pictures here. Give each picture a new one.",
         ),
+        (
+            mean_of([mean_of(_ious(_added(batch[: n + 1]))) for batch in tables for n in range(len(batch))]),
+            "One table goes on growing over the pictures of a batch here. Give each picture a new one.",
+        ),
+        (mean_of([_accuracy(table) for table in pictures]), "This is the mean of accuracies; score IoUs."),
+        (mean_of([_dice(table) for table in pictures]), "This is the mean of Dice; take IoUs."),
+        (mean_of([mean_of(row[1:]) for row in rows]), "Class 0 is left out; it is a class like the others."),
+        (mean_of([mean_of(_ious(batch[0])) for batch in tables]), "Only the first picture of each batch counts here."),
+        (sum(v for v in single if v == v), "This is the sum over the pictures; take their mean."),
+        (median_low([v for v in single if v == v]), "This is the median; take the mean."),
         (
             mean_of([mean_of(column) for column in zip(*rows)]),
             "This averages each class over the pictures first, and then the classes.",
