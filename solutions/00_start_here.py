@@ -104,7 +104,7 @@ def count_pixels(mask, classes):
     return torch.bincount(labelled, minlength=classes)
     ### END SOLUTION
 
-# %% check="count_pixels" seed=71993
+# %% check="count_pixels" seed=928879872967203478
 
 # %% [markdown]
 # A check has three answers. **Not attempted** means that the stub is still there. **Not yet** names the parts that hold and, for the others, an input, what was expected and what came back. **Passed** means all points. The same parts are tested again on other inputs when your work is graded, so a function that only knows the example will not do.
@@ -149,7 +149,7 @@ def colour(mask, palette):
     return picture.permute(2, 0, 1)
     ### END SOLUTION
 
-# %% check="colour" seed=15511
+# %% check="colour" seed=1031201187552189365
 
 # %% [markdown] statement="blend" minutes=4 level=1
 # ### Overlay it
@@ -170,7 +170,7 @@ def blend(image, colours, opacity):
     return image + opacity * (colours - image)
     ### END SOLUTION
 
-# %% check="blend" seed=33071
+# %% check="blend" seed=586302090828560772
 
 # %% [markdown]
 # Look at your own work. The next cell makes the picture from the top of this lesson with your three functions.

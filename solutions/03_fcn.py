@@ -126,7 +126,7 @@ def sliding(linear, side):
     return conv
     ### END SOLUTION
 
-# %% check="sliding" seed=30911
+# %% check="sliding" seed=968944414522590348
 
 # %% [markdown]
 # If you are stuck, ask for a hint in a cell of your own: `check.sliding.hint()`. There are three; the last is nearly the answer.
@@ -188,7 +188,7 @@ def enlarger(classes, stride):
     ### END SOLUTION
     return layer
 
-# %% check="enlarger" seed=77213
+# %% check="enlarger" seed=913607768081581892
 
 # %% [markdown]
 # ## 4 · A lie in old code
@@ -234,7 +234,7 @@ def catch(stride):
     return stripes, nn.Upsample(scale_factor=stride, mode="bilinear", align_corners=False)
     ### END SOLUTION
 
-# %% check="catch" seed=64817
+# %% check="catch" seed=865522231630157158
 
 # %% [markdown]
 # What goes wrong? The copied layer is bilinear with `align_corners=True`. It puts the middle of the first cell on the first pixel, that of the last cell on the last pixel, and spreads the others evenly. Where do the middles land?
@@ -275,7 +275,7 @@ def fuse(coarse, fine):
     return fine + twice[:, :, :rows, :columns]
     ### END SOLUTION
 
-# %% check="fuse" seed=81649
+# %% check="fuse" seed=874600749171990878
 
 # %% [markdown] statement="ladder" minutes=8 level=3
 # One fusion gives FCN-16s, two give FCN-8s, none is FCN-32s. The number is the stride of the finest scores.
@@ -305,7 +305,7 @@ def ladder(maps, weights, size):
     return F.interpolate(total, scale_factor=left, mode="bilinear", align_corners=False)[..., : size[0], : size[1]]
     ### END SOLUTION
 
-# %% check="ladder" seed=12547
+# %% check="ladder" seed=696794928137522504
 
 # %% [markdown]
 # ## 6 · Three rungs, trained

@@ -67,7 +67,7 @@ def double_conv(c_in, c_out):
     return nn.Sequential(*layers)
     ### END SOLUTION
 
-# %% check="double_conv" seed=41809
+# %% check="double_conv" seed=771031034230691091
 
 # %% [markdown] statement="concat_as_add" minutes=3 level=1
 # Hints: `check.double_conv.hint()`. You can go on without an exercise: `models.DoubleConv` does what yours does.
@@ -93,7 +93,7 @@ def concat_as_add(weight):
     return weight.repeat(1, 2, 1, 1)
     ### END SOLUTION
 
-# %% check="concat_as_add" seed=70423
+# %% check="concat_as_add" seed=872396548489430855
 
 # %% [markdown] statement="join" minutes=6 level=2
 # It can: addition is the case of two equal halves. In general, a convolution over a concatenation is a sum of two, one over `skip` and one over `x`. So U-Net adds, too, but after giving each side weights of its own.
@@ -124,7 +124,7 @@ def join(x, skip):
     return torch.cat([skip, x], 1)
     ### END SOLUTION
 
-# %% check="join" seed=15277
+# %% check="join" seed=1019469990184654400
 
 # %% [markdown]
 # Now the same step as many repositories have copied it from one another. It fits the skip to `x`. In `F.pad` a negative number cuts off.
@@ -175,7 +175,7 @@ def outcome(height, width, depth):
     return "right" if (h, w) == (height, width) else "shifted"
         ### END SOLUTION
 
-# %% check="outcome" seed=33461
+# %% check="outcome" seed=1033433454897632251
 
 # %% [markdown]
 # Everyone who tested it on 256 × 256 was content. With your `join`, a picture may have any size that can be halved often enough, but for one trap. The library's U-Net joins as yours does:
@@ -252,7 +252,7 @@ def build_unet(classes, base, depth, closed=()):
     """A U-Net with base·2^k channels at level k, the skips of the levels in `closed` replaced by zeros."""
     return Ushape(classes, base, depth, closed)
 
-# %% check="build_unet" seed=86509
+# %% check="build_unet" seed=993664137630553324
 
 # %% [markdown] statement="count_unet" minutes=6 level=2
 # ## 6 · Count it
@@ -287,7 +287,7 @@ def count_unet(classes, base, depth):
     return total
     ### END SOLUTION
 
-# %% check="count_unet" seed=9743
+# %% check="count_unet" seed=935790379529332828
 
 # %% [markdown]
 # Now the 31 million: 64 base channels, 4 levels, 19 classes. The second network doubles its maps by bilinear resizing. That learns nothing and leaves the channels alone, so a 1 × 1 convolution halves them first.
@@ -317,7 +317,7 @@ def giant_upsampling(channels, classes, depth):
     return classes * (channels * kernel * kernel + 1), 4 * channels
     ### END SOLUTION
 
-# %% check="giant_upsampling" seed=27751
+# %% check="giant_upsampling" seed=580839473213435085
 
 # %% tags=["demo"] fold="What the stroke and the decoder weigh"
 for depth in (4, 5):

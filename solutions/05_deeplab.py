@@ -64,7 +64,7 @@ def dilated_conv(x, weight, rate):
             total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
     return total
 
-# %% check="dilated_conv" seed=71263
+# %% check="dilated_conv" seed=732799038020231174
 
 # %% [markdown] statement="field_and_coverage" minutes=6 level=2
 # If you are stuck: `check.dilated_conv.hint()` in a cell of your own. There are three.
@@ -100,7 +100,7 @@ def field_and_coverage(rates):
     return field, touched.sum().item() / field**2
     ### END SOLUTION
 
-# %% check="field_and_coverage" seed=36919
+# %% check="field_and_coverage" seed=904659670419540265
 
 # %% [markdown]
 # Now the sweep: stacks of four 3 × 3 layers with 16 channels, on a map of 48 × 48, measured by your function. (Where one of yours has not passed its check, a ready-made one stands in.)
@@ -184,7 +184,7 @@ def find_lies(stacks):
         ### END SOLUTION
     return missed, alarms
 
-# %% check="find_lies" seed=82007
+# %% check="find_lies" seed=1068872123224408023
 
 # %% tags=["demo"] fold="How often the rule is wrong"
 from itertools import combinations_with_replacement
@@ -240,7 +240,7 @@ def schedule(layers, field):
         ### END SOLUTION
     return rates
 
-# %% check="schedule" seed=50329
+# %% check="schedule" seed=1117369850540059848
 
 # %% [markdown]
 # Do holes hurt? Here is a task in which only context can tell. Every scene has one pale disc. Its class is the colour of a small marker, 10 pixels away in some direction. This is what the middle of a disc sees through four stacks; the rest is black.
@@ -332,7 +332,7 @@ def trade_stride(net, output_stride):
             layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
     return net
 
-# %% check="trade_stride" seed=61417
+# %% check="trade_stride" seed=1047420149733271993
 
 # %% [markdown]
 # Now on photographs. A backbone of five halvings and a 1 × 1 head learn to tell animal from background. Then its strides are traded, with the same weights.
@@ -461,7 +461,7 @@ def build_aspp(channels, width, reaches, stride):
     """ASPP whose taps stand `reaches` pixels apart; nn.Module: (B, channels, H, W) → (B, width, H, W)."""
     return Pyramid(channels, width, reaches, stride)
 
-# %% check="build_aspp" seed=14951
+# %% check="build_aspp" seed=818406943824765463
 
 # %% [markdown]
 # ASPP has a sibling, the **pyramid pooling** of PSPNet. It averages the map over 1 × 1, 2 × 2, 3 × 3 and 6 × 6 parts, convolves each by 1 × 1, enlarges them, and concatenates all with the map. Of a picture, such averages keep this:
@@ -512,7 +512,7 @@ def build_decoder(fine, coarse, reduced, classes):
     """v3+'s decoder; nn.Module: [(B, fine, H, W), (B, coarse, h, w)] → (B, classes, H, W)."""
     return Sharpen(fine, coarse, reduced, classes)
 
-# %% check="build_decoder" seed=27109
+# %% check="build_decoder" seed=1025009091212313873
 
 # %% tags=["demo"] fold="A whole DeepLabv3+ from your parts"
 class Mine(nn.Module):

@@ -96,7 +96,7 @@ def two_lies(classes):
     ### END SOLUTION
     return (labels, labels), (called, ground)
 
-# %% check="two_lies" seed=31607
+# %% check="two_lies" seed=995871181075776707
 
 # %% [markdown] statement="count_pairs" minutes=7 level=2
 # (Stuck? `check.two_lies.hint()`, in a cell of your own.)
@@ -130,7 +130,7 @@ def count_pairs(pred, truth, classes):
     ### END SOLUTION
     return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
 
-# %% check="count_pairs" seed=72839
+# %% check="count_pairs" seed=1068823404515585832
 
 # %% [markdown] statement="report" minutes=6 level=2
 # ## 3 · Four ways to divide
@@ -175,7 +175,7 @@ def report(matrix):
     ### END SOLUTION
     return found
 
-# %% check="report" seed=50923
+# %% check="report" seed=1050148905618515063
 
 # %% [markdown]
 # Street scenes with 19 classes. One model says "road" everywhere; road is 35 % of the pixels. The other is perfect on the two largest classes and wrong on every pixel of the 17 others. Guess their mIoU.
@@ -236,7 +236,7 @@ def most_flattered(matrices):
     best = max(gaps, key=gaps.get)
     return best, gaps[best]
 
-# %% check="most_flattered" seed=88117
+# %% check="most_flattered" seed=1089697361105926667
 
 # %% [markdown]
 # ## 5 · Many pictures
@@ -284,7 +284,7 @@ def two_means(batches, classes):
     ### END SOLUTION
     return whole.miou, torch.tensor(scores).nanmean().item()
 
-# %% check="two_means" seed=4409
+# %% check="two_means" seed=883965692456207176
 
 # %% [markdown]
 # ## 6 · The outline
@@ -364,7 +364,7 @@ def edge_iou(pred, truth, width):
     a, b = edge(pred), edge(truth)
     return ((a & b).sum() / (a | b).sum()).item()  # 0/0 is NaN
 
-# %% check="edge_iou" seed=27011
+# %% check="edge_iou" seed=712716943013594347
 
 # %% [markdown]
 # Does boundary IoU see everything? The last number in each title is by your function, once it passes.

@@ -14,10 +14,11 @@ from tests.support.course import LESSONS, ROOT, notebook
 # The rooms from the ground up. A room imports from floors below its own, and from no other room on its floor.
 FLOORS = (
     ("start",),  # runs before anything is installed: the standard library alone
-    ("labels", "notebook"),
+    ("labels", "names", "notebook"),
     ("data", "metrics", "models"),
     ("losses",),
-    ("plot", "train"),
+    ("plot",),
+    ("train",),
     ("checks", "widgets"),
     ("crossing",),
     ("grading",),

@@ -48,7 +48,7 @@ def new(name, title, root=ROOT):
     if taken:
         raise Stop(f"There is a lesson {number} already ({taken[0].relative_to(root)}): take another number.")
     words = {"name": name, "number": number, "title": title.strip()}
-    words |= {seed: str(10_000 + secrets.randbelow(90_000)) for seed in SEEDS}
+    words |= {seed: str(secrets.randbits(60) | 1 << 59) for seed in SEEDS}
     texts = {path: Template(_read(TEMPLATES / f"{kind}.tmpl")).substitute(words) for kind, path in files.items()}
     readme, project = root / "README.md", root / "pyproject.toml"
     row = f"| [{number} {words['title']}](lessons/{name}/{name}.ipynb) | 90 min | … |"

@@ -30,7 +30,17 @@ from . import build
 
 COPIED = ("LICENSE", "LICENSE-TEXT", ".gitattributes", "docs/course.webp", "binder/*")
 # Of the package: what notebooks import, and what a student's commands run. Nothing of crossing, grading and author.
-FILES = ("__init__.py", "__main__.py", "labels.py", "losses.py", "metrics.py", "notebook.py", "train.py", "widgets.py")
+FILES = (
+    "__init__.py",
+    "__main__.py",
+    "labels.py",
+    "losses.py",
+    "metrics.py",
+    "names.py",
+    "notebook.py",
+    "train.py",
+    "widgets.py",
+)
 ROOMS = ("checks", "data", "models", "plot", "start")
 DATA = ("data/menagerie/**/*", "models/checkpoints/*.npz")
 PROGRAMS = ("binder/postBuild", "binder/start")

@@ -1,7 +1,8 @@
 """The values that may pass between an answer and a check, how they compare, and how a message shows them."""
 
-import dis
 import types
+
+from ..names import named, names_in, words
 
 
 class NotYet(Exception):
@@ -126,15 +127,18 @@ def dtype_name(value):
     return str(getattr(value, "dtype", value)).removeprefix("torch.")
 
 
-def names_used(thing, seen=None):
+def names_used(thing):
     """Every name that a function or class refers to: globals, attributes, and what its own helpers refer to.
 
-    Read from code objects, so comments and strings don't count. A name bound to something with another
-    `__name__` (an alias) counts under both.
+    Read from code objects, so comments don't count, and texts only where something looks names up by text. A name
+    bound to something with another `__name__` (an alias) counts under both.
     """
     if hasattr(thing, "names_used"):  # a stand-in for what lives in another process
         return set(thing.names_used)
-    seen = set() if seen is None else seen
+    return named(_names_of(thing, set()))
+
+
+def _names_of(thing, seen):
     if id(thing) in seen:
         return set()
     seen.add(id(thing))
@@ -144,29 +148,33 @@ def names_used(thing, seen=None):
             m for m in vars(thing).values() if isinstance(m, (types.FunctionType, staticmethod, classmethod, type))
         ]
         for member in members:
-            found |= names_used(getattr(member, "__func__", member), seen)
+            found |= _names_of(getattr(member, "__func__", member), seen)
         return found
     thing = getattr(thing, "__wrapped__", getattr(thing, "func", thing))
     code, scope = getattr(thing, "__code__", None), getattr(thing, "__globals__", {})
     if code is None:
         own = type(thing).__module__ == "__main__"  # an instance of the answer's own class
-        return names_used(type(thing), seen) if own else {getattr(thing, "__name__", type(thing).__name__)}
-    found, names, stack, home = set(), set(), [code], getattr(thing, "__module__", None)
-    while stack:
-        code = stack.pop()
-        for step in dis.get_instructions(code):
-            if step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                names.add(step.argval)
-            elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
-                found.add(step.argval)
-        stack += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        return _names_of(type(thing), seen) if own else _called(thing, type(thing).__name__)
+    names, found = names_in(code)
+    given = [*(thing.__defaults__ or ()), *(thing.__kwdefaults__ or {}).values()]
+    for value in [*given, *(scope.get(name) for name in names)]:
+        found |= words(value) if isinstance(value, str) else set()
+    home = getattr(thing, "__module__", None)
     for name in names:
         other = scope.get(name)
         if isinstance(other, (types.FunctionType, type)) and other.__module__ == home:
-            found |= names_used(other, seen)  # the answer's own helper, whatever it is called
+            found |= _names_of(other, seen)  # the answer's own helper, whatever it is called
         else:
-            found |= {name} if isinstance(other, types.ModuleType) else {name, getattr(other, "__name__", name)}
+            found |= {name} | _called(other, name)
     return found
+
+
+def _called(thing, name):
+    """The name that a thing has where it was made, else `name`; and the module, where it is one of the course's."""
+    if isinstance(thing, types.ModuleType):
+        return {name, thing.__name__}
+    module = getattr(thing, "__module__", None) or type(thing).__module__
+    return {getattr(thing, "__name__", name), *([module] if module.startswith("course_lib.") else [])}
 
 
 def kind(value):

@@ -2,7 +2,8 @@
 
 import ast
 import dis
-import types
+
+from ..names import named, names_in
 
 
 def statements_of(source):
@@ -13,17 +14,8 @@ def statements_of(source):
     found = []
     for statement in ast.parse(source).body:
         whole = compile(ast.Module([statement], []), "<answer>", "exec")
-        made, names, parts, ahead = set(), set(), set(), [whole]
-        while ahead:
-            code = ahead.pop()
-            for step in dis.get_instructions(code):
-                if step.opname == "STORE_NAME" and code is whole:
-                    made.add(step.argval)
-                elif step.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
-                    names.add(step.argval)
-                elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
-                    parts |= {step.argval, step.argval.split(".")[-1]}
-            ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
+        made = {step.argval for step in dis.get_instructions(whole) if step.opname == "STORE_NAME"}
+        names, parts = names_in(whole)
         found.append((made, names, parts, isinstance(statement, (ast.FunctionDef, ast.ClassDef))))
     return found
 
@@ -48,4 +40,4 @@ def reached(statements, name):
         new = {n for n in names if n in direct} - seen
         seen |= new
         ahead += new
-    return found - own
+    return named(found) - own

@@ -6,13 +6,13 @@ import re
 import statistics
 from collections import Counter
 
-from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED
+from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED, SIGNS
 
 from .ledger import Record
 from .pages import fill
 from .records import Entry, Score
 
-COLOURS = {PASSED: "#009E73", NOT_YET: "#D55E00", NOT_ATTEMPTED: "#B0B0B0"}
+COLOURS = {outcome: colour for outcome, (colour, _) in SIGNS.items()}
 MOST_MESSAGES = 20
 NOBODY: Score = {"score": 0, "most": 0, "late": None, "manual": [], "cells": {}, "comments": {}}
 

@@ -1,7 +1,9 @@
 """Attacks that look for what they should not see, or hope that a check runs in their process."""
 
+import re
 import textwrap
 
+from tests.support.course import ROOT
 from tests.support.submissions import LESSON
 
 from .bank import REPLACE, STUBS, answering, attack, none, running
@@ -122,9 +124,11 @@ def walks_proc():
 @attack("reading")
 def searches_its_memory():
     """Searches its own memory for the hidden tests' seeds, which are in the checker's."""
-    return running("""
+    source = (ROOT / "solutions" / f"{LESSON}.py").read_text("utf-8")
+    seed = int(re.search(r'check="conv_out_size" seed=(\d+)', source)[1])
+    return running(f"""
         import re
-        seed = str(60318 - 1).encode()
+        seed = b"%d" % ({seed + 1} - 1)
         with open("/proc/self/maps") as maps, open("/proc/self/mem", "rb", 0) as memory:
             for line in maps:
                 span = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)

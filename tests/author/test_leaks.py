@@ -164,7 +164,7 @@ def test_notebooks_hold_no_markers_seeds_outputs_or_foreign_metadata(lesson, rel
     source, students = notebook("solutions", lesson), notebook("lessons", lesson)
     launched = nbformat.read(released.tree / "lessons" / lesson / f"{lesson}.ipynb", as_version=4)
     seeds = {s for c in source.cells for s in re.findall(r"seed=(\d+)", c.source)}
-    assert seeds
+    assert seeds and all(2**59 <= int(seed) < 2**60 for seed in seeds)  # no one's guess
     for cell in students.cells + launched.cells:
         assert not re.search(r"BEGIN|END SOLUTION|HIDDEN|seed=", cell.source)
         assert not any(seed in cell.source for seed in seeds)

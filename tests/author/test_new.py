@@ -37,7 +37,7 @@ def test_files_row_and_package_are_written_in_their_places(root):
     assert '    "course_lib.checks.lesson_01",\n    "course_lib.checks.lesson_02",\n    "course_lib.data",\n' in (
         root / "pyproject.toml"
     ).read_text("utf-8")
-    seeds = re.findall(r"seed=(\d{5})\n", (root / "solutions/02_two.py").read_text("utf-8"))
+    seeds = re.findall(r"seed=(\d{18,19})\n", (root / "solutions/02_two.py").read_text("utf-8"))
     assert len(set(seeds)) == 2
     build.examine_row(root, "02_two")
     assert [cell.mark for cell in build.Source(root / "solutions/02_two.py").cells].count("quiz") == 3

@@ -1273,6 +1273,13 @@ def transposed_conv(x, weight, stride):
             y = y + torch.einsum("bchw,co->bohw", wide[:, :, i : i + oh, j : j + ow], turned[:, :, i, j])
     return y
 
+# %% wrong transposed_conv: PyTorch's, fetched by its name as text
+# fails: one pixel paints one kernel; overlapping patches add up; batch and channels; gradients flow, arguments stay as they were
+# says: This calls torch's own transposed convolution
+def transposed_conv(x, weight, stride):
+    return eval("F.conv_transpose2d(x, weight, stride=stride)")
+
+
 # %% wrong transposed_conv: brush flipped
 # fails: one pixel paints one kernel; overlapping patches add up; batch and channels
 # says: The kernel is upside down: nothing is flipped here.

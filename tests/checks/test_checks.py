@@ -8,6 +8,7 @@ import torch
 
 from course_lib.checks import core
 from course_lib.checks.values import NotYet, plain
+from course_lib.checks.verdict import unsaid
 from tests.support import answers
 from tests.support.answers import BANK, CHECKS, visible
 from tests.support.course import LESSONS, notebook
@@ -170,8 +171,20 @@ def test_joined_verdicts_pass_where_both_do():
     good, bad = check(lambda n: n), check(lambda n: 1)
     assert (good & good).points == 2 and (good & bad).points == (bad & good).points == 1
     assert "have not seen" in str(good & bad) and "have not seen" not in str(bad & good)
+    assert "expected" not in str(good & bad) and "expected 2, got 1" in str(bad & bad)
     with pytest.raises(TypeError):
         good & exercise((1, lambda t: None))(lambda: 0)
+
+
+def test_what_a_hidden_input_tells_is_the_mistake_alone():
+    known = ["This forgets the dilation: the taps stand d pixels apart.", "Is a `return` missing?"]
+    for text in (
+        "For n=59: expected 53, got 57.",
+        "For True: expected False, got True.",
+        "Your tensor holds 3 NaN.",
+        "For layers [(3, 1)] your code stopped with KeyError: secret.",
+    ):
+        assert [unsaid(f"{text} {more}") for more in known] == known and unsaid(text) == ""
 
 
 def test_points_are_finite_and_clamped():
@@ -207,6 +220,21 @@ def test_a_call_that_changes_its_arguments_is_told_so():
     for message, words in says.items():
         check = exercise((1, lambda t: part(t, **words)))
         assert message in str(check(lambda v: v.append(2))) and check(lambda v: v).points == 1
+
+
+def test_running_all_cells_spends_no_hint(monkeypatch):
+    check, now = core.Exercise("f", ["one", "two", "three"]), [("a", 3)]
+    monkeypatch.setattr(core.notebook, "running", lambda: now[0])
+
+    def shown(cell, count):
+        now[0] = (cell, count)
+        return str(check.hint())[5]
+
+    assert shown("a", 3) == "1"
+    assert shown("a", 4) == "2"  # the same cell once more, and none between
+    assert shown("b", 5) == "3"
+    assert [shown("a", 12), shown("b", 13)] == ["2", "3"] and shown("a", 22) == "2"  # all cells again, twice
+    assert shown(None, 0) == "3" and str(core.Exercise("g", ["one", "two"]).hint(2)).startswith("Hint 2 of 2")
 
 
 def test_errors_prints_warnings_and_progress_bars_are_swallowed(capfd):
