@@ -109,7 +109,7 @@ print("torch, nothing labelled:", F.cross_entropy(torch.zeros(1, 3, 2, 2), nothi
 # - `logits`: float tensor `(B, C, H, W)`, with values from −1000 to 1000;
 # - `target`: `int64` tensor `(B, H, W)`: classes 0 to *C* − 1, or 255 where nobody has labelled.
 #
-# Return a float tensor `(B, H, W)`: −ln *p* of the true class, natural logarithm, and 0 where the target is 255. Gradients must flow to `logits`. Only `shifted` and `log_sum` are missing below. Use `exp`, `log`, maximum and sum, not torch's log-softmax, logsumexp or losses.
+# Return a float tensor `(B, H, W)`: −ln *p* of the true class, natural logarithm, and 0 where the target is 255. Gradients must flow to `logits`. Only `shifted` and `log_sum` are missing below. Use `exp`, `log`, maximum and sum, not log-softmax, logsumexp or a finished loss (torch's or the course's).
 #
 # For example, one pixel with logits `[0, 0]` and class 1 has loss ln 2 = 0.693. With `[1000, 0]` and class 1 it has 1000.
 #
@@ -150,7 +150,7 @@ print("gradient:     ", [f"{v:+.3f}" for v in z.grad])
 #
 # ### The gradient by hand
 #
-# Write `logit_gradient(logits, target)`: the gradient of the **mean** cross-entropy over the labelled pixels with respect to every logit, by this rule. `softmax` is allowed, torch's `backward` and `autograd` are not. `logits` are as in exercise 1.
+# Write `logit_gradient(logits, target)`: the gradient of the **mean** cross-entropy over the labelled pixels with respect to every logit, by this rule. `softmax` is allowed; torch's `backward`, `autograd` and `func` and finished losses are not. `logits` are as in exercise 1.
 #
 # Return a float tensor `(B, C, H, W)`: (softmax − one-hot) / *n* at each of the *n* labelled pixels, 0 at ignored ones, and 0 everywhere if none is labelled. `one_hot` is given.
 #
@@ -174,7 +174,7 @@ def logit_gradient(logits, target):
 #
 # ### A mean in which some count more
 #
-# Write `weighted_mean(values, target, weights)`.
+# Write `weighted_mean(values, target, weights)`, without a finished loss.
 #
 # - `values`: float tensor `(B, H, W)`. What stands at ignored pixels must not matter;
 # - `weights`: float tensor `(C,)`, one weight a class, none negative.
@@ -218,7 +218,7 @@ for c, name in enumerate(PARTS):
 #
 # ### Weights for rare classes
 #
-# Write `rarity_weights(counts)`.
+# Write `rarity_weights(counts)`, without `losses.class_weights`.
 #
 # - `counts`: `int64` tensor `(N, C)`: how many labelled pixels of class *c* image *n* has.
 #
@@ -252,7 +252,7 @@ def rarity_weights(counts):
 #
 # ### The focal factor
 #
-# Write `focal(log_p, gamma)`: the focal loss of each pixel.
+# Write `focal(log_p, gamma)`, the focal loss of each pixel, without a finished loss.
 #
 # - `log_p`: float tensor of any shape: ln *p* of the true class, from −1000 to exactly 0;
 # - `gamma`: a number of at least 0, not always whole.
@@ -352,7 +352,7 @@ def two_lies():
 #
 # ### A Dice loss that tells the truth
 #
-# Write `soft_dice(probabilities, target)`.
+# Write `soft_dice(probabilities, target)`, without a finished loss.
 #
 # - `probabilities`: float tensor `(B, C, H, W)` that sums to 1 over the classes.
 #
