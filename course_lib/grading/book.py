@@ -123,6 +123,14 @@ def _or_back(gradebook, action):
     return tried
 
 
+def knows(gradebook, lesson):
+    """Whether the gradebook has a lesson with its cells."""
+    try:
+        return bool(gradebook.find_notebook(lesson, lesson).source_cells)
+    except MissingEntry:
+        return False
+
+
 def holds(gradebook, lesson) -> dict[str, dict[str, float | None]]:
     """{student: {cell: points by its check}} of a lesson, as the gradebook has it."""
     found = {}

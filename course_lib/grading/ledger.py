@@ -17,7 +17,6 @@ from course_lib.start.files import write_whole
 from .records import Graded
 from .rules import version
 
-
 FACTS = ("account", "called", "file", "late", "unclear")  # that a record has of its job
 
 

@@ -16,7 +16,17 @@ CANVAS = re.compile(
 )
 # what Moodle writes in place of a name while marking is blind, in its commonest languages
 NOBODY = {"participant", "participants", "teilnehmer", "teilnehmerin", "teilnehmende", "participante", "partecipante"}
-NOBODY |= {"deelnemer", "deltager", "deltaker", "deltagare", "osallistuja", "uczestnik", "účastník", "студент", "учасник"}
+NOBODY |= {
+    "deelnemer",
+    "deltager",
+    "deltaker",
+    "deltagare",
+    "osallistuja",
+    "uczestnik",
+    "účastník",
+    "студент",
+    "учасник",
+}
 NOBODY |= {"участник", "参加者", "anonymous", "anonym", "hidden"}
 # what browsers, drives and file managers add to a second file, before a name or behind it
 COPIES = r"copy|kopie|copie|copia|cópia|kopia|kopi|kopio|копия|コピー|副本"
@@ -109,7 +119,9 @@ class Roster:
             self.fronts[email.partition("@")[0].casefold()].add(student)
             if not email:
                 self.fronts[f"{student.casefold()}@"].add(student)
-            for level, text in zip(self.levels, (_words(name or student), _key(name or student), _key(turned or student))):
+            for level, text in zip(
+                self.levels, (_words(name or student), _key(name or student), _key(turned or student))
+            ):
                 level[text].add(student)
         for level in (*self.levels, self.signs, self.fronts):
             level.pop("", None)

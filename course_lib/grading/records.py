@@ -75,7 +75,7 @@ class Page(NamedTuple):
     total: tuple[float, float, float | None]  # score, most, late penalty
     cells: dict[str, tuple[float, float]]
     comments: dict[str, str]
-    waiting: list[str] = []  # cells that no person has graded yet
+    waiting: tuple[str, ...] = ()  # cells that no person has graded yet
     student: str = ""
     file: str = ""  # that was handed in
 

@@ -17,7 +17,18 @@ from babel import Locale, localedata
 
 NUMBERED = re.compile(r"^(\D*\D)(\d+)$")
 NUMBER = re.compile(r"^\d+([.,]\d+)?$")
-GRADE = {"grade", "bewertung", "note", "nota", "calificación", "valutazione", "cijfer", "beoordeling", "karakter", "betyg"}
+GRADE = {
+    "grade",
+    "bewertung",
+    "note",
+    "nota",
+    "calificación",
+    "valutazione",
+    "cijfer",
+    "beoordeling",
+    "karakter",
+    "betyg",
+}
 GRADE |= {"arvosana", "ocena", "známka", "оценка", "оцінка", "qualificació", "评分", "成绩", "成績", "評点"}
 NAME = {"full name", "vollständiger name", "nom complet", "nombre completo", "nome completo", "volledige naam"}
 NAME |= {"fulde navn", "fullt navn", "fullständigt namn", "koko nimi", "pełna nazwa", "celé jméno", "полное имя"}
@@ -122,7 +133,9 @@ def _canvas(path, head, rows, form):
     plain = [text.strip().casefold() for text in head]
     if plain[0] not in CANVAS or "id" not in plain:
         return None
-    form["comma"] = any(re.match(r"\d+,\d+$", cell) for row in rows for cell in row if row[0].strip() == "Points Possible")
+    form["comma"] = any(
+        re.match(r"\d+,\d+$", cell) for row in rows for cell in row if row[0].strip() == "Points Possible"
+    )
     signs = [i for i, text in enumerate(plain) if text in SIGNS]
     return Sheet(path, "canvas", head, rows, form, plain.index("id"), 0, signs)
 
@@ -158,7 +171,7 @@ def _is_grade(cells, most):
 
 
 def moment(text):
-    """The local time that Moodle wrote, in whatever language: "Montag, 30. November 2026, 11:20"; None if it is none."""
+    """The local time that Moodle wrote, in any language ("Montag, 30. November 2026, 11:20"); None if it is none."""
     text = text.casefold().replace("\u202f", " ").replace("\xa0", " ")
     clock = re.search(r"\b(\d{1,2})[:.h](\d\d)(?:[:.]\d\d)?(?:\s*([ap])\.?\s?m\b\.?)?", text)
     year = re.search(r"(?<!\d)20\d\d(?!\d)", text)

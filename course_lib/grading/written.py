@@ -16,13 +16,15 @@ def place(cells, source, grade_id, taken):
     question, stub = _question(cells, source, grade_id), {source.stubs[grade_id].strip()}
     if question is not None:
         return next(iter(_own(cells[question + 1 :], source, taken, stub)), None)
-    ends = [i for i, cell in enumerate(cells) if cell.source.strip() == source.below.get(grade_id)]  # a changed question
+    ends = [
+        i for i, cell in enumerate(cells) if cell.source.strip() == source.below.get(grade_id)
+    ]  # a changed question
     above = _own(reversed(cells[: ends[-1]]), source, taken, stub) if ends else []
     return next((cell for cell in above if _is_prose(cell)), None)
 
 
 def gather(cells, source, here):
-    """Put into every written answer's cell that nobody wrote in what its student wrote beside it; `cells` loses that."""
+    """Put into a written answer's cell that nobody wrote in what its student wrote beside it; `cells` loses that."""
     taken = {id(cell) for cell in here.values()}
     for grade_id, cell in here.items():
         if grade_id not in source.questions or cell.source.strip() not in ("", source.stubs[grade_id].strip()):
@@ -82,7 +84,9 @@ def rename_pictures(cell):
         kept[plain] = data
         if plain != name:
             spaced = name.replace(" ", "%20")
-            new |= dict.fromkeys((name, spaced, quote(name, errors="replace"), quote(name, "()!'*~", errors="replace")), plain)
+            new |= dict.fromkeys(
+                (name, spaced, quote(name, errors="replace"), quote(name, "()!'*~", errors="replace")), plain
+            )
     if new:
         names = "|".join(re.escape(name) for name in sorted(new, key=len, reverse=True))
         pattern = re.compile(rf"<attachment:({names})>|attachment:({names})(?=[)\s])")
