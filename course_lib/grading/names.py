@@ -174,7 +174,7 @@ class Roster:
             several = f"the gradebook knows several students of this name: {', '.join(sorted(found))}"
             return made, "", several
         taken = claim.account and self.ids.get(made)  # another's id, whose name is not this one
-        return made, "", f"{made} is the id of {taken}" if taken else ""
+        return (tidy(name, number), "", f"{made} is the id of {taken}") if taken else (made, "", "")
 
 
 def settle(claims, roster):
