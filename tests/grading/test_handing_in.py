@@ -13,7 +13,11 @@ from tests.support.system_packages import needs_system
 pytestmark = pytest.mark.slow
 LESSON, WRITTEN = "00_start_here", "rounding"
 ANNA, JURGEN = f"lianna_1201_55501_{LESSON}.ipynb", f"müllerjürgen_LATE_1203_55503_{LESSON}.ipynb"
-ROSTER = {"ali1": ("Anna", "Li"), "mju1": ("Jürgen", "Müller"), "nobody": ("Nobody", "Submitted")}
+ROSTER = """id,first_name,last_name,email
+ali1,Anna,Li,ali1@x.edu
+mju1,Jürgen,Müller,jm@x.edu
+nobody,Nobody,Submitted,
+"""
 
 
 class Class(Graded):
@@ -21,12 +25,10 @@ class Class(Graded):
 
     def __init__(self, folder):
         super().__init__(folder)
-        (self.root / "grading").mkdir()
         with (self.root / "nbgrader_config.py").open("a") as config:
             config.write("\nget_config().LateSubmissionPlugin.penalty_method = 'zero'\n")
-        with self.gradebook() as gradebook:
-            for name, (first, last) in ROSTER.items():
-                gradebook.add_student(name, first_name=first, last_name=last)
+        (folder / "roster.csv").write_text(ROSTER)
+        self.nbgrader("db", "student", "import", str(folder / "roster.csv"))
         self.given = folder / "submissions"
         self.given.mkdir()
         known = answers(LESSON)
