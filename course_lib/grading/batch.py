@@ -186,9 +186,8 @@ def agree(ledger, gradebook, settings, lesson):
     if not book.knows(gradebook, lesson):
         return  # its cells have changed, which was said
     for record in records:
-        cells = held.get(record.student)
-        points = {name: entry["points"] for name, entry in record.graded.checks.items()}
-        if cells is None or any(abs((cells.get(name) or 0) - n) > 1e-6 for name, n in points.items() if name in cells):
+        cells, checks = held.get(record.student), record.graded.checks
+        if cells is None or any(cells[name] != found["points"] for name, found in checks.items() if name in cells):
             _enter(ledger, gradebook, ledger.job(lesson, record), record.key, record.graded)
     book.penalise(gradebook, settings, lesson, {r.student: (r.moment(), r.late) for r in records})
 
