@@ -205,7 +205,7 @@ def feedback(ledger: Ledger, jobs: list[Job], pool, db_url, progress=nothing) ->
     todo, failed = {}, 0
     for job in jobs:
         record, found = ledger.read(job), scores[job.lesson].get(job.student)
-        if not record or not found:
+        if not record or not found or not (record.graded.unreadable or ledger.graded(job).exists()):
             continue
         if record.graded.unreadable:
             write_whole(ledger.page(job), pages.refusal(job.lesson, record.graded.unreadable, job.student, job.file))
@@ -250,9 +250,10 @@ def reports(ledger: Ledger, lessons, db_url, left=(), faults=(), course=()) -> l
             records: list[Record] = [r for r in ledger.records(lesson) if r.student not in missing]
             absent = sorted(names.keys() - {r.student for r in records} - missing.keys())
             held[lesson] = (records, scores, missing)
-            if lesson in lessons:
+            if lesson in lessons or records:  # of the others a due date may have moved
+                found = left if lesson in lessons else []
                 texts = (
-                    report.page(lesson, records, scores, missing, left, absent),
+                    report.page(lesson, records, scores, missing, found, absent),
                     report.table(lesson, records, scores, missing, absent),
                 )
                 written += _write(ledger, lesson, *texts)

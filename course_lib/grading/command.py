@@ -81,8 +81,9 @@ def grade(options, root, limits, pool):
             )
         failed = 0
         if options.feedback:
-            with bar(len(jobs), "feedback", options.quiet) as progress:
-                failed = batch.feedback(ledger, jobs, pool, db_url, progress)
+            paged = jobs + ledger.others(jobs)  # a due date that has moved concerns everybody
+            with bar(len(paged), "feedback", options.quiet) as progress:
+                failed = batch.feedback(ledger, paged, pool, db_url, progress)
         written = batch.reports(ledger, lessons, db_url, left, faults, known)
         wanted = named(options.lesson, known)
         written += back.give(ledger, sheets, known, [wanted] if wanted else lessons, db_url)

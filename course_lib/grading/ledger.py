@@ -77,6 +77,12 @@ class Ledger:
     def report(self, lesson: str, kind: str) -> Path:
         return self.folder / "report" / f"{lesson}.{kind}"
 
+    def others(self, jobs: list[Job]) -> list[Job]:
+        """Those of earlier runs that have a page."""
+        names = {job.name() for job in jobs}
+        found = [self.job(lesson, record) for lesson in self.lessons() for record in self.records(lesson)]
+        return [job for job in found if job.name() not in names and self.page(job).exists()]
+
     def record(self, job: Job) -> Path:
         return self.folder / "results" / job.lesson / f"{job.student}.json"
 

@@ -165,7 +165,10 @@ def test_the_table_has_every_part_and_every_student(graded):
         row["student"]: row
         for row in csv.DictReader((graded.root / f"grading/report/{LESSON}.csv").open(encoding="utf-8-sig"))
     }
-    assert rows.keys() == {student for student, (lesson, _) in the_class().items() if lesson == LESSON}
+    known = the_class()
+    assert rows.keys() == known.keys()
+    absent = {student for student, row in rows.items() if row["remark"] == "no submission"}
+    assert absent == {student for student, (lesson, _) in known.items() if lesson != LESSON}
     assert rows["partial"]["score"] == "5" and rows["partial"]["check_receptive_field"] == "1.5"
     assert (
         rows["partial"]["check_receptive_field: dilation"] == "0"
