@@ -69,7 +69,7 @@ def collect(paths, lessons, students=(), rows=None, before=None, tell=None, work
     lessons   the course's
     students  the ones that the gradebook knows, as (id, first name, last name, email)
     rows      {account: (name, [e-mail addresses and ids])} as of `names.Roster`, and
-    before    {(lesson, account): id} of what is graded
+    before    {(lesson, account): (id, name)} of what is graded
     tell      tell(file, lesson by its name or None) -> a lesson, or None and a sentence why not
     worked    worked(file, lesson) -> whether anybody wrote into it; asked where a student has several
 

@@ -99,15 +99,15 @@ class Ledger:
         """Those that have records."""
         return sorted(path.name for path in (self.folder / "results").glob("*") if path.is_dir())
 
-    def before(self) -> dict[tuple[str | None, str], str]:
-        """{(lesson, account): student} of what is graded; Canvas' numbers hold in every lesson."""
+    def before(self) -> dict[tuple[str | None, str], tuple[str, str]]:
+        """{(lesson, account): (student, name)} of what is graded; Canvas' numbers hold in every lesson."""
         found = {}
         for lesson in self.lessons():
             for record in self.records(lesson):
                 if record.account:
-                    found[lesson, record.account] = record.student
+                    found[lesson, record.account] = record.student, record.called
                 if record.account.startswith("canvas"):
-                    found[None, record.account] = record.student
+                    found[None, record.account] = record.student, record.called
         return found
 
     def job(self, lesson: str, record: Record) -> Job:

@@ -103,7 +103,7 @@ class Roster:
 
     students  (id, first name, last name, e-mail) of each
     rows      {account: (name, [e-mail addresses, login ids and ids])} from platforms' sheets
-    before    {(lesson, account): id} of what is graded; the lesson is None where it does not matter
+    before    {(lesson, account): (id, name)} of what is graded; the lesson is None where it does not matter
     """
 
     def __init__(self, students=(), rows=None, before=None):
@@ -163,7 +163,8 @@ class Roster:
             number = "_" + claim.account.split()[1]
             plain = claim.account.startswith("moodle") and not nobody
             made = tidy(name) if plain else tidy(name or "anonymous", number)
-        earlier = self.before.get((lesson, claim.account)) or self.before.get((None, claim.account))
+        earlier, called = self.before.get((lesson, claim.account)) or self.before.get((None, claim.account)) or ("", "")
+        earlier = earlier if _fits(called, name) else ""
         if earlier and earlier != made and earlier == tidy(name, "_" + claim.account.split()[1]):
             return earlier, "before", "several accounts had this name"
         if len(found) == 1 and not (earlier and self.ids.get(*found) == ""):
@@ -181,7 +182,7 @@ def settle(claims, roster):
     """[(a student's id, why a person must look or "")] for [(Claim, lesson)], alike for all files of an account."""
     found = [roster.find(claim, lesson) for claim, lesson in claims]
     takers = defaultdict(set)
-    for (lesson, account), student in roster.before.items():
+    for (lesson, account), (student, _) in roster.before.items():
         takers[_scope(account, lesson), student].add(account)
     for (claim, lesson), (student, _, _) in zip(claims, found):
         if claim.account:
@@ -200,6 +201,12 @@ def settle(claims, roster):
                 student = tidy(claim.name, "_" + claim.account.split()[1])
         settled.append((student, why))
     return settled
+
+
+def _fits(one, other):
+    """Whether two names of an account can be one person's: two courses may use one number."""
+    one, other = _key(one), _key(other)
+    return one.endswith(other) or other.endswith(one) or bool({one, other} & {*map(_key, NOBODY)})
 
 
 def _scope(account, lesson):

@@ -103,7 +103,7 @@ def test_two_accounts_of_one_name_are_two_students_and_stay_so(tmp_path):
     both = [f"Anna Li_{n}_assignsubmission_file_/{L2}.ipynb" for n in (4821, 4999)]
     found, unclear = owners(archive(tmp_path / "a.zip", both))
     assert found.keys() == {("Anna_Li_4821", L2), ("Anna_Li_4999", L2)} and unclear.keys() == {s for s, _ in found}
-    before = {(L2, "moodle 4821"): "Anna_Li_4821", (L2, "moodle 4999"): "Anna_Li_4999"}
+    before = {(L2, f"moodle {n}"): (f"Anna_Li_{n}", "Anna Li") for n in (4821, 4999)}
     known = [*ROSTER, ("Anna_Li_4821", None, None, None), ("Anna_Li_4999", None, None, None)]
     again, unclear = owners(archive(tmp_path / "b.zip", both[1:]), known, before=before)
     assert again.keys() == {("Anna_Li_4999", L2)} and unclear
@@ -111,8 +111,13 @@ def test_two_accounts_of_one_name_are_two_students_and_stay_so(tmp_path):
     next_one, unclear = owners(archive(tmp_path / "c.zip", [f"Anna Li_7001_assignsubmission_file_/{L3}.ipynb"]), known)
     assert next_one.keys() == {("Anna_Li_7001", L3)} and unclear
     # who was alone when the first was graded keeps the id
-    second, unclear = owners(archive(tmp_path / "d.zip", both), [], before={(L2, "moodle 4821"): "Anna_Li"})
+    second, unclear = owners(
+        archive(tmp_path / "d.zip", both), [], before={(L2, "moodle 4821"): ("Anna_Li", "Anna Li")}
+    )
     assert second.keys() == {("Anna_Li", L2), ("Anna_Li_4999", L2)} and len(unclear) == 2
+    # another course's Moodle may use the number of one who is graded
+    third, _ = owners(archive(tmp_path / "f.zip", [f"Eve_4821_assignsubmission_file_/{L2}.ipynb"]), [], before=before)
+    assert third.keys() == {("Eve", L2)}
     canvas = [f"leekim_{n}_55501_{L2}.ipynb" for n in (1201, 1202)]
     found, unclear = owners(archive(tmp_path / "e.zip", canvas), ROSTER[:1] + [("leek", "Kim", "Lee", None)])
     assert found.keys() == {("leekim_1201", L2), ("leekim_1202", L2)} and len(unclear) == 2
