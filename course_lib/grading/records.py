@@ -49,7 +49,7 @@ class Graded:
 class Score(TypedDict):
     """What the gradebook says of one student's lesson."""
 
-    score: float
+    score: float  # what is left of it after `late`
     most: float
     late: float | None  # penalty
     manual: list[str]  # cells that wait for a person
@@ -75,6 +75,9 @@ class Page(NamedTuple):
     total: tuple[float, float, float | None]  # score, most, late penalty
     cells: dict[str, tuple[float, float]]
     comments: dict[str, str]
+    waiting: tuple[str, ...] = ()  # cells that no person has graded yet
+    student: str = ""
+    file: str = ""  # that was handed in
 
 
 class Outcome(NamedTuple):

@@ -12,11 +12,13 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from . import written
 from .frame import without_address
 
 DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
@@ -50,6 +52,7 @@ def read(data):
     if len(data) > MOST_BYTES:
         size = f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded"
         raise Unreadable(f"{size}. Use Edit → Clear Outputs of All Cells, save, and hand it in again.")
+    data = _unicode(data)
     try:
         found = json.loads(data if len(data) <= BIG else _slim(data))
     except (ValueError, RecursionError):
@@ -73,6 +76,15 @@ def read(data):
     return nbformat.v4.new_notebook(cells=cells)
 
 
+def _unicode(data):
+    """JSON's bytes; what an old editor has saved in Windows-1252 is put into UTF-8."""
+    try:
+        data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace").encode()
+    return data
+
+
 def _slim(data):
     """A large notebook without its outputs, as JSON.
 
@@ -94,7 +106,7 @@ def _clean(cell, number):
     made = nbformat.from_dict(
         {
             "cell_type": kind if kind in ("code", "markdown", "raw") else "raw",
-            "source": text.encode(errors="replace").decode() if isinstance(text, str) else "",
+            "source": text.encode(errors="replace").decode().replace("\r\n", "\n") if isinstance(text, str) else "",
             "metadata": _known(meta) if isinstance(meta, dict) else {},
             "id": name if _is_id(name) else f"cell-{number}",
         }
@@ -141,6 +153,9 @@ class Source:
     cells: dict[str, nbformat.NotebookNode]  # grade_id -> cell of solutions/, hidden tests and all
     stubs: dict[str, str]  # grade_id -> text in lessons/
     demos: frozenset[str]  # texts
+    given: frozenset[str]  # texts of all cells that students get
+    questions: dict[str, str]  # grade_id of a written answer -> text of the cell above it
+    below: dict[str, str]  # the same of the cell below it
 
 
 @lru_cache(maxsize=64)
@@ -150,7 +165,11 @@ def source_of(root, lesson):
         nbformat.read(Path(root, kind, lesson, f"{lesson}.ipynb"), as_version=4) for kind in ("solutions", "lessons")
     )
     demos = frozenset(c.source.strip() for c in solved.cells if DEMO in c.metadata.get("tags", []))
-    return Source(lesson, originals(solved), {name: c.source for name, c in originals(released).items()}, demos)
+    stubs = {name: c.source for name, c in originals(released).items()}
+    given = frozenset(c.source.strip() for c in released.cells)
+    questions = {c.metadata.nbgrader.grade_id: q.source.strip() for q, c in pairwise(released.cells) if is_written(c)}
+    below = {c.metadata.nbgrader.grade_id: n.source.strip() for c, n in pairwise(released.cells) if is_written(c)}
+    return Source(lesson, originals(solved), stubs, demos, given, questions, below)
 
 
 def originals(nb):
@@ -178,6 +197,7 @@ def restore(nb, source):
     """
     changed, missing = [], []
     here = recognise(nb.cells, source)
+    written.gather(nb.cells, source, here)
     for grade_id, cell in here.items():
         original = source.cells[grade_id]
         mark(cell, original)
@@ -200,6 +220,7 @@ def restore(nb, source):
         previous = here[grade_id]
     for cell in nb.cells:
         if cell.cell_type != "code":
+            written.rename_pictures(cell)
             cell.source = harmless(cell.source, cell.get("attachments", {}))
     taken = {c.id for c in here.values()}
     for number, cell in enumerate(nb.cells):
@@ -218,7 +239,7 @@ def harmless(text, attachments=()):
     text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
     # an attachment that is missing stops whoever makes a page
     links = "".join(f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments)
-    return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#{links})(?=\S)", "\\1\u200b", text)
+    return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#|{written.PASTED}{links})(?=\S)", "\\1\u200b", text)
 
 
 def recognise(cells, source):
@@ -242,7 +263,18 @@ def recognise(cells, source):
             for cell in cells:
                 if id(cell) not in taken and defines.search(cell.source):
                     here[grade_id] = cell
+    for grade_id in source.questions.keys() - here.keys():
+        if cell := written.place(cells, source, grade_id, {id(cell) for cell in here.values()}):
+            here[grade_id] = cell
     return here
+
+
+def is_worked_in(nb, source):
+    """Whether anybody wrote an answer into a notebook; it may be changed by that."""
+    here = recognise(nb.cells, source)
+    written.gather(nb.cells, source, here)
+    answers = {name: cell for name, cell in here.items() if not is_locked(source.cells[name])}
+    return any(cell.source.strip() not in ("", source.stubs[name].strip()) for name, cell in answers.items())
 
 
 def lesson_of(nb, root, told=None):

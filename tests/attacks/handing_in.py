@@ -113,9 +113,9 @@ def broken_zip():
     return {"class.zip": zipped((moodle("Cut"), EMPTY))[:-40], "other.zip": b"PK\x03\x04 rubbish"}
 
 
-@handing("is older than another notebook", Twice="full")
+@handing("holds no work, and another notebook of Twice does", Twice="full")
 def same_name_twice():
-    """A zip with two entries of the same name; the last one counts."""
+    """A zip with two entries of the same name; the one that holds work counts."""
     return {"class.zip": zipped((entry(moodle("Twice")), EMPTY), (entry(moodle("Twice")), HONEST))}
 
 
