@@ -61,7 +61,7 @@ def welcome():
     if here == "colab":
         print("Colab forgets this page: choose File → Save a copy in Drive now, and work in the copy.")
     elif here == "binder":
-        print("Binder forgets everything about ten minutes after your last click.")
+        print("Binder forgets everything after ten minutes without activity, and after six hours at most.")
         print("Before a break, save, run this notebook's last cell and download the file.")
         print("To go on, start Binder again and drag the file over the one in the file list.")
 

@@ -23,7 +23,7 @@ INSTALL = """from IPython import get_ipython
 
     get_ipython().run_line_magic("pip", "install -q {archive}")"""
 NO_ADDRESS = (
-    'raise ImportError("This copy does not say where its course is: open a released lesson by its Colab badge.")'
+    'raise ImportError("This copy does not say where its course is: open a released lesson by its link to Colab.")'
 )
 
 
