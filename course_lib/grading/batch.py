@@ -8,7 +8,7 @@ from pathlib import Path
 from nbgrader.utils import parse_utc
 
 from course_lib.start.errors import Stop
-from course_lib.start.files import write_whole
+from course_lib.start.files import write_whole, written
 
 from . import book, collect, pages, report, restore
 from .ledger import Job, Ledger, Record, fingerprint
@@ -51,7 +51,7 @@ def gather(paths, root, ledger: Ledger, lessons, wanted, db_url) -> tuple[list[J
         if lesson:
             job = submit(ledger, one, lesson)
             jobs[job.name()] = job
-    return list(jobs.values()), left
+    return list(jobs.values()), [(written(name), written(why)) for name, why in left]
 
 
 def told_by(handed, root, left):

@@ -5,13 +5,14 @@ Google Classroom give to what they hand out; as folders, as zips (in which zips 
 Nothing is unpacked: a member of a zip is read into memory, so its name is never a path on the disk.
 """
 
+import functools
+import hashlib
 import io
 import os
 import re
 import stat
 import unicodedata
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,9 +20,15 @@ from pathlib import Path, PurePosixPath
 
 from .restore import MOST_BYTES
 
-MOST_FILES = 50_000
+MOST_FILES = 50_000  # in a zip
+MOST_INSIDE = 1_000  # in a zip that lies in a zip, and in all zips in that
 DEPTH = 3  # of zips within zips
-UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError)  # what a broken zip raises
+RATIO = 20  # what is packed tighter than this is counted: notebooks are not
+MOST_UNPACKED = 2**28  # bytes that a zip's members may have beyond that ratio, in all zips in it together
+MOST_NAME = 1_000  # characters of a path in a zip
+MOST_STUDENT = 80  # bytes of a student's id: it names folders and files
+UNREADABLE = Exception  # a broken zip raises whatever its reader did not foresee
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 NOISE = re.compile(
     r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|timestamp\.txt|onlinetext\.html|.*_assignsubmission_onlinetext_?)(/|$)"
 )
@@ -115,38 +122,59 @@ def _file(path, root, left):
     facts = path.stat()
     when = datetime.fromtimestamp(facts.st_mtime)
     if path.suffix.lower() == ".zip":
-        with path.open("rb") as stream:
-            yield from _zip(stream, inside, str(root), left, 1)
+        opened = functools.cache(lambda: _archive(path.open("rb"), MOST_FILES))
+        yield from _zip(opened, inside, str(root), left, Room(MOST_FILES, MOST_UNPACKED))
     elif facts.st_size > MOST_BYTES:
         left.append((str(path), _too_big(facts.st_size)))
     else:
         yield File(inside, path.read_bytes, when, facts.st_size, str(root))
 
 
-def _zip(stream, name, root, left, depth):
-    """The `File`s in a zip, as if it were a folder of that name."""
+@dataclass
+class Room:
+    """What a zip, and all zips in it, may still hold: entries, and bytes that are packed tighter than `RATIO`."""
+
+    entries: int
+    unpacked: int
+    depth: int = 1
+
+
+def _zip(opened, name, root, left, room):
+    """The `File`s in a zip, as if it were a folder of that name. What is unpacked is not kept, and unpacked again later.
+
+    opened  gives the zip as a `ZipFile`
+    room    a `Room`; what is found uses it up
+    """
     where = f"{root}/{name}"
     try:
-        archive = zipfile.ZipFile(stream)
-        entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        archive = opened()
+    except UNREADABLE as error:
         left.append((where, f"is no zip that can be read ({error})"))
         return
-    if len(entries) > MOST_FILES:
-        left.append((where, f"holds {len(entries)} files; at most {MOST_FILES} are looked at"))
+    entries = archive.infolist()
+    if len(entries) > room.entries:
+        left.append((where, f"holds {len(entries)} files; at most {room.entries} are looked at"))
         return
-    for entry in entries:
+    room.entries -= len(entries)
+    for number, entry in enumerate(entries):
+        if len(entry.filename) > MOST_NAME:
+            left.append((where, f"holds a name of {len(entry.filename)} characters"))
+            continue
         parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
         inside = "/".join(part for part in parts if part not in ("/", "..", "."))
         path = f"{name.removesuffix('.zip')}/{inside}"
         if entry.is_dir() or NOISE.search(path):
             continue
-        reason = _refused(entry, inside, depth)
+        tight = max(0, entry.file_size - RATIO * entry.compress_size)
+        reason = _refused(entry, inside, room.depth)
+        if not reason and tight > room.unpacked:
+            reason = f"unpacks to more than {MOST_UNPACKED / 2**20:.0f} MB with what lies beside it"
         if reason:
             left.append((f"{root}/{path}", reason))
             continue
+        room.unpacked -= tight
         try:
-            data = _member(archive, entry)
+            size = len(_member(archive, entry))
         except UNREADABLE as error:
             left.append((f"{root}/{path}", f"can't be read ({error})"))
             continue
@@ -154,10 +182,33 @@ def _zip(stream, name, root, left, depth):
             when = datetime(*entry.date_time)
         except ValueError:
             when = None
+        read = functools.partial(_again, opened, number)
         if inside.lower().endswith(".zip"):
-            yield from _zip(io.BytesIO(data), path, root, left, depth + 1)
+            inner = Room(min(MOST_INSIDE, room.entries), room.unpacked, room.depth + 1)
+            yield from _zip(functools.partial(_inner, read, inner.entries), path, root, left, inner)
+            room.unpacked = inner.unpacked
+            if room.depth > 1:
+                room.entries = min(room.entries, inner.entries)
         else:
-            yield File(path, lambda data=data: data, when, len(data), root, when is not None)
+            yield File(path, read, when, size, root, when is not None)
+
+
+def _archive(stream, most):
+    """A `ZipFile`; ValueError, before its list is read and takes memory, where that is too long for `most` entries."""
+    end = zipfile._EndRecData(stream)
+    if end and end[5] > 250 * most + 2**20:
+        raise ValueError(f"its list of files has {end[5] / 2**20:.0f} MB; at most {most} files are looked at")
+    return zipfile.ZipFile(stream)
+
+
+def _inner(read, most):
+    return _archive(io.BytesIO(read()), most)
+
+
+def _again(opened, number):
+    """The bytes of a zip's member."""
+    archive = opened()
+    return _member(archive, archive.infolist()[number])
 
 
 def _refused(entry, inside, depth):
@@ -166,6 +217,8 @@ def _refused(entry, inside, depth):
         return "is a link, and is not followed"
     if entry.flag_bits & 1:
         return "is locked with a password"
+    if entry.compress_type not in PACKED:
+        return "is packed in a way that is not read"
     if entry.file_size > MOST_BYTES:
         return _too_big(entry.file_size)
     if not inside.lower().endswith((".ipynb", ".zip")):
@@ -235,7 +288,10 @@ def tidy(name):
     """A student's id: a name that is safe as a folder, as nbgrader wants it."""
     name = unicodedata.normalize("NFC", name).strip()
     name = re.sub(r"\s+", "_", re.sub(r"[^\w\s.@-]", "_", name)).strip("._-")
-    return name[:80]
+    if len(name.encode()) <= MOST_STUDENT:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]  # two long names may begin alike
+    return f"{name.encode()[: MOST_STUDENT - 9].decode(errors='ignore')}-{mark}"
 
 
 def _key(name):
