@@ -30,8 +30,8 @@ NEWNS, NEWIPC, NEWUSER, NEWPID, NEWNET = 0x20000, 0x8000000, 0x10000000, 0x20000
 NO_NEW_PRIVS, PARENT_DEATH = 38, 1  # prctl.h
 PRIVATE, BIND, NOSUID, NODEV = 1 << 18 | 1 << 14, 1 << 12 | 1 << 14, 2, 4  # mount.h
 SET_SECCOMP = 22  # prctl.h
-# What no answer needs, by machine: its mark, and the numbers of its calls (asm/unistd.h). Refused are memory that belongs
-# to no process (memfd_create, memfd_secret, shmget, semget, msgget, mq_open, io_uring_setup, bpf, add_key, keyctl,
+# What no answer needs, by machine: its mark, and the numbers of its calls (asm/unistd.h). Refused are memory that
+# belongs to no process (memfd_create, memfd_secret, shmget, semget, msgget, mq_open, io_uring_setup, bpf, add_key, keyctl,
 # perf_event_open, userfaultfd), and ends that look like ours (ptrace, seccomp, setrlimit; with certain arguments
 # prlimit64 and prctl).
 CALLS = {
@@ -243,9 +243,9 @@ def drop_capabilities():
 def refuse_calls():
     """Let the kernel refuse calls whose memory no limit counts, and those by which a process can end as if killed.
 
-    Memory shared by no file stays when the last process lets go of its pages, where nobody counts it. And a process that
-    ignores the ends of its children is not charged with their processor time: it is told that it ignores them, and does
-    not.
+    Memory shared by no file stays when the last process lets go of its pages, where nobody counts it. And a process
+    that ignores the ends of its children is not charged with their processor time: it is told that it ignores them,
+    and does not.
 
     A filter as in Linux's seccomp_filter.rst: an instruction is (code, jump if true, jump if false, number).
     """

@@ -31,7 +31,9 @@ def table(key, form):
 
 
 def fields(**forms):
-    return lambda value: type(value) is dict and value.keys() == forms.keys() and all(f(value[k]) for k, f in forms.items())
+    return lambda value: (
+        type(value) is dict and value.keys() == forms.keys() and all(f(value[k]) for k, f in forms.items())
+    )
 
 
 def number(value):

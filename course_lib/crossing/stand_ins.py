@@ -14,9 +14,9 @@ from torch.autograd.function import once_differentiable
 
 from course_lib.checks.core import printable
 
+from . import replies
 from .answer import describe, pack_shapes, tensors_in
 from .codec import FLOATS, MOST_BYTES, Garbled, Thing, pack, unpack
-from .replies import FORMS, module as is_module
 
 GARBLED = "sent a garbled answer"
 GRADIENTS = [getattr(torch, name) for name in (*FLOATS, "complex64", "complex128")]
@@ -36,7 +36,7 @@ class Lost(Exception):
 
 
 def reading(method):
-    """Decorator of a `Session`'s method that takes a reply apart: whatever stops that is a lie, and ends the session."""
+    """Decorator of a `Session`'s method that takes a reply apart: what stops that is a lie, and ends the session."""
 
     @functools.wraps(method)
     def read(self, *args, **kwargs):
@@ -84,7 +84,7 @@ class Session:
         except (EOFError, OSError) as error:
             raise self._lose(self.why()) from error
         match reply:
-            case ("done", value) if self._is(FORMS[request[0]], value):
+            case ("done", value) if self._is(replies.FORMS[request[0]], value):
                 return value
             case ("raised", list(kinds), str(text), bool(stub)) if all(type(k) is str for k in kinds):
                 raise NotImplementedError if stub else _error(kinds)(text[:MOST_SAID])
@@ -203,7 +203,7 @@ class Session:
     @reading
     def inward(self, value):
         if isinstance(value, Thing):
-            if is_module(value):
+            if replies.module(value):
                 return self.mirror(value.facts)
             if value.kind != "odd":
                 raise self._lose(GARBLED)

@@ -140,7 +140,7 @@ class Room:
 
 
 def _zip(opened, name, root, left, room):
-    """The `File`s in a zip, as if it were a folder of that name. What is unpacked is not kept, and unpacked again later.
+    """The `File`s in a zip, as if it were a folder of that name. What is unpacked is not kept: `read` does it again.
 
     opened  gives the zip as a `ZipFile`
     room    a `Room`; what is found uses it up

@@ -15,7 +15,7 @@ MOST_PAGE = 48 * 2**20  # characters; one that would have more shows what was ty
 MOST_PLAIN = 2_000  # characters of a cell, and of an output, where all is shown as it was typed
 # Whatever is in a page, it loads no picture and no frame from elsewhere: that would tell who opened it, and when.
 POLICY = (
-    '<meta http-equiv="Content-Security-Policy" content="img-src data:; media-src \'none\'; frame-src \'none\'; '
+    "<meta http-equiv=\"Content-Security-Policy\" content=\"img-src data:; media-src 'none'; frame-src 'none'; "
     "object-src 'none'; form-action 'none'\">"
 )
 

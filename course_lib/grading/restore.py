@@ -24,8 +24,8 @@ MOST_BYTES = 128 * 2**20  # of a notebook's file
 BIG = 8 * 2**20  # bytes of a file that is read with care
 MOST_TEXT = 16 * 2**20  # bytes of a notebook without its outputs
 MOST_CELLS = 2000
-MARKDOWN = 10_000  # characters of a cell that are shown as Markdown: whoever makes a page of more may take for ever
-MARKDOWN_IN_ALL = 200_000  # of a notebook; a lesson has 30,000
+MARKDOWN = 5_000  # characters of a cell that are shown as Markdown: whoever makes a page of more may take for ever
+MARKDOWN_IN_ALL = 100_000  # of a notebook; a lesson has 30,000
 SHOWN = 100_000  # characters of a cell that are shown at all
 ATTACHED = 50  # pictures that a cell may have, with names of at most `NAMED` characters
 NAMED = 200
@@ -236,7 +236,7 @@ def _tame(cells):
 def as_typed(text, most=SHOWN):
     """Markdown that shows a text as it was typed, its first `most` characters in short lines, and takes no time."""
     if len(text) > most:
-        text = f"{text[:most]} … ({len(text) - most} more characters)"
+        text = f"{text[:most]}\n… ({len(text) - most} more characters)"
     fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
     lines = [line[start : start + 120] for line in text.split("\n") for start in range(0, len(line) or 1, 120)]
     return "\n".join([f"{fence}text", *lines, fence])

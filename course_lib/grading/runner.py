@@ -102,7 +102,10 @@ class Station:
         self.start()
         run = Run(self, nb, source, graded, blamed or {})
         try:
-            with little_memory(), contextlib.redirect_stdout(io.StringIO()):  # what an answer prints is nothing for our terminal
+            with (
+                little_memory(),
+                contextlib.redirect_stdout(io.StringIO()),
+            ):  # what an answer prints is nothing for our terminal
                 run.whole()
         except MemoryError as error:
             raise Fault("the machine has no memory left") from error

@@ -2,7 +2,6 @@
 
 import os
 
-
 MOST_WRITTEN = 300  # characters of a name
 
 
@@ -17,7 +16,8 @@ def write_whole(path, content):
     """Write beside the file, then rename over it: whoever stops us, a whole file is there, the old one or the new.
 
     path     a Path; its folders are made
-    content  bytes, a text (written as UTF-8, "?" for what that has no place for), or a function that writes into the open file that it is given
+    content  bytes, a text (written as UTF-8, "?" for what that has no place for), or a function that writes into the
+             open file that it is given
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")

@@ -171,7 +171,9 @@ def test_processor_time_of_children_that_nobody_waits_for_is_counted(lane):
 
 def test_a_machine_without_a_list_of_calls_is_told_apart(monkeypatch):
     monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "h", "6", "1", "riscv64")))
-    with pytest.raises(OSError, match="no list of the calls that an answer is refused on a machine of the kind riscv64"):
+    with pytest.raises(
+        OSError, match="no list of the calls that an answer is refused on a machine of the kind riscv64"
+    ):
         fork_server.refuse_calls()
 
 
