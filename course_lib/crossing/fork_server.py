@@ -31,9 +31,9 @@ NO_NEW_PRIVS, PARENT_DEATH = 38, 1  # prctl.h
 PRIVATE, BIND, NOSUID, NODEV = 1 << 18 | 1 << 14, 1 << 12 | 1 << 14, 2, 4  # mount.h
 SET_SECCOMP = 22  # prctl.h
 # What no answer needs, by machine: its mark, and the numbers of its calls (asm/unistd.h). Refused are memory that
-# belongs to no process (memfd_create, memfd_secret, shmget, semget, msgget, mq_open, io_uring_setup, bpf, add_key, keyctl,
-# perf_event_open, userfaultfd), and ends that look like ours (ptrace, seccomp, setrlimit; with certain arguments
-# prlimit64 and prctl).
+# belongs to no process (memfd_create, memfd_secret, shmget, semget, msgget, mq_open, io_uring_setup, bpf, add_key,
+# keyctl, perf_event_open, userfaultfd), and ends that look like ours (ptrace, seccomp, setrlimit; with certain
+# arguments prlimit64 and prctl).
 CALLS = {
     "x86_64": (
         0xC000003E,
