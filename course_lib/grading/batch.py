@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
 from course_lib.start.errors import Stop
-from course_lib.start.files import write_whole
+from course_lib.start.files import write_whole, written
 
 from . import book, collect, overview, pages, report, restore, sheets
 from .ledger import Job, Ledger, Record, fingerprint
@@ -76,7 +76,7 @@ def gather(paths, root, ledger: Ledger, lessons, wanted, db_url, given=()) -> tu
         paths, lessons, students, rows, ledger.before(), tell, lambda *found: worked_in(root, *found)
     )
     handed = [replace(h, when=book.utc(t)) if (t := times.get(h.claim.account)) else h for h in handed]
-    return handed, left + others
+    return handed, [(written(name), written(why)) for name, why in left + others]
 
 
 def everybody(db_url):
@@ -240,7 +240,7 @@ def reports(ledger: Ledger, lessons, db_url, left=(), faults=(), course=()) -> l
 
     course  all of its lessons
     """
-    written, held = [], {}
+    files, held = [], {}
     with book.opened(db_url) as gradebook:
         names = {student: " ".join(filter(None, (first, last))) for student, first, last, _ in book.students(gradebook)}
         for lesson in sorted({*lessons, *course}):
@@ -256,11 +256,11 @@ def reports(ledger: Ledger, lessons, db_url, left=(), faults=(), course=()) -> l
                     report.page(lesson, records, scores, missing, found, absent),
                     report.table(lesson, records, scores, missing, absent),
                 )
-                written += _write(ledger, lesson, *texts)
+                files += _write(ledger, lesson, *texts)
     if course:
         rows = overview.rows(names, held)
-        written += _write(ledger, "course", overview.page(rows, held), overview.table(rows, held))
-    return written
+        files += _write(ledger, "course", overview.page(rows, held), overview.table(rows, held))
+    return files
 
 
 def _write(ledger, name, page, table):

@@ -5,12 +5,12 @@ Google Classroom give to what they hand out; as folders, as zips (in which zips 
 Nothing is unpacked: a member of a zip is read into memory, so its name is never a path on the disk.
 """
 
+import functools
 import io
 import os
 import re
 import stat
 import zipfile
-import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -22,9 +22,14 @@ from nbgrader.utils import parse_utc
 from .names import Claim, Roster, lesson_in, of_platform, original, settle, tidy
 from .restore import MOST_BYTES
 
-MOST_FILES = 50_000
+MOST_FILES = 50_000  # in a zip
+MOST_INSIDE = 1_000  # in a zip that lies in a zip, and in all zips in that
 DEPTH = 3  # of zips within zips
-UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError)  # what a broken zip raises
+RATIO = 20  # what is packed tighter than this is counted: notebooks are not
+MOST_UNPACKED = 2**28  # bytes that a zip's members may have beyond that ratio, in all zips in it together
+MOST_NAME = 1_000  # characters of a path in a zip
+UNREADABLE = Exception  # a broken zip raises whatever its reader did not foresee
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 ENDINGS = re.compile(r"\.ipynb(\.json|\.txt)?$", re.I)  # browsers add the second one
 STAMP = "timestamp.txt"  # nbgrader's: when a notebook was handed in
 SILENT = re.compile(
@@ -169,38 +174,59 @@ def _file(path, root, left):
     facts = path.stat()
     when = datetime.fromtimestamp(facts.st_mtime)
     if path.suffix.lower() == ".zip":
-        with path.open("rb") as stream:
-            yield from _zip(stream, inside, str(root), left, 1)
+        opened = functools.cache(lambda: _archive(path.open("rb"), MOST_FILES))
+        yield from _zip(opened, inside, str(root), left, Room(MOST_FILES, MOST_UNPACKED))
     elif facts.st_size > MOST_BYTES:
         left.append((str(path), _too_big(facts.st_size)))
     else:
         yield File(inside, path.read_bytes, when, facts.st_size, str(root))
 
 
-def _zip(stream, name, root, left, depth):
-    """The `File`s in a zip, as if it were a folder of that name."""
+@dataclass
+class Room:
+    """What a zip, and all zips in it, may still hold: entries, and bytes that are packed tighter than `RATIO`."""
+
+    entries: int
+    unpacked: int
+    depth: int = 1
+
+
+def _zip(opened, name, root, left, room):
+    """The `File`s in a zip, as if it were a folder of that name. What is unpacked is not kept: `read` does it again.
+
+    opened  gives the zip as a `ZipFile`
+    room    a `Room`; what is found uses it up
+    """
     where = f"{root}/{name}"
     try:
-        archive = zipfile.ZipFile(stream)
-        entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        archive = opened()
+    except UNREADABLE as error:
         left.append((where, f"is no zip that can be read ({error})"))
         return
-    if len(entries) > MOST_FILES:
-        left.append((where, f"holds {len(entries)} files; at most {MOST_FILES} are looked at"))
+    entries = archive.infolist()
+    if len(entries) > room.entries:
+        left.append((where, f"holds {len(entries)} files; at most {room.entries} are looked at"))
         return
-    for entry in entries:
+    room.entries -= len(entries)
+    for number, entry in enumerate(entries):
+        if len(entry.filename) > MOST_NAME:
+            left.append((where, f"holds a name of {len(entry.filename)} characters"))
+            continue
         parts = PurePosixPath(_named(entry).replace("\\", "/")).parts
         inside = "/".join(part for part in parts if part not in ("/", "..", "."))
         path = f"{name.removesuffix('.zip')}/{inside}"
         if entry.is_dir() or _noise(path):
             continue
-        reason = _refused(entry, inside, depth)
+        tight = max(0, entry.file_size - RATIO * entry.compress_size)
+        reason = _refused(entry, inside, room.depth)
+        if not reason and tight > room.unpacked:
+            reason = f"unpacks to more than {MOST_UNPACKED / 2**20:.0f} MB with what lies beside it"
         if reason:
             left.append((f"{root}/{path}", reason))
             continue
+        room.unpacked -= tight
         try:
-            data = _member(archive, entry)
+            size = len(_member(archive, entry))
         except UNREADABLE as error:
             left.append((f"{root}/{path}", f"can't be read ({error})"))
             continue
@@ -208,10 +234,15 @@ def _zip(stream, name, root, left, depth):
             when = datetime(*entry.date_time)
         except ValueError:
             when = None
+        read = functools.partial(_again, opened, number)
         if inside.lower().endswith(".zip"):
-            yield from _zip(io.BytesIO(data), path, root, left, depth + 1)
+            inner = Room(min(MOST_INSIDE, room.entries), room.unpacked, room.depth + 1)
+            yield from _zip(functools.partial(_inner, read, inner.entries), path, root, left, inner)
+            room.unpacked = inner.unpacked
+            if room.depth > 1:
+                room.entries = min(room.entries, inner.entries)
         else:
-            yield File(path, lambda data=data: data, when, len(data), root, when is not None, depth)
+            yield File(path, read, when, size, root, when is not None, room.depth)
 
 
 def _noise(path):
@@ -226,12 +257,32 @@ def _named(entry):
         return entry.filename
 
 
+def _archive(stream, most):
+    """A `ZipFile`; ValueError, before its list is read and takes memory, where that is too long for `most` entries."""
+    end = zipfile._EndRecData(stream)
+    if end and end[5] > 250 * most + 2**20:
+        raise ValueError(f"its list of files has {end[5] / 2**20:.0f} MB; at most {most} files are looked at")
+    return zipfile.ZipFile(stream)
+
+
+def _inner(read, most):
+    return _archive(io.BytesIO(read()), most)
+
+
+def _again(opened, number):
+    """The bytes of a zip's member."""
+    archive = opened()
+    return _member(archive, archive.infolist()[number])
+
+
 def _refused(entry, inside, depth):
     """Why a zip's member is not read, "" where it is."""
     if stat.S_ISLNK(entry.external_attr >> 16):
         return "is a link, and is not followed"
     if entry.flag_bits & 1:
         return "is locked with a password"
+    if entry.compress_type not in PACKED:
+        return "is packed in a way that is not read"
     if entry.file_size > MOST_BYTES:
         return _too_big(entry.file_size)
     if not (ENDINGS.search(inside) or inside.lower().endswith(".zip") or PurePosixPath(inside).name == STAMP):

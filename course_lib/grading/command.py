@@ -16,6 +16,9 @@ from .pool import Pool, cores
 def main(arguments):
     """The command line; 0 where everything has a grade or a reason that lies in the submission."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a student's name may have letters that this terminal has not
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     limits = Limits(cpu=options.cpu_seconds, wall=options.wall_seconds, memory=options.memory)
     if options.dry_run:
         return rehearse(options, ROOT)

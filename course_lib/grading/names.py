@@ -4,6 +4,7 @@ A platform's number tells accounts apart. Moodle numbers a participant anew in e
 name is what its owner typed: it is compared with names alone, never with ids or e-mail addresses.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections import Counter, defaultdict
@@ -33,7 +34,7 @@ COPIES = r"copy|kopie|copie|copia|cópia|kopia|kopi|kopio|копия|コピー|�
 BEFORE = re.compile(rf"^({COPIES})( ?\(\d+\))? (of|von|de|av|van|di|d')\s*", re.I)
 BEHIND = re.compile(rf"[ _]?\((?P<a>\d+)\)$|[ _-]+({COPIES}) ?(?P<b>\d*)$|[ _-]+\(({COPIES})( ?(?P<c>\d+))?\)$", re.I)
 NUMBER = re.compile(r"-(?P<a>\d+)$")  # Canvas' and the shell's; only behind a lesson's name, as names have numbers too
-MOST_LETTERS, MOST_BYTES = 80, 180  # of an id: it becomes a file's name
+MOST_BYTES = 80  # of a student's id: it names folders and files
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,10 @@ def tidy(name, tail=""):
     """A student's id: a name that is safe as a folder, as nbgrader wants it; `tail` is kept, whatever its length."""
     name = unicodedata.normalize("NFC", name.encode(errors="replace").decode()).strip()
     name = re.sub(r"\s+", "_", re.sub(r"[^\w\s.@-]", "_", name)).strip("._-")
-    name = name[: MOST_LETTERS - len(tail)].encode()[: MOST_BYTES - len(tail)].decode(errors="ignore")
+    room = MOST_BYTES - len(tail)
+    if len(name.encode()) > room:  # two long names may begin alike
+        mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+        name = f"{name.encode()[: room - 9].decode(errors='ignore')}-{mark}"
     return name + tail
 
 

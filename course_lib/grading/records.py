@@ -65,6 +65,7 @@ class Grade(NamedTuple):
 
     notebook: bytes | str  # a file's bytes or its path
     lesson: str
+    blamed: tuple[tuple[str, str], ...] = ()  # (check, why) of those that ended a worker: they are not run again
 
 
 class Page(NamedTuple):
@@ -78,10 +79,15 @@ class Page(NamedTuple):
     waiting: tuple[str, ...] = ()  # cells that no person has graded yet
     student: str = ""
     file: str = ""  # that was handed in
+    plain: bool = False  # whether texts are shown as they were typed
 
 
 class Outcome(NamedTuple):
-    """What became of a task: its result, or the fault of ours in a sentence."""
+    """What became of a task: its result, or the fault of ours in a sentence.
+
+    at  where what the submission had the worker do ended it, the check's grade_id, "" beside all checks; else None
+    """
 
     result: Graded | str | None = None
     fault: str = ""
+    at: str | None = None

@@ -26,6 +26,12 @@ MOST_BYTES = 128 * 2**20  # of a notebook's file
 BIG = 8 * 2**20  # bytes of a file that is read with care
 MOST_TEXT = 16 * 2**20  # bytes of a notebook without its outputs
 MOST_CELLS = 2000
+MARKDOWN = 5_000  # characters of a cell that are shown as Markdown: whoever makes a page of more may take for ever
+MARKDOWN_IN_ALL = 100_000  # of a notebook; a lesson has 30,000
+SHOWN = 100_000  # characters of a cell that are shown at all
+ATTACHED = 50  # pictures that a cell may have, with names of at most `NAMED` characters
+NAMED = 200
+PICTURES_IN_ALL = 24 * 2**20  # bytes that a notebook's pictures may take where they are shown
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # no SVG: it may hold scripts
 SLIM = """
 import json, resource, sys
@@ -121,7 +127,10 @@ def _clean(cell, number):
 def _pictures(attachments):
     """What of a cell's attachments are pictures and nothing else: {name: {kind: data}}."""
     kept = {}
-    for name, found in attachments.items():
+    for name, found in list(attachments.items())[:ATTACHED]:
+        name = name.encode(errors="replace").decode()
+        if len(name) > NAMED:
+            continue
         for kind, data in found.items() if isinstance(found, dict) else ():
             if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A):
                 kept[name] = {kind: data}
@@ -218,10 +227,7 @@ def restore(nb, source):
             nb.cells.insert(place, here[grade_id])
             missing.append(grade_id)
         previous = here[grade_id]
-    for cell in nb.cells:
-        if cell.cell_type != "code":
-            written.rename_pictures(cell)
-            cell.source = harmless(cell.source, cell.get("attachments", {}))
+    _tame([cell for cell in nb.cells if cell.cell_type != "code"])
     taken = {c.id for c in here.values()}
     for number, cell in enumerate(nb.cells):
         if cell.id in taken and not any(cell is c for c in here.values()):
@@ -230,16 +236,47 @@ def restore(nb, source):
     return [f"{what}: {', '.join(f'`{name}`' for name in names)}." for what, names in told if names]
 
 
+def _tame(cells):
+    """Make the texts of a notebook harmless, in place: to whoever opens a page of it, and to whoever makes the page."""
+    markdown, pictures = MARKDOWN_IN_ALL, PICTURES_IN_ALL
+    for cell in cells:
+        written.rename_pictures(cell)
+        attached = cell.get("attachments", {})
+        size = sum(cell.source.count(f"attachment:{name}") * len(str(found)) for name, found in attached.items())
+        if size > pictures:
+            size, attached = 0, {}
+            del cell["attachments"]
+        pictures -= size
+        cell.source = harmless(re.sub(r"(?<=;base64,)[\w+/=]{100,}", "…", cell.source), attached)
+        if len(cell.source) > min(MARKDOWN, markdown):
+            cell.source = as_typed(cell.source)
+        else:
+            markdown -= len(cell.source)
+
+
+def as_typed(text, most=SHOWN):
+    """Markdown that shows a text as it was typed, its first `most` characters in short lines, and takes no time."""
+    if len(text) > most:
+        text = f"{text[:most]}\n… ({len(text) - most} more characters)"
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    lines = [line[start : start + 120] for line in text.split("\n") for start in range(0, len(line) or 1, 120)]
+    return "\n".join([f"{fence}text", *lines, fence])
+
+
 def harmless(text, attachments=()):
     """A student's Markdown in which no HTML and no link but an ordinary one works: pages and formgrader show it raw.
 
-    A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address.
+    A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address. It breaks pictures
+    too, unless they are attached, and what makes diagrams and formulas load some: a picture from elsewhere would tell
+    when, and where, a page was opened.
     """
-    text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
-    text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
     # an attachment that is missing stops whoever makes a page
     links = "".join(f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments)
-    return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#|{written.PASTED}{links})(?=\S)", "\\1\u200b", text)
+    text = re.sub(rf"!(?=\[)(?!\[[^\[\]\n]*\]\(\s*(?:(?!){links}))", "!\u200b", text)
+    text = re.sub(r"(?i)(?<=[`~])(\s*\{?\s*)(?=mermaid)|(?<=\\)(?=(?:style|require|class|cssid)\b)", "\\1\u200b", text)
+    text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
+    text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
+    return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#{links})(?=\S)", "\\1\u200b", text)
 
 
 def recognise(cells, source):

@@ -4,8 +4,9 @@ import ast
 import re
 from urllib.parse import quote
 
+MOST_PASTED = 50  # pictures in a text
 PLAIN = re.compile(r"[A-Za-z0-9._-]+")
-PASTED = r"data:image/(?:png|jpe?g|gif|webp);base64,[A-Za-z0-9+/=]+(?=[)\s])"  # a picture and nothing else
+PASTED = re.compile(r"data:(image/(?:png|jpe?g|gif|webp));base64,([A-Za-z0-9+/=]+)(?=[)\s])")  # a picture, nothing else
 
 
 def place(cells, source, grade_id, taken):
@@ -75,8 +76,19 @@ def _is_prose(cell):
 
 
 def rename_pictures(cell):
-    """Give a cell's attachments names that work in a link: "my pic.png" is written `attachment:my%20pic.png` there."""
-    found, new, kept = cell.get("attachments") or {}, {}, {}
+    """Give a cell's attachments names that work in a link: "my pic.png" is written `attachment:my%20pic.png` there.
+
+    A picture that was pasted into the text itself becomes an attachment, too.
+    """
+    found, new, kept = dict(cell.get("attachments") or {}), {}, {}
+
+    def attach(picture):
+        kind = picture[1].replace("jpg", "jpeg")
+        name = f"pasted-{len(found)}.{kind.partition('/')[2]}"
+        found[name] = {kind: picture[2]}
+        return f"attachment:{name}"
+
+    cell.source = PASTED.sub(attach, cell.source, count=MOST_PASTED)
     for number, (name, data) in enumerate(found.items()):
         plain = name if PLAIN.fullmatch(name) else f"picture-{number}.{next(iter(data)).partition('/')[2]}"
         while plain in kept or (plain != name and plain in found):
@@ -91,4 +103,5 @@ def rename_pictures(cell):
         names = "|".join(re.escape(name) for name in sorted(new, key=len, reverse=True))
         pattern = re.compile(rf"<attachment:({names})>|attachment:({names})(?=[)\s])")
         cell.source = pattern.sub(lambda m: f"attachment:{new[m[1] or m[2]]}", cell.source)
+    if kept:
         cell.attachments = type(cell)(kept)

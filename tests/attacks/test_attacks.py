@@ -28,7 +28,15 @@ LIMITS = ["--cpu-seconds", "3", "--wall-seconds", "12", "--memory", "700", "--wo
 HONEST = {
     f"{place}_{state}": state for place in ("a", "m", "zz") for state in ("full", "partial")
 }  # before, between, after
-WITH_PAGE = ("markup_everywhere", "lone_surrogates", "odd_metadata", "prints_without_end", "broken_json", "zz_full")
+WITH_PAGE = (
+    "markup_everywhere",
+    "lone_surrogates",
+    "odd_metadata",
+    "prints_without_end",
+    "markdown_without_end",
+    "broken_json",
+    "zz_full",
+)
 PLACES = ("/tmp", "/dev/shm", "/var/tmp")
 
 
