@@ -15,6 +15,7 @@ from course_lib.crossing import codec, stand_ins
 from tests.support import answers
 from tests.support.answers import BANK, CHECKS, names_in, visible
 from tests.support.course import ROOT
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,7 +41,7 @@ def far():
 
     yield process
     mine.close()
-    assert child.wait(10) == 0
+    assert child.wait(PATIENCE) == 0
 
 
 def told(verdict):

@@ -129,6 +129,9 @@ def catch(stride):
     return torch.tensor([0.0, 1.0]).repeat(4, 8)[None, None], Bomb(stride)"""
 
 
+WHOLE = '        t.whole(got, given, "Divide with `//`.")'  # in the check of conv_out_size
+
+
 @pytest.mark.slow
 def test_a_check_that_takes_too_much_costs_its_own_exercise_alone(tmp_path):
     """A check that answers drive into a loop and into a crash, huge memory, pages that can't be made, and a class."""
@@ -136,7 +139,7 @@ def test_a_check_that_takes_too_much_costs_its_own_exercise_alone(tmp_path):
     course = Graded(tmp_path)
     spoilt(course, "grading/rules.py", "CHECK_CPU = 30", "CHECK_CPU = 4")
     traps = "        while got == 987_654:\n            pass\n        if got == 123_456:\n            __import__('os').abort()\n"
-    spoilt(course, "checks/lesson_02/conv_out_size.py", '        given = f"n={n}', traps + '        given = f"n={n}')
+    spoilt(course, "checks/lesson_02/conv_out_size.py", WHOLE, traps + WHOLE)
     page = "def _page(task):\n    if 'ALWAYS' in task.notebook or ('ONCE' in task.notebook and not task.plain):\n        __import__('os').abort()\n"
     spoilt(course, "grading/pages.py", "def _page(task):\n", page)
     values = {"loops": "987_654", "aborts": "123_456"}
