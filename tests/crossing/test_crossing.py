@@ -72,6 +72,8 @@ PLAIN = [
     {"k": [1], 2: None, (1, 2): "t"},
 ]
 TENSORS = [
+    torch.arange(6)[1::4][1:],
+    torch.arange(6.0)[::5][:1].reshape(1, 1),
     torch.randn(2, 3),
     torch.zeros(0, 3),
     torch.tensor(7),
