@@ -55,6 +55,8 @@ plot.grid(levels, names, columns=5, title="One picture, as sharp as each level")
 # - Neither has a bias: batch normalisation would take it off with the mean.
 # - The normalisation is `nn.BatchNorm2d` with its defaults.
 #
+# Build it from torch.nn's layers, not from `models.DoubleConv`.
+#
 # For example, `double_conv(3, 8)(torch.rand(2, 3, 16, 24))` has shape `(2, 8, 16, 24)`. The module has 824 parameters: 9·3·8 = 216 and 9·8·8 = 576 in the convolutions, and 2·8 in each normalisation.
 
 # %% answer="double_conv"
@@ -216,7 +218,7 @@ for stage in models.trace(net, (1, 3, 256, 256)):
 #
 # `self.gate` is given. It hands the skip on, or zeros of its shape where level *k* is in `closed`: section 7 will close skips.
 #
-# Use your `join`, but not `models.UNet`. If you skipped `join`, concatenate, and leave odd sizes.
+# Use your `join`, but no finished network such as `models.UNet`. If you skipped `join`, concatenate, and leave odd sizes.
 #
 # For example, `build_unet(5, 8, 3)(torch.rand(2, 3, 33, 47))` has shape `(2, 5, 33, 47)`. `build_unet(5, 8, 3, closed=[0])` joins zeros at full size.
 
@@ -261,7 +263,7 @@ def build_unet(classes, base, depth, closed=()):
 #
 # ### Parameters by formula
 #
-# Complete the function. Write `count_unet(classes, base, depth)`: how many parameters `build_unet(classes, base, depth)` has, as an `int`. Don't build it. `double` counts a double convolution for you.
+# Complete the function. Write `count_unet(classes, base, depth)`: how many parameters `build_unet(classes, base, depth)` has, as an `int`. Don't build it, nor layers of it. `double` counts a double convolution for you.
 #
 # For example, `count_unet(2, 1, 1)` is 146:
 #

@@ -80,7 +80,7 @@ def dilated_conv(x, weight, rate):
 # - `field`, an `int`: along one row, how many pixels lie from the first to the last that an output pixel depends on, holes included;
 # - `share`, a `float` from 0 to 1: of the `field` × `field` pixels, the part that it really depends on.
 #
-# The stack has run already, on `picture`, which is wider than its field. Poke the middle of `out`, as in lesson 02, and look at the gradient of `picture`. No layers are a field of 1, all of it seen. Leave `rates` as it was.
+# The stack has run already, on `picture`, which is wider than its field. Poke the middle of `out`, as in lesson 02, and look at the gradient of `picture`. The library's `models.paths` may not count for you. No layers are a field of 1, all of it seen. Leave `rates` as it was.
 #
 # For example, `field_and_coverage([2])` is `(5, 0.36)`: nine of 25 pixels.
 
@@ -306,7 +306,7 @@ print("traded for rate 2: ", " ".join(f"{v:4.0f}" for v in traded[0, 0]))
 # - `net` is an `nn.Sequential` of `nn.Conv2d`, `nn.BatchNorm2d` and `nn.ReLU`. Each convolution has an odd kernel k × k, padding (k − 1)/2, dilation 1, and stride 1 or 2.
 # - `output_stride` is 1, 2, 4, …, at most the product of the strides of `net`.
 #
-# Return a new `nn.Module` with the same layers and weights. Its first strides stay, until their product is `output_stride`; every later one becomes 1. Later layers are dilated so that all old values are kept, at the rim, too: with *f* the product of the strides taken away, the new map at every *f*-th row and column, from 0 on, is the map of `net` (in evaluation mode). Leave `net` as it was.
+# Return a new `nn.Module` with the same layers and weights. Its first strides stay, until their product is `output_stride`; every later one becomes 1. Later layers are dilated so that all old values are kept, at the rim, too: with *f* the product of the strides taken away, the new map at every *f*-th row and column, from 0 on, is the map of `net` (in evaluation mode). Leave `net` as it was. Don't call `models.dilate`.
 #
 # For example, from strides 2, 2, 1, 2, 1, `trade_stride(net, 2)` makes strides 2, 1, 1, 1, 1 and dilations 1, 1, 2, 2, 4.
 
@@ -427,7 +427,7 @@ for n in (65, 33, 16):
 #
 # Write `build_aspp(channels, width, reaches, stride)`: all is given but branches 2, 3 and 4 of `Pyramid`, the `nn.Module` that it returns. It turns maps `(B, channels, H, W)` into `(B, width, H, W)`, for any `H` and `W`.
 #
-# They are 3 × 3 `conv_norm_relu`, one for each of the three `reaches`, in this order. A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches.
+# They are 3 × 3 `conv_norm_relu`, one for each of the three `reaches`, in this order. A reach is the distance of two neighbouring taps in **pixels of the picture**. `stride` is the output stride of the map, and divides the reaches. Finished modules, such as `models.ASPP`, don't count.
 #
 # For example, `build_aspp(64, 32, [96, 192, 288], 16)` has rates 6, 12 and 18, and turns a map `(2, 64, 9, 13)` into `(2, 32, 9, 13)`.
 
@@ -485,7 +485,7 @@ plot.grid([photo, *(F.adaptive_avg_pool2d(photo, bins) for bins in (1, 2, 3, 6))
 # 3. concatenate both, the thinned one first, and `join` them;
 # 4. `classify`.
 #
-# Gradients flow back to both maps.
+# Gradients flow back to both maps. Finished modules, such as `models.DeepLab`, don't count.
 #
 # For example, `build_decoder(16, 32, 8, 3)` turns maps of shapes `(2, 16, 24, 33)` and `(2, 32, 6, 9)` into logits `(2, 3, 24, 33)`.
 

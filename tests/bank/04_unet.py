@@ -123,7 +123,7 @@ def double_conv(c_in, c_out):
 
 # %% wrong double_conv: instance normalisation, each picture by itself
 # fails: a ReLU after each normalisation
-# says: batch normalisation takes the mean over the whole batch.
+# says: batch normalisation takes the mean over the batch.
 # differs at: a batch of two different pictures
 def double_conv(c_in, c_out):
     return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.InstanceNorm2d(c_out, affine=True), nn.ReLU(),
@@ -175,6 +175,66 @@ def double_conv(c_in, c_out):
 # differs at: it is not the student's work
 def double_conv(c_in, c_out):
     return models.DoubleConv(c_in, c_out)
+
+# %% wrong double_conv: another library's eps
+# fails: a ReLU after each normalisation
+# says: The normalisation divides by √(variance + eps); leave its eps at the default.
+def double_conv(c_in, c_out):
+    layers = []
+    for channels in (c_in, c_out):
+        layers += [nn.Conv2d(channels, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out, eps=1e-3), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+# %% wrong double_conv: another library's momentum
+# fails: each convolution is normalised over the batch
+# says: as with the default `momentum` of 0.1.
+def double_conv(c_in, c_out):
+    layers = []
+    for channels in (c_in, c_out):
+        layers += [nn.Conv2d(channels, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out, momentum=0.01), nn.ReLU()]
+    return nn.Sequential(*layers)
+
+# %% wrong double_conv: a leaky ReLU
+# fails: a ReLU after each normalisation
+# says: After the normalisations stands a leaky ReLU, not a ReLU.
+def double_conv(c_in, c_out):
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.LeakyReLU(), nn.Conv2d(c_out, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.LeakyReLU())
+
+# %% wrong double_conv: group normalisation
+# fails: a ReLU after each normalisation
+# says: Each picture is normalised by itself;
+def double_conv(c_in, c_out):
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.GroupNorm(1,c_out), nn.ReLU(), nn.Conv2d(c_out, c_out, 3, padding=1, bias=False), nn.GroupNorm(1,c_out), nn.ReLU())
+
+# %% wrong double_conv: dropout between
+# fails: a ReLU after each normalisation
+# says: something random, such as dropout, is in your module.
+def double_conv(c_in, c_out):
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU(), nn.Dropout(.1), nn.Conv2d(c_out, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU())
+
+# %% wrong double_conv: ReLU6
+# fails: a ReLU after each normalisation
+# says: After the normalisations stands a ReLU6, not a ReLU.
+def double_conv(c_in, c_out):
+    return nn.Sequential(nn.Conv2d(c_in, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU6(), nn.Conv2d(c_out, c_out, 3, padding=1, bias=False), nn.BatchNorm2d(c_out), nn.ReLU6())
+
+# %% wrong double_conv: a shortcut past the second convolution
+# fails: a ReLU after each normalisation
+# says: A shortcut leads past the second convolution
+class D(nn.Module):
+    def __init__(s,a,b):
+        super().__init__()
+        s.a=nn.Conv2d(a,b,3,padding=1,bias=False);s.n=nn.BatchNorm2d(b);s.c=nn.Conv2d(b,b,3,padding=1,bias=False);s.m=nn.BatchNorm2d(b)
+    def forward(s,x):
+        y=F.relu(s.n(s.a(x)))
+        return F.relu(s.m(s.c(y))+y)
+def double_conv(a,b): return D(a,b)
+
+# %% wrong double_conv: a function, no module
+# fails: two 3 × 3 convolutions that keep the size; each convolution is normalised over the batch; a ReLU after each normalisation; its parameters: no bias in a convolution, new ones each time
+# says: an `nn.Module` is asked for; your function returned a `function`.
+def double_conv(c_in,c_out):
+    return lambda x: x
 
 # %% right concat_as_add: the weights twice, one after the other
 def concat_as_add(weight):
@@ -236,7 +296,7 @@ def concat_as_add(weight):
 
 # %% wrong concat_as_add: ones before the skip
 # fails: one channel, one pixel; any channels and kernel, with gradients
-# says: your weights do not give what `weight` gives over the sum
+# says: what your weights make of the concatenation: the shape is right, but
 # differs at: a weight of 3 becomes 1, 3
 def concat_as_add(weight):
     return torch.cat([torch.ones_like(weight), weight], dim=1)
@@ -258,7 +318,7 @@ def concat_as_add(weight):
 
 # %% wrong concat_as_add: made for 1 × 1 kernels
 # fails: any channels and kernel, with gradients
-# says: expected a tensor of shape
+# says: Of each 3 × 3 kernel one number is left; keep all of them.
 # differs at: k = 3
 def concat_as_add(weight):
     return torch.cat([weight, weight], dim=1)[:, :, :1, :1]
@@ -281,6 +341,42 @@ def concat_as_add(weight):
     layer = nn.Conv2d(2 * c, out, k, bias=False)
     layer.weight.data = torch.cat([weight, weight], dim=1)
     return layer
+
+# %% wrong concat_as_add: takes off what should be added
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: This takes `x` off `skip`; both are added.
+def concat_as_add(weight):
+    return torch.cat([weight, -weight], dim=1)
+
+# %% wrong concat_as_add: the encoder's half is left at zero
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: With zeros before `skip`, the encoder's map would be lost.
+def concat_as_add(weight):
+    return torch.cat([torch.zeros_like(weight), weight], dim=1)
+
+# %% wrong concat_as_add: the weights as they came
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: The convolution reads twice as many channels now
+def concat_as_add(weight):
+    return weight.clone()
+
+# %% wrong concat_as_add: the first half twice as large
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: Before `skip` stands `weight` times 2. Before `x` stands `weight` as it is.
+def concat_as_add(weight):
+    return torch.cat([2*weight, weight], 1)
+
+# %% wrong concat_as_add: the kernels upside down
+# fails: any channels and kernel, with gradients
+# says: The kernels are upside down.
+def concat_as_add(weight):
+    return torch.cat([weight.flip(2,3), weight.flip(2,3)], 1)
+
+# %% wrong concat_as_add: along the rows of the kernels
+# fails: one channel, one pixel; any channels and kernel, with gradients
+# says: Axis 2 is the rows of the kernels;
+def concat_as_add(weight):
+    return torch.cat([weight, weight], 2)
 
 # %% right join: F.pad that repeats, on the right and below
 def join(x, skip):
@@ -342,7 +438,7 @@ def join(x, skip):
 
 # %% wrong join: the pairs of F.pad in the order rows, columns
 # fails: a row or a column too few
-# says: Does `x` have the skip's height and width by then? (In `F.pad` the first pair of numbers is for the columns.)
+# says: it must grow that way alone. (In `F.pad` the first pair of numbers is for the columns.)
 # differs at: a row too few
 def join(x, skip):
     x = F.pad(x, (0, skip.shape[2] - x.shape[2], 0, skip.shape[3] - x.shape[3]), mode="replicate")
@@ -423,6 +519,71 @@ def join(x, skip):
         x.zero_()
     return joined
 
+# %% wrong join: grows only where a row and a column are missing
+# fails: a row or a column too few
+# says: Where both are missing, your `x` gets there; where one is, it must grow that way alone.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    if below and right:
+        x = F.pad(x, (0, 1, 0, 1), mode="replicate")
+    return torch.cat([skip, x], 1)
+
+# %% wrong join: nothing to do where the sizes agree
+# fails: equal sizes: the encoder's channels first; batches, other channels, gradients
+# says: This is `x` alone; the skip is missing.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    if below == 0 and right == 0:
+        return x
+    x = F.pad(x, (0, right, 0, below), mode="replicate")
+    return torch.cat([skip, x], 1)
+
+# %% wrong join: concatenates along the batch
+# fails: equal sizes: the encoder's channels first; a row or a column too few; both too few; batches, other channels, gradients
+# says: One map follows the other in the batch, axis 0; channels are axis 1.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    x = F.pad(x, (0, right, 0, below), mode="replicate")
+    return torch.cat([skip, x])
+
+# %% wrong join: adds
+# fails: equal sizes: the encoder's channels first; a row or a column too few; both too few; batches, other channels, gradients
+# says: This adds the maps; put them side by side.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    return skip + F.pad(x, (0, right, 0, below), mode="replicate").mean(1, keepdim=True) if skip.shape[1] != x.shape[1] else skip + F.pad(x, (0, right, 0, below), mode="replicate")
+
+# %% wrong join: fills up with the mean
+# fails: a row or a column too few; both too few
+# says: what has been added to `x` is not its last row or column.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    return torch.cat([skip, F.pad(x,(0,right,0,below),value=float(x.mean()))],1)
+
+# %% wrong join: grows whatever the sizes
+# fails: equal sizes: the encoder's channels first; a row or a column too few; batches, other channels, gradients
+# says: The two sizes agree here, and nothing is to be added to `x`.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    return torch.cat([skip, F.pad(x,(0,1,0,1),mode="replicate")],1)
+
+# %% wrong join: a stack
+# fails: equal sizes: the encoder's channels first; a row or a column too few; both too few; batches, other channels, gradients
+# says: A stack has an axis more;
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    return torch.stack([skip, F.pad(x,(0,right,0,below),mode="replicate")],1)
+
+# %% wrong join: the last row and column, put in front
+# fails: a row or a column too few; both too few
+# says: `x` has moved, or its values have changed.
+def join(x, skip):
+    below, right = skip.shape[2] - x.shape[2], skip.shape[3] - x.shape[3]
+    y=x
+    if right: y=torch.cat([y[:,:,:,-1:],y],3)
+    if below: y=torch.cat([y[:,:,-1:],y],2)
+    return torch.cat([skip,y],1)
+
 # %% right outcome: compares the remainders by 2^depth
 def outcome(height, width, depth):
     block = 2**depth
@@ -495,6 +656,52 @@ def outcome(height, width, depth):
         x = torch.zeros(h, w)
     return "right" if first else "shifted"
 
+# %% wrong outcome: the map grows to the skip's size at each join
+# fails: one halving; what goes wrong at a deeper level
+# says: The map does not grow to the skip's size: it stays cut
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_rows != more_columns:
+            return "stops"
+        h, w = rows, columns
+    return "right" if (h, w) == (height, width) else "shifted"
+
+# %% wrong outcome: decides in the loop's first round
+# fails: what goes wrong at a deeper level
+# says: That is so for the deepest level alone;
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_rows != more_columns:
+            return "stops"
+        return "shifted" if more_rows else "right"
+
+# %% wrong outcome: lets one row or column pass
+# fails: one halving; what goes wrong at a deeper level
+# says: One row or column more than the other way is enough to stop
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if abs(more_rows - more_columns) > 1:
+            return "stops"
+    return "right" if (h, w) == (height, width) else "shifted"
+
 # %% wrong outcome: looks at the full size only
 # fails: what goes wrong at a deeper level
 # says: That is so for the first level; but go on:
@@ -506,7 +713,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: looks at the deepest join only
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: That is so for the deepest level alone; but go on:
 # differs at: outcome(5, 5, 2)
 def outcome(height, width, depth):
     height, width = height // 2 ** (depth - 1), width // 2 ** (depth - 1)
@@ -516,21 +723,21 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: any size that does not divide is an error
 # fails: one halving; what goes wrong at a deeper level
-# says: As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut.
+# says: A cut both ways is no error where it is equally long both ways
 # differs at: outcome(3, 3, 1)
 def outcome(height, width, depth):
     return "right" if height % 2**depth == 0 and width % 2**depth == 0 else "stops"
 
 # %% wrong outcome: any size that does not divide runs through, as if dx cut rows
 # fails: one halving; what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: Rows and columns left over are not equally many;
 # differs at: outcome(3, 4, 1)
 def outcome(height, width, depth):
     return "right" if height % 2**depth == 0 and width % 2**depth == 0 else "shifted"
 
 # %% wrong outcome: squares are always right
 # fails: one halving
-# says: so that a skip has more rows or columns than what it is joined to.
+# says: (rows and columns left over on the way up: 1 and 1): expected 'shifted', got 'right'.
 # differs at: outcome(3, 3, 1)
 def outcome(height, width, depth):
     if height == width or (height % 2**depth == 0 and width % 2**depth == 0):
@@ -539,7 +746,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: it runs through if neither size divides
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: That neither size divides is not enough:
 # differs at: outcome(5, 7, 2)
 def outcome(height, width, depth):
     bad = (height % 2**depth != 0) + (width % 2**depth != 0)
@@ -547,7 +754,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: on the way up, the first fault wins
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: one that runs through says nothing of those above it.
 # differs at: outcome(7, 6, 2)
 def outcome(height, width, depth):
     for level in reversed(range(depth)):
@@ -560,7 +767,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: 2 · depth for 2 to the power of depth
 # fails: sizes that divide; what goes wrong at a deeper level
-# says: As much is left over of the height as of the width, so that the sizes fit, although the wrong rows are cut.
+# says: doubles: 2 to the power of depth.
 # differs at: outcome(12, 12, 3)
 def outcome(height, width, depth):
     block = 2 * depth
@@ -570,7 +777,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: one level too many
 # fails: one halving; sizes that divide; what goes wrong at a deeper level
-# says: Every size on the way down is even here:
+# says: (nothing is left over): expected 'right'
 # differs at: outcome(2, 2, 1)
 def outcome(height, width, depth):
     block = 2 ** (depth + 1)
@@ -580,7 +787,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: a cut that is even is in the middle, so right
 # fails: what goes wrong at a deeper level
-# says: That is so for the first level; but go on:
+# says: (rows and columns left over on the way up: 1 and 1, then 2 and 2): expected 'shifted', got 'right'.
 # differs at: outcome(6, 6, 2)
 def outcome(height, width, depth):
     block = 2**depth
@@ -590,7 +797,7 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: rounds up when it halves
 # fails: what goes wrong at a deeper level
-# says: Not as much is left over of the height as of the width;
+# says: expected 'stops', got 'shifted'.
 # differs at: outcome(3, 4, 1)
 def outcome(height, width, depth):
     sizes = [(height, width)]
@@ -607,10 +814,66 @@ def outcome(height, width, depth):
 
 # %% wrong outcome: knows the two examples
 # fails: one halving; sizes that divide; what goes wrong at a deeper level
-# says: Every size on the way down is even here:
+# says: (nothing is left over): expected 'right'
 # differs at: outcome(4, 4, 1)
 def outcome(height, width, depth):
     return "shifted" if height == width else "stops"
+
+# %% wrong outcome: rows alone run through
+# fails: one halving; what goes wrong at a deeper level
+# says: Too many rows alone stop it, too:
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_columns and not more_rows: return "stops"
+    return "right" if (h, w) == (height, width) else "shifted"
+
+# %% wrong outcome: one side that fits is enough
+# fails: one halving; what goes wrong at a deeper level
+# says: One side that fits is not enough: both have to.
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+    return "right" if h == height or w == width else "shifted"
+
+# %% wrong outcome: the two words exchanged
+# fails: one halving; what goes wrong at a deeper level
+# says: The words for the two faults have changed places.
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_rows != more_columns: return "shifted"
+    return "right" if (h, w) == (height, width) else "stops"
+
+# %% wrong outcome: a first join that fits ends it
+# fails: what goes wrong at a deeper level
+# says: A join with nothing left over is not the end;
+def outcome(height, width, depth):
+    sizes = [(height, width)]
+    for _ in range(depth):
+        sizes.append((sizes[-1][0] // 2, sizes[-1][1] // 2))
+    h, w = sizes.pop()
+    for rows, columns in reversed(sizes):
+        h, w = 2 * h, 2 * w
+        more_rows, more_columns = rows - h, columns - w
+        if more_rows == more_columns == 0: return "right"
+        if more_rows != more_columns: return "stops"
+    return "shifted"
 
 # %% right build_unet: lists of layers, one a level
 def join(x, skip):
@@ -1127,6 +1390,362 @@ def build_unet(classes, base, depth, closed=()):
         net.decoder[depth - 1 - level].skip = "zero"
     return net
 
+# %% wrong build_unet: no bottleneck
+# fails: logits of the picture's size, and every weight learns; odd sizes; the layers, level by level; a skip at every level, saved before pooling; closed skips
+# says: After the last pooling stands the bottleneck, `self.down[depth]`
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: a ReLU after each transposed convolution
+# fails: the layers, level by level
+# says: A ReLU follows the transposed convolutions: what is below 0 is lost.
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(F.relu(self.grow[k](x)), self.gate(k, skips[k])))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: pooling that rounds up
+# fails: odd sizes
+# says: Pooling rounds odd sizes up here (`ceil_mode`); let it round down.
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2, ceil_mode=True)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x, skip = self.grow[k](x), self.gate(k, skips[k])
+            x = self.up[k](torch.cat([skip, x[:, :, : skip.shape[2], : skip.shape[3]]], 1))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: skip and map added, the sum joined to itself
+# fails: the layers, level by level; closed skips
+# says: Skip and map are added up, and the sum is joined to itself;
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            skip, x = join(self.grow[k](x), self.gate(k, skips[k])).chunk(2, 1)
+            x = self.up[k](torch.cat([skip + x, skip + x], 1))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: pools with stride 1
+# fails: the layers, level by level; a skip at every level, saved before pooling
+# says: Each level is 1 lower than the one before: the pooling steps by 1
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+
+
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2, stride=1)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: half of each skip
+# fails: a skip at every level, saved before pooling
+# says: The skips reach the logits, but not as they were saved:
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), .5*self.gate(k, skips[k])))
+        return self.score(x)
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: dropout after the bottleneck
+# fails: the layers, level by level
+# says: in training it does not: there is something random in it
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = F.dropout(self.down[self.depth](x), .3, self.training)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: takes the mean off the picture
+# fails: the layers, level by level; a skip at every level, saved before pooling
+# says: The picture is changed before the first convolution;
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+    def forward(self, x):
+        skips = []; x = x - x.mean()
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: pads the picture and cuts the logits
+# fails: odd sizes
+# says: The picture is brought to sizes that divide first;
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+    def forward(self, x):
+        skips = []; H, W = x.shape[2:]; x = F.pad(x,(0,-W%8,0,-H%8))
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)[:, :, :H, :W]
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: climbs from the full size down
+# fails: logits of the picture's size, and every weight learns; odd sizes; the layers, level by level; a skip at every level, saved before pooling; closed skips
+# says: The way up begins at the deepest level, `depth` − 1.
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in range(self.depth):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[k])))
+        return self.score(x)
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
+# %% wrong build_unet: the first skip saved is used first
+# fails: logits of the picture's size, and every weight learns; odd sizes; the layers, level by level; a skip at every level, saved before pooling; closed skips
+# says: Does each level meet its own skip
+def join(x, skip):
+    return torch.cat([skip, F.pad(x, (0, skip.shape[3] - x.shape[3], 0, skip.shape[2] - x.shape[2]), mode="replicate")], 1)
+class Ushape(nn.Module):
+    def __init__(self, classes, base, depth, closed):
+        super().__init__()
+        wide = [base * 2**k for k in range(depth + 1)]
+        self.depth, self.closed = depth, set(closed)
+        self.down = nn.ModuleList(models.DoubleConv(a, b) for a, b in zip([3, *wide], wide))
+        self.grow = nn.ModuleList(nn.ConvTranspose2d(2 * w, w, 2, stride=2) for w in wide[:-1])
+        self.up = nn.ModuleList(models.DoubleConv(2 * w, w) for w in wide[:-1])
+        self.score = nn.Conv2d(base, classes, kernel_size=1)
+    def gate(self, k, skip):
+        return torch.zeros_like(skip) if k in self.closed else skip
+    def forward(self, x):
+        skips = []
+        for k in range(self.depth):
+            x = self.down[k](x)
+            skips.append(x)
+            x = F.max_pool2d(x, 2)
+        x = self.down[self.depth](x)
+        for k in reversed(range(self.depth)):
+            x = self.up[k](join(self.grow[k](x), self.gate(k, skips[self.depth-1-k])))
+        return self.score(x)
+
+def build_unet(classes, base, depth, closed=()):
+    return Ushape(classes, base, depth, closed)
+
 # %% right count_unet: a helper for a double convolution, and a loop
 def count_unet(classes, base, depth):
     def double(a, b):
@@ -1281,6 +1900,52 @@ def count_unet(classes, base, depth):
         before = c
     return total + double(before, 2 * before) + base * classes + classes
 
+# %% wrong count_unet: the transposed convolution reads as many channels as it gives
+# fails: one level; any number of levels
+# says: Half of each transposed convolution's weights are missing:
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]:
+        total += 4 * w * w + w + double(2 * w, w)
+    return total + base * classes + classes
+
+# %% wrong count_unet: the transposed convolution keeps its 2c channels
+# fails: one level; any number of levels
+# says: A transposed convolution reads 2c channels and gives c
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]:
+        total += 4 * 2 * w * 2 * w + w + double(2 * w, w)
+    return total + base * classes + classes
+
+# %% wrong count_unet: a bias for each channel that the transposed convolution reads
+# fails: one level; any number of levels
+# says: and have a bias for each of these only.
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]:
+        total += 8 * w * w + 2 * w + double(2 * w, w)
+    return total + base * classes + classes
+
+# %% wrong count_unet: builds it from torch's layers and reads the tensors' names
+# fails: one level; any number of levels; what one more class adds
+# says: This builds a network and counts it, which is a good test of your answer.
+def count_unet(classes, base, depth):
+    net = models.UNet(classes=classes, base=base, depth=depth)
+    return sum(value.numel() for name, value in net.state_dict().items() if "running" not in name and "num" not in name)
+
 # %% wrong count_unet: channels grow by base a level
 # fails: any number of levels
 # says: expected
@@ -1323,6 +1988,55 @@ def count_unet(classes, base, depth):
     with torch.device("meta"):
         net = models.EncoderDecoder(classes, 3, base, depth, "transposed", "concat")
     return sum(p.numel() for p in net.parameters())
+
+# %% wrong count_unet: the head has a bias for each channel
+# fails: one level; any number of levels; what one more class adds
+# says: The head has a bias for each class, not for each channel.
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]: total += 8*w*w + w + double(2*w, w)
+    return total + base*classes + base
+
+# %% wrong count_unet: nothing but the transposed convolutions on the way up
+# fails: one level; any number of levels
+# says: The double convolutions of the way up are missing.
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide[:-1]: total += 8*w*w + w
+    return total + base*classes + classes
+
+# %% wrong count_unet: one level of the way up
+# fails: any number of levels
+# says: Only level 0 has its way up here; every level has one.
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    w = base
+    total += 8*w*w + w + double(2*w, w)
+    return total + base*classes + classes
+
+# %% wrong count_unet: a way up for the bottleneck, too
+# fails: one level; any number of levels
+# says: The bottleneck has no way up of its own;
+def count_unet(classes, base, depth):
+    def double(c_in, c_out):
+        return 9 * c_in * c_out + 9 * c_out * c_out + 4 * c_out
+
+    wide = [base * 2**k for k in range(depth + 1)]
+    total = sum(double(i, o) for i, o in zip([3] + wide[:-1], wide))
+    for w in wide: total += 8*w*w + w + double(2*w, w)
+    return total + base*classes + classes
 
 # %% right giant_upsampling: the formula
 def giant_upsampling(channels, classes, depth):
@@ -1439,3 +2153,24 @@ def giant_upsampling(channels, classes, depth):
 # differs at: giant_upsampling(2, 3, 1) would be (8, 99)
 def giant_upsampling(channels, classes, depth):
     return 4 * channels, channels * classes * (2 * 2**depth) ** 2 + classes
+
+# %% wrong giant_upsampling: one bias in all
+# fails: parameters
+# says: There is a bias for each class, not one for all.
+def giant_upsampling(channels, classes, depth):
+    kernel = 2 * 2**depth
+    return channels*classes*kernel**2+1, 4*channels
+
+# %% wrong giant_upsampling: three brushes in a row
+# fails: what a score is computed from
+# says: on a map two times two; these are more.
+def giant_upsampling(channels, classes, depth):
+    kernel = 2 * 2**depth
+    return channels*classes*kernel**2+classes, 9*channels
+
+# %% wrong giant_upsampling: one kernel a channel
+# fails: parameters
+# says: Each pair of a channel and a class has a kernel of its own.
+def giant_upsampling(channels, classes, depth):
+    kernel = 2 * 2**depth
+    return channels*kernel**2+classes, 4*channels

@@ -170,6 +170,48 @@ def dilated_conv(x, weight, rate):
               for i in range(k) for j in range(k))
     return one.expand(len(x), -1, -1, -1)
 
+# %% wrong dilated_conv: steps through the picture by the rate
+# fails: other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: Does a slice step through it by `rate`?
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i::rate, j::rate][:, :, :h, :w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: windows end at negative numbers, the last one at −0
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: a slice that ends at −0 ends at 0.
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i * rate : -(k - 1 - i) * rate, j * rate : -(k - 1 - j) * rate]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: the width's windows move by the row's number
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels
+# says: Both axes move by the same tap number here
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, rate * i : rate * i + h, rate * i : rate * i + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
 # %% wrong dilated_conv: torch's own
 # fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
 # says: This lets torch convolve.
@@ -367,7 +409,7 @@ def field_and_coverage(rates):
 
 # %% wrong field_and_coverage: pokes the corner: most of the field lies outside the picture
 # fails: the field; the share that is seen; one layer, none, wide ones and many
-# says: This goes one way only
+# says: This is what a corner of the map sees. Poke the middle
 def field_and_coverage(rates):
     """(field, share) of a stack of 3 × 3 layers with these rates: an int, and a float from 0 to 1."""
     wide = 4 * sum(rates) + 3
@@ -1459,7 +1501,7 @@ def build_aspp(channels, width, reaches, stride):
 
 # %% wrong build_aspp: takes the reaches for rates
 # fails: three rates, in cells
-# says: The rate is 8 cells here, which is the reach in pixels;
+# says: The rate is 16 cells here, which is the reach in pixels;
 class Pyramid(nn.Module):
     def __init__(self, channels, width, rates):
         super().__init__()
@@ -1673,6 +1715,165 @@ class Pyramid(nn.Module):
 def build_aspp(channels, width, reaches, stride):
     return Pyramid(channels, width, reaches, stride)
 
+# %% wrong build_aspp: multiplies the reach by the stride
+# fails: three rates, in cells
+# says: The reach is multiplied by the stride here;
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach * stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: half the rate, as if a reach lay between the outer taps
+# fails: three rates, in cells
+# says: a reach is from one tap to the next, not between the outer two.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, max(1, reach // stride // 2)) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in self.far]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: the three rates added up
+# fails: three rates, in cells
+# says: The three rates are added up here;
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [sum(branch(x) for branch in self.far)] * 3
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: a chain
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing
+# says: Every branch reads the map itself, which has 3.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(width, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(branches[-1]))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: one set of weights for three rates
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: Each rate has a layer with weights of its own.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.shared, self.rates = conv_norm_relu(channels, width, 3), [reach // stride for reach in reaches]
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        conv, norm, relu = self.shared
+        for r in self.rates:
+            branches.append(relu(norm(F.conv2d(x, conv.weight, conv.bias, padding=r, dilation=r))))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: the rates in the order of their size, widest first
+# fails: three rates, in cells
+# says: check the order of concatenation.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, reach // stride) for reach in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        branches += [branch(x) for branch in reversed(self.far)]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
 # %% wrong build_aspp: the library's own
 # fails: (B, width, H, W), for a map of any size; the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
 # says: This hands the work to a finished module.
@@ -1858,7 +2059,7 @@ def build_decoder(fine, coarse, reduced, classes):
 
 # %% wrong build_decoder: no batch normalisation
 # fails: batch normalisation in training, and gradients
-# says: For fine=5, coarse=6, reduced=2, classes=3, in training:
+# says: There is no batch normalisation: it stands between a convolution and its ReLU.
 class Sharpen(nn.Module):
     def __init__(self, fine, coarse, reduced, classes):
         super().__init__()

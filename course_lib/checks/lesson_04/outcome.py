@@ -1,5 +1,6 @@
-"""Lesson 04: what the copied join does to pictures of a size. What is expected comes of running it on shapes alone."""
+"""Lesson 04: what the copied join does to pictures of a size. Sizes are drawn so that it is known."""
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import kind
 
@@ -14,77 +15,86 @@ outcome = Exercise(
     ),
 )
 WORDS = ("right", "stops", "shifted")
+FIRST = "That is so for the first level; but go on: the next halvings may leave something over, too."
+LAST = "That is so for the deepest level alone; but go on: every join on the way up can stop."
+GROWN = "The map does not grow to the skip's size: it stays cut, and is smaller at the next join, and at the end."
+ONE = "One row or column more than the other way is enough to stop: `torch.cat` needs equal sizes."
+SUM = "A cut both ways is no error where it is equally long both ways, although the wrong rows are cut."
+ALONE = "Too many {} alone stop it, too: what is cut off in their place does not make the sizes equal."
+FIT = "One side that fits is not enough: both have to."
+ON = "A join with nothing left over is not the end; go on to those above it."
+NONE = "Where nothing is left over, no skip loses anything."
+WORD = "The words for the two faults have changed places."
+BOTH = "That neither size divides is not enough: as many rows as columns must be left over, at every join."
+EARLY = "This decides at the first join with something left over; one that runs through says nothing of those above it."
+TWICE = "This takes the sizes by 2·depth; with each halving what must divide them doubles: 2 to the power of depth."
+SKEW = "Rows and columns left over are not equally many; the code takes one off in place of the other, and it stops."
 
 
-def _tried(height, width, depth, swapped=True):
-    """Run the copied code on shapes alone."""
-    sizes = [(height, width)]
-    for _ in range(depth):
-        sizes.append(tuple(n // 2 for n in sizes[-1]))
-    (h, w), cut = sizes.pop(), False
-    while sizes:
-        rows, columns = sizes.pop()
-        h, w = 2 * h, 2 * w
-        down, right = h - rows, w - columns
-        first, second = (down, right) if swapped else (right, down)
-        cut = cut or bool(first or second)
-        if (rows + second, columns + first) != (h, w):
-            return "stops"
-    return "shifted" if cut else "right"
+def _word(rows, columns):
+    """What is said of a U-Net of which only one join has rows and columns left over."""
+    return "stops" if rows != columns else "shifted" if rows else "right"
 
 
-def _outcome_part(t, cases):
-    for height, width, depth in cases:
-        got, want = t.call(height, width, depth), _tried(height, width, depth)
-        given = f"height={height}, width={width}, depth={depth}"
+def _cases(t, sizes):
+    """(got, want, given, known mistakes) of pictures drawn so that the outcome is known.
+
+    sizes  (depth, (a, r), (b, s)): a height of a·2^depth + r and a width of b·2^depth + s, r and s below 2^depth. The
+           map that comes back to full size is a·2^depth by b·2^depth: r rows and s columns are left over.
+    """
+    for depth, (a, r), (b, s) in sizes:
+        height, width = 2**depth * a + r, 2**depth * b + s
+        got, given = t.call(height, width, depth), f"height={height}, width={width}, depth={depth}"
         if got not in WORDS:
             t.fail(f"For {given}: expected one of {', '.join(map(repr, WORDS))}, got {kind(got)}")
-        if got == want:
-            continue
-        more = ""
-        if got == _tried(height, width, 1):
-            more = " That is so for the first level; but go on: the next halvings may leave something over, too."
-        elif want == "shifted" and got == "stops":
-            more = (
-                " As much is left over of the height as of the width, so that the sizes fit, although the wrong "
-                "rows are cut."
-            )
-        elif want == "stops" and got == "shifted":
-            more = (
-                " Not as much is left over of the height as of the width; and the code takes one off in place of "
-                "the other."
-            )
-        elif want == "right":
-            more = " Every size on the way down is even here: nothing is cut."
-        elif got == "right":
-            more = (
-                " Some size on the way down is odd, so that a skip has more rows or columns than what it is joined to."
-            )
-        t.fail(f"For {given}: expected {want!r}, got {got!r}.{more}")
+        odd = [(r >> k & 1, s >> k & 1) for k in range(depth)]  # on the way down, of height and width
+        lacks = [(r >> k, s >> k) for k in range(depth)]  # on the way up: what is left over of each
+        early = next((pair for pair in reversed(lacks) if any(pair)), (0, 0))
+        over = ", then ".join(f"{m} and {n}" for m, n in reversed(lacks))
+        known = [
+            (_word(*odd[0]), FIRST),
+            (_word(*odd[-1]), LAST),
+            ("stops" if any(m != n for m, n in odd) else "right", GROWN),
+            ("shifted" if r or s else "right", SKEW),
+            ("stops" if any(abs(m - n) > 1 for m, n in lacks) else "shifted" if r or s else "right", ONE),
+            ("stops" if r or s else "right", SUM),
+            ("shifted" if r and s else "stops" if r or s else "right", BOTH),
+            (
+                "stops" if any(m and not n for m, n in lacks) else "shifted" if r or s else "right",
+                ALONE.format("columns"),
+            ),
+            ("stops" if any(n and not m for m, n in lacks) else "shifted" if r or s else "right", ALONE.format("rows")),
+            ("shifted" if r and s else "right", FIT),
+            ("right" if lacks[-1] == (0, 0) else WORDS[1 + (r == s)], ON),
+            (WORDS[1 + (r == s)], NONE),
+            (WORDS[2 if r != s else 1 if r else 0], WORD),
+            (_word(*early), EARLY),
+            (_word(height % (2 * depth), width % (2 * depth)), TWICE),
+        ]
+        given += f" (rows and columns left over on the way up: {over})" if r or s else " (nothing is left over)"
+        yield got, WORDS[1 if r != s else 2 if r else 0], given, known
 
 
 @outcome.part("one halving", 0.5)
 def _(t):
-    a, b = (2 * n for n in t.random.sample(range(2, 20), 2))
-    _outcome_part(t, [(a, b, 1), (6, 8, 1), (a + 1, b + 1, 1), (a + 1, b, 1), (a, b + 1, 1), (a + 1, a + 1, 1)])
+    a, b = t.random.sample(range(2, 20), 2)
+    judge(t, _cases(t, [(1, (m, r), (n, s)) for m, n in ((a, b), (b, b), (3, 4)) for r in (0, 1) for s in (0, 1)]))
 
 
 @outcome.part("sizes that divide", 0.5)
 def _(t):
-    for depth in (2, 3, 4):
-        _outcome_part(t, [tuple(2**depth * n for n in t.random.sample(range(1, 10), 2)) + (depth,)])
-    _outcome_part(t, [(8, 16, 3)])
+    sizes = [(depth, *((n, 0) for n in t.random.sample((1, 2, 4, 5, 7, 8), 2))) for depth in (2, 3, 4)]
+    judge(t, _cases(t, [*sizes, (3, (1, 0), (2, 0))]))
 
 
 @outcome.part("what goes wrong at a deeper level", 1)
 def _(t):
+    sizes = []
     for depth in (2, 3, 4):
-        step, rest = 2**depth, 2 * t.random.randint(1, 2 ** (depth - 1) - 1)
-        a, b = (step * n for n in t.random.sample(range(2, 7), 2))
-        _outcome_part(t, [(a + rest, b + rest, depth), (a + rest, b, depth), (a, b + rest, depth)])
+        rest = 2 * t.random.randint(1, 2 ** (depth - 1) - 1)
+        a, b = t.random.sample(range(2, 7), 2)
+        sizes += [(depth, (a, r), (b, s)) for r, s in ((rest, rest), (rest, 0), (0, rest), (1, 1))]
     m, n = t.random.randint(2, 9), t.random.randint(2, 9)
-    _outcome_part(
-        t,
-        [(4 * m + 3, 4 * n + 2, 2), (4 * m + 2, 4 * n + 1, 2), (13, 17, 2), (33, 35, 2), (41, 47, 3)]
-        + [(a + i, b + j, depth) for i, j in ((1, 1), (1, 9), (9, 9))],
-    )
+    sizes += [(2, (m, 3), (n, 2)), (2, (m, 2), (n, 1)), (2, (m, 3), (n, 3)), (3, (m, 4), (n, 4)), (3, (m, 4), (n, 5))]
+    sizes += [(2, (3, 1), (4, 1)), (2, (8, 1), (8, 3)), (3, (5, 1), (5, 7)), (4, (m, 1), (n, 9)), (4, (m, 9), (n, 9))]
+    judge(t, _cases(t, sizes))

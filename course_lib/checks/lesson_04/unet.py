@@ -1,9 +1,13 @@
 """Lesson 04: the whole network, its skips open and closed."""
 
+import re
+
 import torch
 
 from ..core import Exercise
 from ..values import NotYet, kind, same
+from .skips import level_speaks, load, some_logits, without
+from .twins import LAYERS, SIZES, alike, mistaken, reason, summed_and_closed, swapped, twin_of
 
 build_unet = Exercise(
     "build_unet",
@@ -40,15 +44,20 @@ def _shaken(t, net):
     return state
 
 
-def _load(t, net, state):
-    try:
-        net.load_state_dict(state)
-    except RuntimeError:
-        t.fail(
-            "With `closed` given, the net has other layers than without, so that its weights cannot be loaded. Keep "
-            "all layers, and join zeros of the skip's shape."
+def _passed_by(message):
+    """What torch's refusal of a map tells: one with too few channels, or too many, has come to a convolution."""
+    if re.search(r"groups=1, weight of size \[\d+, \d+, 3, 3\]", message):
+        return (
+            " On the way up a level's first convolution takes the skip's channels and as many from below. Does each "
+            "level meet its own skip, the output of its double convolution?"
         )
-    return net
+    numbers = re.search(r"transposed=1, weight of size \[(\d+), .* expected input\[\d+, (\d+),", message)
+    if not numbers or int(numbers[1]) < int(numbers[2]):
+        return " The way up begins at the deepest level, `depth` − 1." * bool(numbers)
+    return (
+        " A map of half as many channels comes to it. After the last pooling stands the bottleneck, "
+        "`self.down[depth]`, which makes twice as many."
+    )
 
 
 def _logits(t, net, given, classes, *shapes):
@@ -65,7 +74,7 @@ def _logits(t, net, given, classes, *shapes):
                     if not (shape[2] % 8 or shape[3] % 8)
                     else " Does every level go through `join`?"
                 )
-            t.fail(stopped.message + "." * (not stopped.message.endswith(".")) + more)
+            t.fail(stopped.message + "." * (not stopped.message.endswith(".")) + (_passed_by(stopped.message) or more))
         want = (shape[0], classes, *shape[2:])
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
             t.fail(f"For {given} and pictures of shape {shape}: expected logits of shape {want}, got {kind(got)}")
@@ -73,42 +82,8 @@ def _logits(t, net, given, classes, *shapes):
 
 
 def _settings(t):
-    return t.random.randint(3, 6), t.random.choice([4, 5, 6])
-
-
-def _twin(t, net, classes, base, depth):
-    """A reference network with weights large enough to matter, which the answer gets too; None if they don't fit."""
-    from course_lib import models
-
-    twin = models.UNet(classes=classes, base=base, depth=depth).eval()
-    x = t.tensor(1, 3, 2 ** (depth + 1), 2 ** (depth + 1))
-    mine, right = t.layers(net, x), t.layers(twin, x)
-    old, new = net.state_dict(), twin.state_dict()
-    if len(mine) != len(right) or any(layer["name"] is None for layer in mine):
-        return None
-    for a, b in zip(mine, right):
-        for part in ("weight", "bias"):
-            value, other = old.get(f"{a['name']}.{part}"), new.get(f"{b['name']}.{part}")
-            if (value is None) != (other is None) or (value is not None and value.shape != other.shape):
-                return None
-            if value is not None:
-                value = t.tensor(*value.shape) * (2 / value[0].numel()) ** 0.5
-                old[f"{a['name']}.{part}"] = new[f"{b['name']}.{part}"] = value
-    net.load_state_dict(old)
-    twin.load_state_dict(new)
-    return twin
-
-
-def _some_logits(t, net, x):
-    """What the net makes of x; fails unless it is a tensor."""
-    got = t.run(net, x)
-    if not isinstance(got, torch.Tensor):
-        t.fail(f"For a picture of {x.shape[2]} × {x.shape[3]}: expected logits, got {kind(got)}")
-    return got
-
-
-def _alike(a, b):
-    return a.shape == b.shape and torch.allclose(a, b, atol=1e-3 * float(b.std()), rtol=1e-3)
+    """Classes and base, which are not equal: a missing head would not be seen."""
+    return t.random.sample([4, 5, 6], 2)
 
 
 @build_unet.part("logits of the picture's size, and every weight learns", 0.5)
@@ -122,7 +97,7 @@ def _(t):
             for name, value in net.named_parameters()
             if tuple(value.shape) == (classes,)
         }
-        _load(t, net, {**state, **low})  # a head biased so far down gives logits below 0
+        load(t, net, {**state, **low})  # a head biased so far down gives logits below 0
         got = _logits(t, net, f"classes={classes}, base={base}, depth={depth}", classes, (1, 3, 32, 24), (3, 3, 16, 40))
         if low and (got.min() >= 0 or got.logsumexp(1).abs().max() < 1e-3):
             t.fail(
@@ -135,7 +110,7 @@ def _(t):
     ]
     if silent:
         t.fail(f"No gradient reaches {silent[0]!r}. Is every layer that you make also used in `forward`?")
-    _load(t, net, _shaken(t, net))
+    load(t, net, _shaken(t, net))
     x = 3 * t.tensor(1, 3, 32, 32)
     low, middle, high = (t.run(net, x * level).detach().double() for level in (-1.0, 0.0, 1.0))
     if (low + high - 2 * middle).abs().max() <= 1e-3 * (high - low).abs().max():
@@ -149,21 +124,23 @@ def _(t):
 def _(t):
     classes, base = _settings(t)
     net = _build(t, classes, base, 3)
-    sizes = t.random.sample(((33, 47), (17, 30), (45, 45), (12, 58), (15, 9)), 3)
+    sizes = (33, 47), (17, 30), (45, 45), (12, 58), (15, 9)
     _logits(t, net, f"classes={classes}, base={base}, depth=3", classes, *((2, 3, h, w) for h, w in sizes))
     if not any(layer["height"] < 24 for layer in t.layers(net, t.tensor(1, 3, 24, 32))):
         t.fail("For a picture of 24 × 32, no convolution works on a smaller map than the picture.")
-    twin = _twin(t, net, classes, base, 3)
+    twin = twin_of(t, net, classes, base, 3)
     with torch.no_grad():
-        if twin is None or not _alike(t.run(net, x := t.tensor(1, 3, 24, 32)), twin(x)):
+        if twin is None or not alike(t.run(net, x := t.tensor(1, 3, 24, 32)), twin(x)):
             return  # another part's business
-        for h, w in sizes:
-            x = t.tensor(1, 3, h, w)
-            if not _alike(t.run(net, x), twin(x)):
+        pictures = [t.tensor(1, 3, h, w) for h, w in sizes]
+        found = [t.run(net, x) for x in pictures]
+        for (h, w), x, got in zip(sizes, pictures, found):
+            if not alike(got, twin(x)):
+                more = reason(twin, SIZES, pictures, found)
                 t.fail(
                     f"For a picture of {h} × {w}: the size is right, but the values are not those that come of pooling "
-                    "that rounds down, and of repeating the last row or column of the doubled map. Does every level "
-                    "go through `join`, and is the picture itself left as it is?"
+                    "that rounds down, and of repeating the last row or column of the doubled map."
+                    + (more or " Does every level go through `join`, and is the picture itself left as it is?")
                 )
 
 
@@ -183,9 +160,12 @@ def _(t):
         want.append((1, classes, side))
         for i, (mine, right) in enumerate(zip(layers, want), 1):
             if mine != right:
+                down = [height for _, _, height in layers[: 2 * depth + 2 : 2]]
+                one = down == [side - k for k in range(depth + 1)]
+                more = " Each level is 1 lower than the one before: the pooling steps by 1 where it should by 2." * one
                 t.fail(
                     f"For {given}: the convolution number {i} that runs should be {_said(right)}; yours is "
-                    f"{_said(mine)}."
+                    f"{_said(mine)}.{more}"
                 )
         if len(layers) != len(want):
             t.fail(f"For {given}: {len(want)} convolutions should run, {len(layers)} do.")
@@ -202,67 +182,69 @@ def _(t):
                 f"For {given}: the right layers run, but they have {mine:,} parameters together, not {right:,}.{more} "
                 "Mind biases: none in a double convolution, one in each transposed convolution and in the head."
             )
-        twin, x = _twin(t, net, classes, base, depth), t.tensor(1, 3, side, side)
-        if twin is not None:
-            twin.pool = torch.nn.AvgPool2d(2)
-            with torch.no_grad():
-                if _alike(t.run(net, x), twin(x)):
-                    t.fail("Your pooling takes the mean of each 2 × 2 block; max-pooling takes the largest.")
+        _between(t, net, classes, base, depth, side)
+
+
+def _between(t, net, classes, base, depth, side):
+    """Fail where the right layers run, but other things happen between them than in the library's U-Net.
+
+    What only the head or the skips do wrong is other parts' business.
+    """
+    twin, pictures = twin_of(t, net, classes, base, depth), [t.tensor(1, 3, side, side) for _ in range(2)]
+    if twin is None:
+        return
+    with torch.no_grad():
+        found, right = [some_logits(t, net, x) for x in pictures], [twin(x) for x in pictures]
+        if _all_alike(found, right):
+            if not _all_alike([t.run(net.train(), x) for x in pictures], [twin.train()(x) for x in pictures]):
+                t.fail(
+                    "In evaluation your net gives what it should, in training it does not: there is something random "
+                    "in it, such as dropout, or another normalisation."
+                )
+            return
+        if more := reason(twin, LAYERS, pictures, found):
+            t.fail(f"The right layers run, but what comes out is not theirs.{more}")
+        ends = (torch.relu, torch.sigmoid, lambda y: y.softmax(1), lambda y: y.log_softmax(1))
+        with mistaken(twin, joined=swapped):
+            other = [twin(x) for x in pictures]
+        if _all_alike(found, other) or any(_all_alike(found, [end(y) for y in right]) for end in ends):
+            return
+        load(t, net, without(net.state_dict(), base, range(depth), 0))
+        twin.load_state_dict(without(twin.state_dict(), base, range(depth), 0))
+        if not _all_alike([t.run(net, x) for x in pictures], [twin(x) for x in pictures]):
+            t.fail(
+                "The right layers run, but what comes out is not theirs, even where the skips count for nothing: "
+                "something else happens to the maps between them, or to the picture."
+            )
+
+
+def _as_they_are(t, net, classes, base, depth):
+    """Fail where all is right with the skips' weights at 0, and else it is not: a skip is not what was saved."""
+    twin, x = twin_of(t, net, classes, base, depth), t.tensor(2, 3, 32, 32)
+    if twin is None:
+        return
+    with torch.no_grad():
+        got, right = t.run(net, x), twin(x)
+        with mistaken(twin, joined=swapped):
+            other = twin(x)
+        if alike(got, right) or alike(got, other):
+            return
+        load(t, net, without(net.state_dict(), base, range(depth), 0))
+        twin.load_state_dict(without(twin.state_dict(), base, range(depth), 0))
+        if alike(t.run(net, x), twin(x)):
+            t.fail(
+                "The skips reach the logits, but not as they were saved: something happens to them before they are "
+                "joined."
+            )
+
+
+def _all_alike(found, others):
+    return all(alike(a, b) for a, b in zip(found, others))
 
 
 def _said(layer):
     kernel, out, height = layer
     return f"{kernel} × {kernel}, with {out} channels out, at {height} rows"
-
-
-def _doubling(t, state, channels):
-    """The names of the transposed convolution to so many channels."""
-    for name, value in state.items():
-        if tuple(value.shape) == (2 * channels, channels, 2, 2):
-            return [n for n in (name, name.removesuffix("weight") + "bias") if n in state]
-    t.fail(
-        f"There should be a transposed convolution of kernel 2 from {2 * channels} to {channels} channels; its weights "
-        f"have the shape ({2 * channels}, {channels}, 2, 2)."
-    )
-
-
-def _silenced(t, state, channels):
-    """The weights with nothing coming up through the transposed convolution to so many channels."""
-    return {**state, **{name: torch.zeros_like(state[name]) for name in _doubling(t, state, channels)}}
-
-
-def _level_speaks(t, net, state, base, k, wide, side):
-    """Fail unless level k's skip reaches the logits, carries gradients, and was saved before the pooling.
-
-    What comes from below level k is silent here; the skips of levels 0 to k still speak.
-
-    state  weights for the net
-    wide   a picture, 4 px wider and higher than `side`, so that it can be moved
-    """
-    step, rim, whole = 2**k, 12 * 2**k, wide[:, :, :side, :side]
-    below = f"With all that comes from below level {k} silenced"
-    muted = _silenced(t, state, base * 2**k)
-    _load(t, net, muted)
-    with torch.no_grad():
-        here = _some_logits(t, net, whole)[..., rim:-rim, rim:-rim]
-        moved = t.run(net, wide[:, :, step : step + side, step : step + side])
-        moved = moved[..., rim - step : -rim - step, rim - step : -rim - step]
-        less = here[..., :1, :1].expand_as(here)
-        if k:  # without level k, too
-            _load(t, net, _silenced(t, state, base * 2 ** (k - 1)))
-            less = t.run(net, whole)[..., rim:-rim, rim:-rim]
-    if torch.allclose(here, less, atol=1e-4 * float(here.std() + 1)):
-        t.fail(f"{below}, level {k} has nothing left to say: does its skip reach the way up?")
-    names = [layer["name"] for layer in t.layers(net, whole)]
-    _load(t, net, muted)
-    reach = t.weight_gradients(net, whole).get(f"{names[2 * k]}.weight") if len(names) > 2 * k else None
-    if reach is None or not reach.any():
-        t.fail(f"{below}, no gradient reaches level {k} of the encoder. A skip carries gradients, too: no `.detach()`.")
-    if here.shape != moved.shape or not torch.allclose(here, moved, atol=1e-3 * float(here.abs().max() + 1)):
-        t.fail(
-            f"{below}, a picture moved by {step} px should give logits moved by {step} px. Yours change otherwise: "
-            f"the skip of level {k} seems to have been pooled already. Save it before the pooling."
-        )
 
 
 @build_unet.part("a skip at every level, saved before pooling", 2.5)
@@ -271,9 +253,11 @@ def _(t):
     depth, side = 3, 112
     net = _build(t, classes, base, depth)
     state = _shaken(t, net)
-    wide = t.tensor(1, 3, side + 4, side + 4)
+    wide = t.tensor(1, 3, side + 8, side + 8)
+    wide[:, :, :8] += 5  # moved on, the picture has another mean, too
     for k in range(depth):
-        _level_speaks(t, net, state, base, k, wide, side)
+        level_speaks(t, net, state, base, k, wide, side)
+    _as_they_are(t, _build(t, classes, base, depth), classes, base, depth)
 
 
 @build_unet.part("closed skips", 1)
@@ -283,19 +267,19 @@ def _(t):
     given = f"classes={classes}, base={base}, depth={depth}"
     opened = _build(t, classes, base, depth)
     state, x = _shaken(t, opened), t.tensor(2, 3, 24, 32)
-    _load(t, opened, state)
+    load(t, opened, state)
     with torch.no_grad():
-        if same(_some_logits(t, opened, x), t.run(_load(t, opened, _without(state, base, [0, 1, 2], 0)), x)):
+        if same(some_logits(t, opened, x), t.run(load(t, opened, without(state, base, [0, 1, 2], 0)), x)):
             t.fail(
                 f"For {given}: no convolution meets a skip: at each level the first one of the way up takes "
                 "the skip's channels and as many from below."
             )
         for closed in ([], [0], [1], [2], [0, 2], [0, 1, 2]):
-            got = t.run(_load(t, _build(t, classes, base, depth, closed), state), x)
+            got = t.run(load(t, _build(t, classes, base, depth, closed), state), x)
 
             def like(levels, half=0):
                 """Whether the logits are those of the open net with these levels' halves off in the weights."""
-                other = t.run(_load(t, opened, _without(state, base, levels, half)), x)
+                other = t.run(load(t, opened, without(state, base, levels, half)), x)
                 return torch.allclose(got, other, atol=1e-3 * float(other.abs().max() + 1))
 
             if like(closed):
@@ -311,18 +295,22 @@ def _(t):
                 more = " Only the first level in the list is closed here."
             elif like([depth - 1 - k for k in closed]):
                 more = " The levels are counted from below; level 0 is the full size."
+            elif _sums(t, classes, base, depth):
+                more = " Skip and map are added up, and the sum is joined to itself; put the two side by side."
             t.fail(
                 f"For {given}, closed={closed}: the logits should be those of the same weights with zeros joined in "
                 f"place of these skips.{more}"
             )
 
 
-def _without(state, base, levels, half):
-    """The weights with what meets the skip (half 0) or the decoder's map (half 1) set to 0 at these levels."""
-    state = dict(state)
-    for name, value in state.items():
-        for c in (base * 2**k for k in levels):
-            if tuple(value.shape) == (c, 2 * c, 3, 3):
-                state[name] = value.clone()
-                state[name][:, half * c : (half + 1) * c] = 0
-    return state
+def _sums(t, classes, base, depth):
+    """Whether the answer's logits, closed in two ways, are those of a net that adds up skip and map."""
+    for closed in ([0], [1, 2]):
+        net, x = _build(t, classes, base, depth, closed), t.tensor(1, 3, 24, 32)
+        twin = twin_of(t, net, classes, base, depth)
+        if twin is None:
+            return False
+        with mistaken(twin, **summed_and_closed(closed)):
+            if not alike(t.run(net, x), twin(x)):
+                return False
+    return True

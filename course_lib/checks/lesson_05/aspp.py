@@ -1,9 +1,13 @@
 """Lesson 05: atrous spatial pyramid pooling, branch by branch."""
 
+import itertools
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from ..values import kind
 from .modules import expect_weights, set_weights
@@ -33,6 +37,17 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     net = t.module(t.call(channels, width, reaches, stride), what).eval()
     t.unchanged("the list of reaches that it was given. Work on a copy.", who="`build_aspp`")
     shapes = (width, channels, 1, 1), (width, channels, 3, 3), (width, 5 * width, 1, 1)
+    wide = [p.shape[1] for p in net.parameters() if p.shape[2:] == (3, 3)]
+    if len(wide) == 3 and width in wide:
+        t.fail(
+            f"For {what}: {wide.count(width)} of the three 3 × 3 convolutions read {width} channels, as many as a "
+            f"branch puts out. Every branch reads the map itself, which has {channels}."
+        )
+    if len(wide) == 1:
+        t.fail(
+            f"For {what}: there is one set of 3 × 3 weights for three rates. Each rate has a layer with weights of its "
+            "own."
+        )
     expect_weights(t, net, what, dict(zip(shapes, (2, 3, 1))))
     small, large = t.tensor(*shapes[0]), t.tensor(*shapes[1]) / 3
 
@@ -46,66 +61,89 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     return branch, what, small, large
 
 
-def _five(x, small, large, rates):
-    """What the five branches make of x, before ReLU, with the same two kernels in all."""
-    maps = [F.conv2d(x, small), *(F.conv2d(x, large, padding=r, dilation=r) for r in rates)]
-    return maps + [F.conv2d(x.mean((2, 3), keepdim=True), small).expand(-1, -1, *x.shape[2:])]
+def _branches(t, numbers, settings):
+    """(got, want, given, known mistakes, picture) of each of the branches `numbers`, alone, with the same two kernels.
+
+    settings  (stride, rates, size of the map) of each pyramid
+    """
+    for stride, rates, size in settings:
+        branch, what, small, large = _pyramid(t, stride, rates)
+
+        def far(y, r, large=large):
+            return F.conv2d(y, large, padding=r, dilation=r).relu()
+
+        def spread(y, small=small, size=size):
+            return F.conv2d(y, small).relu().expand(2, -1, *size)
+
+        for _ in range(20):  # until no ReLU makes a wrong average look right
+            x = t.tensor(2, 3, *size)
+            here, average = F.conv2d(x, small).relu(), spread(x.mean((2, 3), keepdim=True))
+            wrong = [
+                (here, "This reads the map itself; average it over all its places first."),
+                (spread(x.amax((2, 3), keepdim=True)), "This takes the largest value of the map; take the average."),
+                (
+                    here.mean((2, 3), keepdim=True).expand_as(here),
+                    "This averages after the convolution and ReLU; average the map first.",
+                ),
+                (
+                    spread(x.mean((0, 2, 3), keepdim=True)),
+                    "This averages over the batch, too; each picture has its own average.",
+                ),
+            ]
+            if not any(torch.allclose(m, average, atol=1e-2) for m, _ in wrong):
+                break
+        maps = [here, *(far(x, r) for r in rates), average]
+        for place, number in enumerate(numbers):
+            got = t.run(branch(number), x)
+            got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
+            known = [
+                (
+                    maps[order[place]],
+                    f"In place of {_listed(numbers)} stand {_listed(order)}: check the order of concatenation.",
+                )
+                for order in itertools.permutations(range(5), len(numbers))
+                if order != numbers
+            ]
+            if number == 4:
+                known += wrong
+            elif number:
+                known += _rate_slips(partial(far, x), stride, rates[number - 1], 6 * number)
+                known.append((sum(maps[1:4]), "The three rates are added up here; each is a branch, put side by side."))
+            given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
+            yield got, maps[number], given, known, pictures.maps
 
 
-def _rate_slips(x, large, stride, rate, paper):
-    """(wrong branch, what it reveals) of a branch whose taps stand `rate` cells apart, in the paper `paper` apart."""
+def _listed(numbers):
+    names = [BRANCHES[n] for n in numbers]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _rate_slips(far, stride, rate, paper):
+    """(wrong branch, what it reveals) of a branch whose taps stand `rate` cells apart, in the paper `paper` apart.
+
+    far  what a branch of a rate makes of the map
+    """
     reach = stride * rate
-    rates = {
-        reach: (
-            f"The rate is {reach} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the "
-            f"rate should be {rate}."
-        ),
-        paper: f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rate}.",
-        1: f"The taps are next to each other here; they should stand {rate} cells apart.",
-    }
-    return [(F.conv2d(x, large, padding=r, dilation=r).relu(), meaning) for r, meaning in rates.items()]
-
-
-def _average_slips(x, small):
-    """(wrong branch, what it reveals) of the branch that averages the map."""
-
-    def spread(y):
-        return y.expand(len(x), -1, *x.shape[2:])
-
-    here = F.conv2d(x, small).relu()
-    largest, every = x.amax((2, 3), keepdim=True), x.mean((0, 2, 3), keepdim=True)
     return [
-        (here, "This reads the map itself; average it over all its places first."),
-        (spread(F.conv2d(largest, small).relu()), "This takes the largest value of the map; take the average."),
         (
-            spread(here.mean((2, 3), keepdim=True)),
-            "This averages after the convolution and ReLU; average the map first.",
+            far(reach),
+            f"The rate is {reach} cells here, which is the reach in pixels; a cell is {stride} pixels wide, so the "
+            f"rate should be {rate}.",
         ),
         (
-            spread(F.conv2d(every, small).relu()),
-            "This averages over the batch, too; each picture has its own average.",
+            far(reach * stride),
+            f"The reach is multiplied by the stride here; {rate} cells of {stride} pixels are {reach}.",
         ),
+        (
+            far(max(1, rate // 2)),
+            "The rate is half of what it should be: a reach is from one tap to the next, not between the outer two.",
+        ),
+        (
+            far(paper),
+            f"The rate is {paper} here, as in the paper; it should be the reach divided by the stride, {rate}.",
+        ),
+        (far(1), f"The taps are next to each other here; they should stand {rate} cells apart."),
     ]
-
-
-def _branches_part(t, numbers, stride, rates, size):
-    branch, what, small, large = _pyramid(t, stride, rates)
-    for _ in range(20):  # until no ReLU makes a wrong average look right
-        x = t.tensor(2, 3, *size)
-        maps = [m.relu() for m in _five(x, small, large, rates)]
-        if 4 not in numbers or not any(torch.allclose(m, maps[4], atol=1e-2) for m, _ in _average_slips(x, small)):
-            break
-    for number in numbers:
-        got = t.run(branch(number), x)
-        got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
-        others = [(m, name) for m, name in zip(maps, BRANCHES) if name != BRANCHES[number]]
-        known = [(m, f"That is what {name} gives: check the order of concatenation.") for m, name in others]
-        if number == 4:
-            known += _average_slips(x, small)
-        elif number:
-            known += _rate_slips(x, large, stride, rates[number - 1], 6 * number)
-        given = f"{what} and a map of {size[0]} × {size[1]}, {BRANCHES[number]} alone"
-        t.close(got, maps[number], given, known, picture=pictures.maps)
 
 
 @build_aspp.part("(B, width, H, W), for a map of any size", 0.25)
@@ -124,13 +162,14 @@ def _(t):
 
 @build_aspp.part("the 1 × 1 branch and the average of the map", 0.25)
 def _(t):
-    _branches_part(t, (0, 4), t.random.choice([8, 16]), (2, 3, 5), (t.random.randint(7, 9), 10))
+    settings = [(stride, (2, 3, 5), (t.random.randint(7, 9), 10)) for stride in (8, 16)]
+    judge(t, _branches(t, (0, 4), settings))
 
 
 @build_aspp.part("three rates, in cells", 1.25)
 def _(t):
-    for stride in (8, 16):
-        _branches_part(t, (1, 2, 3), stride, t.random.choice([(2, 3, 5), (1, 4, 7)]), (13, t.random.randint(11, 14)))
+    settings = (8, (2, 3, 5), (13, t.random.randint(11, 14))), (16, (1, 4, 7), (13, 14)), (2, (1, 2, 3), (15, 13))
+    judge(t, _branches(t, (1, 2, 3), settings))
 
 
 @build_aspp.part("batch normalisation and ReLU in the branches, nothing after the mixing", 0.5)

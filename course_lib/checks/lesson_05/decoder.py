@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, kind
 from .modules import expect_weights, set_weights
@@ -64,29 +65,6 @@ def _(t):
                 )
 
 
-@build_decoder.part("the right values", 0.75)
-def _(t):
-    fine, coarse, reduced, classes = 5, 6, 2, t.random.choice([3, 4])
-    net, what = _decoder(t, fine, coarse, reduced, classes)
-    shapes = (reduced, fine, 1, 1), (coarse, reduced + coarse, 3, 3), (classes, coarse, 1, 1)
-    expect_weights(t, net, what, dict.fromkeys(shapes, 1))
-    thin, mix, head = t.tensor(*shapes[0]), t.tensor(*shapes[1]) / 5, t.tensor(*shapes[2])
-    set_weights(net, dict(zip(shapes, (thin, mix, head))))
-    for size, small in (((9, 12), (3, 4)), ((11, 14), (3, 4)), ((7, 7), (4, 6))):  # whole factors, and others
-        maps = t.tensor(2, fine, *size), t.tensor(2, coarse, *small)
-        known = _slips(maps, thin, mix, head)
-        given = f"{what}, a fine map of {size[0]} × {size[1]} and a coarse one of {small[0]} × {small[1]}"
-        t.close(_ran(t, net, list(maps)), _logits(maps, thin, mix, head), given, known, picture=pictures.maps)
-
-
-def _logits(maps, thin, mix, head, relus=(True, True), swap=False, last=lambda y: y, grow=None, **resize):
-    """What the decoder gives with these kernels, or one of its wrong versions."""
-    first, second = (F.relu if relu else (lambda y: y) for relu in relus)
-    large = grow or (lambda y, size: F.interpolate(y, size=size, **{"mode": "bilinear", **resize}))
-    parts = [first(F.conv2d(maps[0], thin)), large(maps[1], maps[0].shape[2:])]
-    return last(F.conv2d(second(F.conv2d(torch.cat(parts[::-1] if swap else parts, 1), mix, padding=1)), head))
-
-
 def _by_whole_factors(y, size):
     """Enlarged by H // h and W // w, then filled up with zeros."""
     factors = [max(1, a // b) for a, b in zip(size, y.shape[2:])]
@@ -94,40 +72,92 @@ def _by_whole_factors(y, size):
     return F.pad(large, (0, size[1] - large.shape[3], 0, size[0] - large.shape[2]))
 
 
-def _slips(maps, thin, mix, head):
-    """(wrong logits, what they reveal)."""
-    small_size, size = maps[1].shape[2:], maps[0].shape[2:]
+def _bilinear(y, size, **other):
+    return F.interpolate(y, size=size, **{"mode": "bilinear", **other})
 
-    def value(**slip):
-        return _logits(maps, thin, mix, head, **slip)
 
-    def shrunk():
-        small = F.interpolate(F.conv2d(maps[0], thin).relu(), size=small_size, mode="bilinear")
-        logits = F.conv2d(F.conv2d(torch.cat([small, maps[1]], 1), mix, padding=1).relu(), head)
-        return F.interpolate(logits, size=size, mode="bilinear")
+def _cases(t, net, what, sizes, shapes, training=False):
+    """(got, want, given, known mistakes, picture) for a fine and a coarse map of these sizes, under drawn kernels."""
+    thin, mix, head = t.tensor(*shapes[0]), t.tensor(*shapes[1]) / 5, t.tensor(*shapes[2])
+    set_weights(net.train(training), dict(zip(shapes, (thin, mix, head))))
 
-    return [
-        (
-            value(grow=_by_whole_factors),
-            "The coarse map is enlarged by a whole factor and cut or filled up. Ask for the fine map's `size=`.",
-        ),
-        (value(mode="bicubic"), "The coarse map is enlarged bicubic; use bilinear."),
-        (value(swap=True), "The coarse map stands first in the concatenation; the thinned fine map should."),
-        (value(mode="nearest"), "The coarse map is enlarged by nearest; use bilinear."),
-        (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
-        (
-            shrunk(),
-            "The fine map is shrunk to the coarse one's size, and its detail is gone. Enlarge the coarse map instead.",
-        ),
-        (value(relus=(False, False)), "There is no ReLU after the first two convolutions."),
-        (value(relus=(False, True)), "There is no ReLU after the convolution that thins the fine map."),
-        (value(relus=(True, False)), "There is no ReLU after the 3 × 3 convolution."),
-        (
-            value(last=F.relu),
-            "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution.",
-        ),
-        (value(last=lambda y: y.softmax(1)), "These are probabilities. Return logits: end on the 1 × 1 convolution."),
-    ]
+    def norm(y):
+        return F.batch_norm(y, None, None, training=True) if training else y
+
+    def both(y):
+        return norm(y).relu()
+
+    def late(y):
+        return norm(y.relu())
+
+    def plain(y):
+        return y
+
+    for size, small in sizes:
+        fine, coarse = t.tensor(2, shapes[0][1], *size), t.tensor(2, shapes[1][0], *small)
+
+        def value(one=both, two=both, end=plain, turn=1, grow=_bilinear, to=size, fine=fine, coarse=coarse, **resize):
+            parts = [one(F.conv2d(fine, thin)), coarse]
+            parts = [y if y.shape[2:] == torch.Size(to) else grow(y, to, **resize) for y in parts]
+            return end(F.conv2d(two(F.conv2d(torch.cat(parts[::turn], 1), mix, padding=1)), head))
+
+        known = [
+            (
+                value(grow=_by_whole_factors),
+                "The coarse map is enlarged by a whole factor and cut or filled up. Ask for the fine map's `size=`.",
+            ),
+            (value(mode="bicubic"), "The coarse map is enlarged bicubic; use bilinear."),
+            (value(turn=-1), "The coarse map stands first in the concatenation; the thinned fine map should."),
+            (value(mode="nearest"), "The coarse map is enlarged by nearest; use bilinear."),
+            (value(align_corners=True), "This aligns the corners; leave `align_corners` at False, the default."),
+            (
+                _bilinear(value(to=small), size),
+                "The fine map is shrunk to the coarse one's size, and its detail is gone. Enlarge the coarse map "
+                "instead.",
+            ),
+            (value(norm, norm), "There is no ReLU after the first two convolutions."),
+            (value(norm), "There is no ReLU after the convolution that thins the fine map."),
+            (value(two=norm), "There is no ReLU after the 3 × 3 convolution."),
+            (
+                value(end=torch.relu),
+                "There is a ReLU after the last convolution. Logits are any numbers: end on the 1 × 1 convolution.",
+            ),
+            *(
+                (value(end=end), "These are probabilities. Return logits: end on the 1 × 1 convolution.")
+                for end in (lambda y: y.softmax(1), torch.sigmoid)
+            ),
+            (
+                value(end=lambda y: y.log_softmax(1)),
+                "These are logarithms of probabilities. Return logits: end on the 1 × 1 convolution.",
+            ),
+        ]
+        if training:
+            none = torch.relu
+            known += [
+                (value(none, none), "There is no batch normalisation: it stands between a convolution and its ReLU."),
+                (value(none), "There is no batch normalisation after the convolution that thins the fine map."),
+                (value(two=none), "There is no batch normalisation after the 3 × 3 convolution."),
+                (value(late), "After the thinning, ReLU comes before batch normalisation here; normalise first."),
+                (
+                    value(two=late),
+                    "After the 3 × 3 convolution, ReLU comes before batch normalisation here; normalise first.",
+                ),
+                (value(late, late), "ReLU comes before batch normalisation here; normalise first."),
+                (value(end=both), "The logits are normalised, too: end on the 1 × 1 convolution."),
+            ]
+        given = f"{what}, a fine map of {size[0]} × {size[1]} and a coarse one of {small[0]} × {small[1]}"
+        given += ", in training" * training
+        yield _ran(t, net, [fine, coarse]), value(), given, known, pictures.maps
+
+
+@build_decoder.part("the right values", 0.75)
+def _(t):
+    fine, coarse, reduced, classes = 5, 6, 2, t.random.choice([3, 4])
+    net, what = _decoder(t, fine, coarse, reduced, classes)
+    shapes = (reduced, fine, 1, 1), (coarse, reduced + coarse, 3, 3), (classes, coarse, 1, 1)
+    expect_weights(t, net, what, dict.fromkeys(shapes, 1))
+    sizes = ((9, 12), (3, 4)), ((11, 14), (3, 4)), ((7, 7), (4, 6)), ((10, 9), (4, 2))  # whole factors, and others
+    judge(t, _cases(t, net, what, sizes, shapes))
 
 
 @build_decoder.part("batch normalisation in training, and gradients", 0.25)
@@ -135,35 +165,9 @@ def _(t):
     net, what = _decoder(t, 5, 6, 2, 3)
     shapes = (2, 5, 1, 1), (6, 8, 3, 3), (3, 6, 1, 1)
     expect_weights(t, net, what, dict.fromkeys(shapes, 1))
-    thin, mix, head = kernels = [t.tensor(*s) for s in shapes]
-    maps = t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2)
-    set_weights(net.train(), dict(zip(shapes, kernels)))
-
-    def normed(y):
-        return F.batch_norm(y, None, None, training=True)
-
-    def value(first=lambda y: normed(y).relu(), second=lambda y: normed(y).relu(), last=lambda y: y):
-        grown = F.interpolate(maps[1], size=(8, 8), mode="bilinear")
-        return last(
-            F.conv2d(second(F.conv2d(torch.cat([first(F.conv2d(maps[0], thin)), grown], 1), mix, padding=1)), head)
-        )
-
-    none, late = F.relu, lambda y: normed(y.relu())
-    known = [
-        (value(none, none), "There is no batch normalisation: it stands between a convolution and its ReLU."),
-        (value(none), "There is no batch normalisation after the convolution that thins the fine map."),
-        (value(second=none), "There is no batch normalisation after the 3 × 3 convolution."),
-        (value(late), "After the thinning, ReLU comes before batch normalisation here; normalise first."),
-        (
-            value(second=late),
-            "After the 3 × 3 convolution, ReLU comes before batch normalisation here; normalise first.",
-        ),
-        (value(late, late), "ReLU comes before batch normalisation here; normalise first."),
-        (value(last=lambda y: normed(y).relu()), "The logits are normalised, too: end on the 1 × 1 convolution."),
-    ]
-    sent = [m.clone().requires_grad_() for m in maps]
+    judge(t, _cases(t, net, what, (((8, 8), (2, 2)), ((9, 6), (3, 2))), shapes, training=True), tolerance=2e-3)
+    sent = [t.tensor(2, 5, 8, 8).requires_grad_(), t.tensor(2, 6, 2, 2).requires_grad_()]
     got = _ran(t, net, list(sent))
-    t.close(got, value(), f"{what}, in training", known, tolerance=2e-3, picture=pictures.maps)
     wanted = [*sent, *net.parameters()]
     found = (
         torch.autograd.grad((got * t.tensor(*got.shape)).sum(), wanted, allow_unused=True)

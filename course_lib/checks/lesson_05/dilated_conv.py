@@ -6,8 +6,9 @@ import torch
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, kind
 
 dilated_conv = Exercise(
     "dilated_conv",
@@ -26,99 +27,108 @@ dilated_conv = Exercise(
 )
 
 
-def _wrong_convolutions(x, weight, rate):
-    """(wrong value, what it reveals) for the usual slips, each made with torch's own convolution."""
-    k, right = weight.shape[-1], dict(dilation=rate)
-    reach = rate * (k - 1)
-    half = reach // 2
-    wrap = F.pad(x, [half] * 4, mode="circular") if half <= min(x.shape[2:]) else None
-    slips = [
-        (
-            F.conv2d(F.pad(x, [half] * 4), weight.flip(2, 3), **right),
-            "The kernel is upside down: nothing is flipped here.",
-        ),
-        (
-            F.conv2d(F.pad(x, [half] * 4), weight.transpose(2, 3), **right),
-            "Rows and columns of the kernel have changed places.",
-        ),
-        (
-            F.conv2d(F.pad(x, [0, reach, 0, reach]), weight, **right),
-            "The first tap lies on the output pixel here; it should be the middle one, with as many taps "
-            "before it as after.",
-        ),
-        (
-            F.conv2d(F.pad(x, [reach, 0, reach, 0]), weight, **right),
-            "The last tap lies on the output pixel here; it should be the middle one, with as many taps "
-            "before it as after.",
-        ),
-        (
-            F.conv2d(F.pad(x, [k // 2] * 4), weight),
-            f"This is rate 1: neighbouring taps should stand {rate} pixels apart.",
-        ),
-    ]
-    if wrap is not None:
-        slips.append(
-            (
-                F.conv2d(wrap, weight, **right),
-                "What leaves the picture on one side comes in on the other (`torch.roll` does that); "
-                "outside the picture all is 0.",
-            )
-        )
-    far = (rate + 1) * (k - 1) // 2
-    slips.append(
-        (
-            F.conv2d(F.pad(x, [far] * 4), weight, dilation=rate + 1),
-            f"Your taps stand {rate + 1} pixels apart; rate {rate} leaves "
-            f"{rate - 1} pixels between two taps, not {rate}.",
-        )
-    )
-    slips.append(
-        (
-            F.conv2d(F.pad(x, [half] * 4, mode="replicate"), weight, **right),
-            "The rim is repeated beyond the picture here; outside the picture all is 0.",
-        )
-    )
-    padded, c = F.pad(x, [half] * 4), x.shape[1]
-    if c > 1:
-        slips += [
-            (
-                F.conv2d(padded[:, :1], weight[:, :1], **right),
-                "Only the first input channel is read; sum over all of them.",
-            ),
-            (F.conv2d(padded, weight, **right) / c, "This is the mean over the input channels; take the sum."),
-        ]
-    if len(x) > 1:
-        first = F.conv2d(padded[:1], weight, **right)
-        slips.append((first.repeat(len(x), 1, 1, 1), "Every picture of the batch gets the first one's map."))
-    if weight.shape[0] == weight.shape[1]:
-        slips.append(
-            (
-                F.conv2d(F.pad(x, [half] * 4), weight.transpose(0, 1), **right),
-                "The channels of the weight are read as (C_in, C_out); they are (C_out, C_in).",
-            )
-        )
-    return slips
+MIDDLE = "it should be the middle one, with as many taps before it as after."
+ROUND = "What leaves the picture on one side comes in on the other (`torch.roll` does that); outside it all is 0."
 
 
-def _dilated_part(t, x, weight, rate):
-    got = t.call(x, weight, rate)
-    k, h, w = weight.shape[-1], *x.shape[2:]
-    want = F.conv2d(x, weight, padding=rate * (k // 2), dilation=rate)
-    given = f"x of shape {tuple(x.shape)}, weight of shape {tuple(weight.shape)}, rate {rate}"
-    if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape[2:] != (h, w):
+def _convolved(t, x, weight, rate):
+    """The answer's map; where torch stops it, what its windows have got wrong, if other inputs tell."""
+    try:
+        return t.call(x, weight, rate)
+    except NotYet as stopped:
         more = ""
-        if got.shape[2:] == (h - rate * (k - 1), w - rate * (k - 1)):
-            more = " No padding: zeros around the picture keep its size."
-        elif got.shape[2] == h:
-            more = " The height is right; is the width cut with the height, too?"
-        elif got.shape[2] - h == 2 * rate - rate * (k - 1):
-            more = f" Zeros of width rate fit a kernel of 3; a kernel of {k} needs rate·(k − 1)/2 = {rate * (k // 2)}."
-        elif got.shape[2] - h == (k - 1) - rate * (k - 1):
-            more = f" Zeros of width (k − 1)/2 fit rate 1; here rate·(k − 1)/2 = {rate * (k // 2)} are needed."
-        elif got.shape[2] - h == rate * k - rate * (k - 1):
-            more = f" The reach is rate·(k − 1) + 1 = {rate * (k - 1) + 1}, not rate·k."
-        t.fail(f"For {given}: expected a map of {h} × {w}, got {got.shape[2]} × {got.shape[3]}.{more}")
-    t.close(got, want, given, _wrong_convolutions(x, weight, rate), picture=pictures.maps)
+        if _all(t, lambda got, w, v: got.numel() == 0, (1, 2), (1, 3)):
+            more = (
+                " A window is empty, even of a kernel of 1: a slice that ends at −0 ends at 0. Let it end h rows, and "
+                "w columns, after its beginning."
+            )
+        elif _all(t, lambda got, w, v: torch.allclose(got, v * w[:, 0, -1, -1].reshape(1, 2, 1, 1)), (3, 2), (5, 2)):
+            more = (
+                " The windows have not all the picture's size. Does a slice step through it by `rate`? Only where a "
+                "window begins depends on the rate; its rows and columns are neighbours."
+            )
+        t.fail(stopped.message + more)
+
+
+def _all(t, fits, *sizes):
+    """Whether what the answer makes of one pixel, of value v, `fits` for a kernel and a rate of each of these sizes."""
+    for k, rate in sizes:
+        weight, x = t.tensor(2, 1, k, k), t.tensor(1, 1, 1, 1)
+        try:
+            got = t.call(x, weight, rate)
+        except NotYet:
+            return False
+        if not isinstance(got, torch.Tensor) or not (got.numel() == 0 or got.shape == (1, 2, 1, 1)):
+            return False
+        if not fits(got, weight, x.item()):
+            return False
+    return True
+
+
+def _maps(t, inputs):
+    """(got, want, given, known mistakes, picture) of each (x, weight, rate)."""
+    for x, weight, rate in inputs:
+        got = _convolved(t, x, weight, rate)
+        k, c = weight.shape[-1], x.shape[1]
+        reach, far = rate * (k - 1), (rate + 1) * (k - 1)
+
+        def padded(before, after=None, mode="constant", x=x):
+            return F.pad(x, [before, before if after is None else after] * 2, mode=mode)
+
+        def over(y, w=weight, rate=rate):
+            return F.conv2d(y, w, dilation=rate) if min(y.shape[2:]) > rate * (w.shape[-1] - 1) else None
+
+        wide = padded(reach // 2)
+        known = [
+            (over(wide, weight.flip(2, 3)), "The kernel is upside down: nothing is flipped here."),
+            (over(wide, weight.transpose(2, 3)), "Rows and columns of the kernel have changed places."),
+            (over(padded(0, reach)), f"The first tap lies on the output pixel here; {MIDDLE}"),
+            (over(padded(reach, 0)), f"The last tap lies on the output pixel here; {MIDDLE}"),
+            (over(padded(k // 2), rate=1), f"This is rate 1: neighbouring taps should stand {rate} pixels apart."),
+            (
+                over(padded(far // 2), rate=rate + 1),
+                f"Your taps stand {rate + 1} pixels apart; rate {rate} leaves {rate - 1} pixels between two taps, not "
+                f"{rate}.",
+            ),
+            (
+                over(padded(reach // 2, mode="replicate")),
+                "The rim is repeated beyond the picture; outside it all is 0.",
+            ),
+            *(
+                (
+                    over(wide, torch.diag_embed(weight.sum(axis))),
+                    "Both axes move by the same tap number here: a window's rows follow i, its columns j.",
+                )
+                for axis in (2, 3)
+            ),
+            (over(x), "No padding: zeros around the picture keep its size."),
+            (over(padded(rate)), f"Zeros of width rate fit a kernel of 3; one of {k} needs rate·(k − 1)/2 of them."),
+            (
+                over(padded(k // 2)),
+                f"Zeros of width (k − 1)/2 fit rate 1; here rate·(k − 1)/2 = {reach // 2} are needed.",
+            ),
+            (over(wide[:, :, :, reach // 2 : -(reach // 2) or None]), "The width is not padded; the height is."),
+            (over(wide[:, :, reach // 2 : -(reach // 2) or None]), "The height is not padded; the width is."),
+        ]
+        if reach // 2 <= min(x.shape[2:]):
+            known.append((over(padded(reach // 2, mode="circular")), ROUND))
+        if c > 1:
+            known += [
+                (over(wide[:, :1], weight[:, :1]), "Only the first input channel is read; sum over all of them."),
+                (over(wide) / c, "This is the mean over the input channels; take the sum."),
+            ]
+        if len(x) > 1:
+            first = over(wide[:1]).repeat(len(x), 1, 1, 1)
+            known.append((first, "Every picture of the batch gets the first one's map."))
+        if weight.shape[0] == c > 1:
+            known.append(
+                (
+                    over(wide, weight.transpose(0, 1)),
+                    "The channels of the weight are read as (C_in, C_out); they are (C_out, C_in).",
+                )
+            )
+        given = f"x of shape {tuple(x.shape)}, weight of shape {tuple(weight.shape)}, rate {rate}"
+        yield got, over(wide), given, known, pictures.maps
 
 
 def _counting(t, *shape):
@@ -128,21 +138,23 @@ def _counting(t, *shape):
 
 @dilated_conv.part("rate 1: an ordinary convolution", 0.5)
 def _(t):
-    _dilated_part(t, _counting(t, 1, 1, 3, 4), _counting(t, 1, 1, 3, 3), 1)
+    sizes = (3, 4), (5, 4)
+    judge(t, _maps(t, ((_counting(t, 1, 1, *size), _counting(t, 1, 1, 3, 3), 1) for size in sizes)))
 
 
 @dilated_conv.part("other rates", 0.5)
 def _(t):
-    for rate in (2, t.random.choice([3, 4])):
-        _dilated_part(t, t.tensor(1, 1, 9, 10), t.tensor(1, 1, 3, 3), rate)
-    _dilated_part(t, t.tensor(1, 1, 4, 5), t.tensor(1, 1, 3, 3), 6)  # only the middle tap is inside
+    inputs = [(t.tensor(1, 1, 9, 10), t.tensor(1, 1, 3, 3), rate) for rate in (2, t.random.choice([3, 4]))]
+    inputs.append((t.tensor(1, 1, 4, 5), t.tensor(1, 1, 3, 3), 6))  # only the middle tap is inside
+    judge(t, _maps(t, inputs))
 
 
 @dilated_conv.part("kernels of other sizes, batch and channels", 0.5)
 def _(t):
-    _dilated_part(t, t.tensor(2, 3, 8, 7), t.tensor(t.random.choice([2, 4]), 3, 5, 5), 2)
-    _dilated_part(t, t.tensor(2, 3, 6, 7), t.tensor(3, 3, 3, 3), 2)
-    _dilated_part(t, t.tensor(2, 2, 5, 4), t.tensor(3, 2, 1, 1), 3)
+    inputs = [(t.tensor(2, 3, 8, 7), t.tensor(t.random.choice([2, 4]), 3, 5, 5), 2)]
+    inputs += [(t.tensor(2, 3, 6, 7), t.tensor(3, 3, 3, 3), 2), (t.tensor(3, 2, 6, 9), t.tensor(2, 2, 5, 5), 3)]
+    inputs.append((t.tensor(2, 2, 5, 4), t.tensor(3, 2, 1, 1), 3))
+    judge(t, _maps(t, inputs))
 
 
 @dilated_conv.part("gradients flow, arguments stay as they were", 0.5)

@@ -3,9 +3,10 @@
 import itertools
 import math
 
+from course_lib import models
+
 from ..core import Exercise
 from ..values import kind
-from .stacks import field_of, is_whole, offsets
 
 find_lies = Exercise(
     "find_lies",
@@ -18,6 +19,10 @@ find_lies = Exercise(
         "not fine, for `alarms`. Append `rates` itself, as it came.",
     ),
 )
+
+
+def _whole(rates):
+    return bool(models.paths(rates).all())
 
 
 def _rule(rates):
@@ -40,18 +45,18 @@ def _shared_by_all(rates):
 
 def _in_order(rates):
     """Whether a layer that comes later fills up what those before it have left."""
-    return all(is_whole(rates[: n + 1]) for n in range(len(rates)))
+    return all(_whole(rates[: n + 1]) for n in range(len(rates)))
 
 
 SLIPS = (  # what is taken for the rule, what for the truth, and what that is
     (
         _shared_by_all,
-        is_whole,
+        _whole,
         "A factor that two of the rates share is enough for the rule, not only one of all.",
     ),
     (
         _neighbours,
-        is_whole,
+        _whole,
         "Only neighbours are looked at for a common factor; the rule takes every two of the rates.",
     ),
     (
@@ -61,10 +66,6 @@ SLIPS = (  # what is taken for the rule, what for the truth, and what that is
     ),
     (_rule, _in_order, "The order of the layers does not matter: a later layer can fill the holes of an earlier one."),
 )
-
-
-def _sorted_out(stacks, which, rule=_rule, whole=is_whole):
-    return [s for s in stacks if rule(s) != whole(s) and bool(whole(s)) == bool(which)]
 
 
 def _lists(t, stacks):
@@ -77,8 +78,12 @@ def _lists(t, stacks):
 
 def _lies_part(t, which, *sets):
     name, answers = ("missed", "alarms")[which], [_lists(t, stacks) for stacks in sets]
+
+    def listed(stacks, rule=_rule, whole=_whole):  # what this rule is wrong about, if that is the truth
+        return [s for s in stacks if bool(whole(s)) is bool(which) is not bool(rule(s))]
+
     for stacks, lists in zip(sets, answers):
-        want, got = _sorted_out(stacks, which), lists[which]
+        want, got = listed(stacks), lists[which]
         if got != want:
             break
     else:
@@ -87,10 +92,10 @@ def _lies_part(t, which, *sets):
     answers.append(_lists(t, sets[-1]))
     more = ""
     for rule, whole, meaning in SLIPS:
-        if all(ls[which] == _sorted_out(ss, which, rule, whole) for ss, ls in zip(sets, answers)):
+        if all(ls[which] == listed(ss, rule, whole) for ss, ls in zip(sets, answers)):
             more = f" {meaning}"
     short = ", ".join(map(str, stacks)) if len(stacks) < 7 else f"{len(stacks)} stacks"
-    if lists == [_sorted_out(stacks, 1), _sorted_out(stacks, 0)]:
+    if all(ls[1 - which] == listed(ss) for ss, ls in zip(sets, answers)):
         t.fail(f"For {short}: `{name}` should be {want}, got {got}. The two lists have changed places.")
     if sorted(map(str, got)) == sorted(map(str, want)):
         t.fail(
@@ -105,11 +110,11 @@ def _lies_part(t, which, *sets):
         if (s in got) == (s in want):
             continue
         says = "finds nothing wrong with" if _rule(s) else "rejects"
-        seen = len(offsets(s))
+        ways = models.paths(s)
         true = (
             "it has no holes"
-            if is_whole(s)
-            else f"it has holes: along a row it sees {seen} of its {field_of(s)} pixels"
+            if _whole(s)
+            else f"it has holes: along a row it sees {(ways > 0).sum()} of its {len(ways)} pixels"
         )
         t.fail(f"Stack {s} should {'' if s in want else 'not '}be in `{name}`: the rule {says} it, and {true}.{more}")
     t.fail(f"For {short}: `{name}` should be {want}, got {got}.")

@@ -2,9 +2,10 @@
 
 import torch
 
+from course_lib import models
+
 from ..core import Exercise
 from ..values import kind
-from .stacks import field_of, is_whole, offsets
 
 schedule = Exercise(
     "schedule",
@@ -43,15 +44,14 @@ def _rates(t, layers, field):
         t.fail(f"For {given}: rates are whole numbers (`int`) of at least 1, got {got}.")
     if len(got) != layers:
         t.fail(f"For {given}: expected {layers} rates, got {len(got)}: {got}.")
-    if field_of(got) != field:
+    if 2 * sum(got) + 1 != field:
         more = (
             " Your rates add up to the field; each adds twice itself, and the pixel counts too."
             if sum(got) == field
             else ""
         )
-        more = " The pixel itself counts too: 2·sum + 1." if 2 * sum(got) == field else more
         more = more or _known(t)
-        t.fail(f"For {given}: the rates {got} add up to a field of {field_of(got)}.{more}")
+        t.fail(f"For {given}: the rates {got} add up to a field of {2 * sum(got) + 1}.{more}")
     return got, given
 
 
@@ -77,11 +77,16 @@ def _(t):
         for rate in sorted(got):
             if rate > 2 * before + 1:
                 t.fail(
-                    f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of {field} "
+                    f"For {given}: the rates {got} leave holes; along a row they see {_seen(got)} of {field} "
                     f"pixels. The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
                     lambda: _draw_holes(got),
                 )
             before += rate
+
+
+def _seen(rates):
+    """How many pixels of its field a stack sees, along a row."""
+    return int((models.paths(rates) > 0).sum())
 
 
 def _draw_holes(rates):
@@ -95,9 +100,8 @@ def _(t):
     layers = t.random.randint(4, 6)
     for n, field in ((1, 3), (layers, 3**layers), (layers, 2 * layers + 1)):
         got, given = _rates(t, n, field)
-        if not is_whole(got):
+        if not models.paths(got).all():
             t.fail(
-                f"For {given}: the rates {got} leave holes; along a row they see {len(offsets(got))} of "
-                f"{field} pixels.",
+                f"For {given}: the rates {got} leave holes; along a row they see {_seen(got)} of {field} pixels.",
                 lambda: _draw_holes(got),
             )

@@ -1,10 +1,10 @@
-"""Lesson 05: strides traded for dilation. What is expected is found without any, phase by phase."""
+"""Lesson 05: strides traded for dilation. The nets are few: what each must become is written down beside it."""
 
 import copy
+import math
 
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
 
 from .. import pictures
 from ..causes import judge
@@ -46,79 +46,26 @@ def _net(t, strides, kernels=None, norm=False):
     return nn.Sequential(*layers).eval()
 
 
-def _dense(layers, x, stride, output_stride):
-    """What the net makes of x if strides beyond output_stride are undone, by phases: no dilation anywhere.
-
-    A layer that gives up its stride of s puts out s·s interleaved maps. The rest of the net runs on each of them alone.
-    """
-    for i, layer in enumerate(layers):
-        if isinstance(layer, nn.Conv2d) and layer.stride[0] > 1:
-            step = layer.stride[0]
-            if stride * step <= output_stride:
-                stride *= step
-            else:
-                full = F.conv2d(x, layer.weight, layer.bias, padding=layer.padding)
-                first = _dense(layers[i + 1 :], full[:, :, ::step, ::step], output_stride, output_stride)
-                whole = first.new_zeros(*first.shape[:2], *full.shape[2:])
-                for a in range(step):
-                    for b in range(step):
-                        phase = full[:, :, a::step, b::step]
-                        if phase.numel():
-                            whole[:, :, a::step, b::step] = _dense(layers[i + 1 :], phase, output_stride, output_stride)
-                return whole
-        x = layer(x)
-    return x
+SLIPS = {
+    "own": "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay "
+    "where they were; only the layers after it move theirs apart.",
+    "never": "The strides are gone, but no layer is dilated: later layers now see a smaller part of the "
+    "picture than they learned on.",
+    "once": "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
+    "dilation doubles each time.",
+    "add": "The dilation grows by 2 with each stride lost; it must double.",
+    "brief": "Only the next layer is dilated; every later one must be, too.",
+    "threes": "Only the 3 × 3 layers are dilated; wider kernels need it, too.",
+}
 
 
-def _retimed(net, output_stride, *, own=False, once=False, never=False, add=False, threes=False, brief=False):
-    """A wrong conversion, to tell which one an answer is: see the sentences in `_slips`."""
-    net, made, finer = copy.deepcopy(net), 1, 1
-    for layer in net:
-        if not isinstance(layer, nn.Conv2d):
-            continue
-        step, before = layer.stride[0], finer
-        finer = 1 if brief else finer
-        if made * step > output_stride and step > 1:
-            if once:
-                finer = step
-            elif add:
-                finer += step - (finer == 1)
-            else:
-                finer *= step
-            layer.stride = (1, 1)
-        else:
-            made *= step
-        factor = finer if own else before
-        if never or (threes and layer.kernel_size != (3, 3)):
-            factor = 1
-        layer.dilation = (factor, factor)
-        layer.padding = tuple(factor * (k // 2) for k in layer.kernel_size)
+def _apart(net, strides, dilations):
+    """A copy of the net whose convolutions have these strides and dilations, and the padding that keeps the size."""
+    net = copy.deepcopy(net)
+    for layer, stride, rate in zip((m for m in net if isinstance(m, nn.Conv2d)), strides, dilations):
+        layer.stride, layer.dilation = (stride, stride), (rate, rate)
+        layer.padding = tuple(rate * (k // 2) for k in layer.kernel_size)
     return net
-
-
-def _slips(net, output_stride, x):
-    pairs = [
-        (
-            dict(own=True),
-            "The layer that loses its stride is dilated too. It reads the same map as before, so its own taps stay "
-            "where they were; only the layers after it move theirs apart.",
-        ),
-        (
-            dict(never=True),
-            "The strides are gone, but no layer is dilated: later layers now see a smaller part of the "
-            "picture than they learned on.",
-        ),
-        (
-            dict(once=True),
-            "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
-            "dilation doubles each time.",
-        ),
-        (dict(add=True), "The dilation grows by 2 with each stride lost; it must double."),
-        (dict(brief=True), "Only the next layer is dilated; every later one must be, too."),
-        (dict(threes=True), "Only the 3 × 3 layers are dilated; wider kernels need it, too."),
-    ]
-    with torch.no_grad():
-        return [(_retimed(net, output_stride, **slip)(x), meaning) for slip, meaning in pairs]
 
 
 def _lost(net, new):
@@ -143,23 +90,40 @@ def _strides(net):
     return "strides " + ", ".join(str(m.stride[0]) for m in net if isinstance(m, nn.Conv2d))
 
 
-def _case(t, look, strides, output_stride, size, **options):
-    """(got, want, given, known mistakes, picture) of `look(map)` of the answer's map, whose size must be right."""
-    net = _net(t, strides, **options)
-    reference, x = copy.deepcopy(net), t.tensor(1, 2, *size)
-    new = _traded(t, net, output_stride)
-    got = t.run(new, x)
-    with torch.no_grad():
-        want = _dense(list(reference), x, 1, output_stride)
-        slips = _slips(reference, output_stride, x)
-    given = f"a net of {_strides(reference)}, output_stride={output_stride} and pictures of {size[0]} × {size[1]}"
-    if not isinstance(got, torch.Tensor) or got.shape != want.shape:
+def _cases(t, rows, old=False):
+    """(got, want, given, known mistakes, picture) of the answer's map for each of the nets.
+
+    rows  (strides given, strides left, dilations, output stride, size of the picture), and options of `_net`
+    old   whether to compare with the map of the net given, at every f-th place alone
+    """
+    for strides, left, dilations, output_stride, size, *options in rows:
+        net = _net(t, strides, *options)
+        reference, x = copy.deepcopy(net), t.tensor(1, 2, *size)
+        kernels = [m.kernel_size[0] for m in net if isinstance(m, nn.Conv2d)]
+        new = _traded(t, net, output_stride)
+        got = t.run(new, x)
+        gone = [a // b for a, b in zip(strides, left)]
+        wrong = {
+            "own": [r * f for r, f in zip(dilations, gone)],
+            "never": [1 for _ in dilations],
+            "once": [min(r, 2) for r in dilations],
+            "add": [6 if r == 8 else r for r in dilations],
+            "brief": [1, *gone[:-1]],
+            "threes": [r if k == 3 else 1 for r, k in zip(dilations, kernels)],
+        }
         with torch.no_grad():
-            more = _size_slip(got, want.shape, reference(x).shape)
-        t.fail(f"For {given}: expected a map of shape {tuple(want.shape)}, got {kind(got)}{more}")
-    known = [(look(wrong), meaning) for wrong, meaning in slips if wrong.shape == want.shape]
-    lost = _lost(reference, new)
-    return look(got), look(want), given, known + [(look(got), lost)] * bool(lost), pictures.maps
+            first = reference(x)
+            want = _apart(reference, left, dilations)(x)
+            slips = [(_apart(reference, left, rates)(x), SLIPS[slip]) for slip, rates in wrong.items()]
+        given = f"a net of {_strides(reference)}, output_stride={output_stride} and pictures of {size[0]} × {size[1]}"
+        if not isinstance(got, torch.Tensor) or got.shape != want.shape:
+            more = _size_slip(got, want.shape, first.shape)
+            t.fail(f"For {given}: expected a map of shape {tuple(want.shape)}, got {kind(got)}{more}")
+        if lost := _lost(reference, new):
+            slips.append((got, lost))
+        step = math.prod(gone) if old else 1
+        look = [(value[:, :, ::step, ::step], meaning) for value, meaning in slips]
+        yield got[:, :, ::step, ::step], first if old else want, given, look, pictures.maps
 
 
 def _size_slip(got, want, old):
@@ -201,34 +165,33 @@ def _(t):
 
 @trade_stride.part("the old map, at every second (fourth, …) place", 1)
 def _(t):
-    nets = ((2, 1, 2, 1), 2, 2), ((2, 2, 1, 2, 1), 2, 4), ((2, 1, 2, 2, 1), 1, 8)
-    sizes = [(t.random.randint(18, 23), 24) for _ in nets]
-    judge(
-        t,
-        (
-            _case(t, lambda m, lost=lost: m[:, :, ::lost, ::lost], strides, stride, size)
-            for (strides, stride, lost), size in zip(nets, sizes)
-        ),
+    sizes = [(t.random.randint(18, 23), 24) for _ in range(3)]
+    rows = (
+        ((2, 1, 2, 1), (2, 1, 1, 1), (1, 1, 1, 2), 2, sizes[0]),
+        ((2, 2, 1, 2, 1), (2, 1, 1, 1, 1), (1, 1, 2, 2, 4), 2, sizes[1]),
+        ((2, 1, 2, 2, 1), (1, 1, 1, 1, 1), (1, 2, 2, 4, 8), 1, sizes[2]),
+        ((2, 2, 2, 1, 1), (1, 1, 1, 1, 1), (1, 2, 4, 8, 8), 1, (22, 19)),
     )
+    judge(t, _cases(t, rows, old=True))
 
 
 @trade_stride.part("the cells between, and nothing but the weights given", 0.75)
 def _(t):
-    inputs = (
-        ((2, 2, 1, 2, 1), 2, (17, t.random.randint(18, 24))),
-        ((2, 2, 2, 1, 1), 2, (21, 26)),
-        ((1, 2, 1), 2, (12, 13)),
+    rows = (
+        ((2, 2, 1, 2, 1), (2, 1, 1, 1, 1), (1, 1, 2, 2, 4), 2, (17, t.random.randint(18, 24))),
+        ((2, 2, 2, 1, 1), (2, 1, 1, 1, 1), (1, 1, 2, 4, 4), 2, (21, 26)),
+        ((1, 2, 1), (1, 2, 1), (1, 1, 1), 2, (12, 13)),
     )
-    judge(t, (_case(t, lambda m: m, *given) for given in inputs))
+    judge(t, _cases(t, rows))
 
 
 @trade_stride.part("other kernels and batch normalisation", 0.5)
 def _(t):
-    inputs = (
-        ((2, 2, 1, 1), 2, (28, 33), dict(kernels=[5, 3, 3, 5], norm=True)),
-        ((2, 2, 2, 1), 2, (19, 24), dict(kernels=[3, 1, 5, 3], norm=True)),
+    rows = (
+        ((2, 2, 1, 1), (2, 1, 1, 1), (1, 1, 2, 2), 2, (28, 33), (5, 3, 3, 5), True),
+        ((2, 2, 2, 1), (2, 1, 1, 1), (1, 1, 2, 4), 2, (19, 24), (3, 1, 5, 3), True),
     )
-    judge(t, (_case(t, lambda m: m, *given, **options) for *given, options in inputs))
+    judge(t, _cases(t, rows))
 
 
 @trade_stride.part("the net given stays as it was", 0.25)
