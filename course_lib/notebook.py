@@ -33,6 +33,14 @@ def in_kernel():
     return getattr(shell, "kernel", None) is not None
 
 
+def running():
+    """(the id of the cell that runs, its number in the order of running); (None, 0) where no notebook says so."""
+    shell = sys.modules["IPython"].get_ipython() if in_kernel() else None
+    parent = shell.get_parent() if hasattr(shell, "get_parent") else {}
+    cell = (parent.get("metadata") or {}).get("cellId")
+    return (cell, shell.execution_count) if cell else (None, 0)
+
+
 def gpu():
     """The name and memory of the GPU that lessons move to, such as "Tesla T4, 15 GB"; "" where there is none."""
     import torch
@@ -53,7 +61,7 @@ def welcome():
     if here == "colab":
         print("Colab forgets this page: choose File → Save a copy in Drive now, and work in the copy.")
     elif here == "binder":
-        print("Binder forgets everything about ten minutes after your last click.")
+        print("Binder forgets everything after ten minutes without activity, and after six hours at most.")
         print("Before a break, save, run this notebook's last cell and download the file.")
         print("To go on, start Binder again and drag the file over the one in the file list.")
 
@@ -79,7 +87,22 @@ def bar(total, title="", first=0, items=None, **options):
         from tqdm.auto import tqdm
     # On stdout, since text on stderr looks like an error. Silent where stdout is a file or a pipe.
     shown = {"file": sys.stdout, "disable": False if in_kernel() else None, "dynamic_ncols": True}
-    return tqdm(items, total=total, initial=first, desc=title, **shown, **options)
+    widget = hasattr(tqdm, "status_printer") and tqdm.__init__.__qualname__.startswith("tqdm_notebook")
+    if not (widget and in_kernel()):
+        return tqdm(items, total=total, initial=first, desc=title, **shown, **options)
+    from IPython.display import display
+
+    moving = tqdm(items, total=total, initial=first, desc=title, display=False, **shown, **options)
+    handle, close = display(moving.container, display_id=True), moving.close
+
+    def ended():
+        """A line of text takes the widget's place: a saved page, which has no widgets, shows how it ended."""
+        close()
+        if moving.n >= (moving.total or 0):
+            handle.update(Sheet([str(moving)]))
+
+    moving.close = ended
+    return moving
 
 
 # --- handing in ---------------------------------------------------------------------------------------------
@@ -104,6 +127,9 @@ def hand_in(lesson):
     path.write_bytes(content)
     done, missing = answered(notebook)
     lines = [f"{path.as_posix()} is written, {state}. Answered: {len(done)} of {len(done) + len(missing)}."]
+    if late := unsaved(missing):
+        lines.append(f"Run, but not saved: {', '.join(late)}. Save (Ctrl + S), then run this cell again.")
+        missing = [name for name in missing if name not in late]
     if missing:
         lines.append(f"Not yet: {', '.join(missing)}.")
     lines.append("Give your instructor this file. The same file is your work: with it you can go on anywhere.")
@@ -134,8 +160,27 @@ def answered(notebook):
         mark = cell.get("metadata", {}).get("nbgrader") or {}
         if mark.get("solution"):
             text = "\n".join(line.strip() for line in "".join(cell["source"]).splitlines())
-            (missing if not text.strip() or STUB.search(text) else done).append(mark["grade_id"])
+            stub = not text.strip() or STUB.search(text)
+            if not stub and (letters := cell["metadata"].get("letters")) and choice(text) not in letters:
+                missing.append(f"{mark['grade_id']} (choose {', '.join(letters[:-1])} or {letters[-1]})")
+            else:
+                (missing if stub else done).append(mark["grade_id"])
     return done, missing
+
+
+def choice(text):
+    """The letter that a quiz's cell chooses; "" where it chooses none."""
+    found = re.search(r"""^quiz_\w+ *= *(["'])(.*?)\1""", text, re.MULTILINE)
+    return found[2].strip().lower() if found else ""
+
+
+def unsaved(missing):
+    """Of the exercises that a saved notebook lacks, those that were written and run in this session."""
+    shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+    ran = [re.sub(r"^ +", "", text, flags=re.MULTILINE) for text in getattr(shell, "user_ns", {}).get("In", [])]
+    answers = "\n".join(text for text in ran if not STUB.search(text))
+    made = r"^((def|class) {0}\b|{0} *=)"
+    return [name for name in missing if re.search(made.format(re.escape(name)), answers, re.MULTILINE)]
 
 
 class Sheet:

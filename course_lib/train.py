@@ -19,7 +19,6 @@ from pathlib import Path
 
 import torch
 
-from course_lib.labels import BLUE, SKY
 from course_lib.losses import cross_entropy
 from course_lib.metrics import Confusion
 from course_lib.models.shapes import evaluating
@@ -233,18 +232,9 @@ class History:
 
     def plot(self):
         """The loss of each step and its running mean: a matplotlib Figure."""
-        import matplotlib.pyplot as plt
+        from course_lib.plot.scores import training
 
-        figure, axes = plt.subplots(figsize=(6, 2.6), layout="constrained")
-        axes.plot(self.steps, self.loss, color=SKY, alpha=0.5, linewidth=0.8, label="each step")
-        width = max(1, len(self.loss) // 20)
-        means = [sum(self.loss[max(0, i - width) : i]) / min(i, width) for i in self.steps]
-        axes.plot(self.steps, means, color=BLUE, linewidth=2, label=f"mean of {width}")
-        axes.set(xlabel="step", ylabel="loss", title="Training loss" + (f": {self.title}" if self.title else ""))
-        axes.set_ylim(bottom=min([0, *self.loss]))
-        axes.legend(frameon=False)
-        plt.close(figure)  # shown once, where it is returned, not a second time by pyplot
-        return figure
+        return training(self.loss, self.title)
 
     def __repr__(self):
         span = f", loss {self.loss[0]:.3f} at first, {self.loss[-1]:.3f} at last" if self.loss else ""
@@ -303,16 +293,12 @@ class _Curve:
         began = time.perf_counter()
         if not self.wanted or (began < self.due and not last) or not self.history.loss:
             return
-        from io import BytesIO
+        from IPython.display import display
 
-        from IPython.display import Image, display
-
-        self.history.plot().savefig(png := BytesIO(), format="png", dpi=100)
-        image = Image(png.getvalue(), alt=repr(self.history))
         if self.handle:
-            self.handle.update(image)
+            self.handle.update(self.history.plot())
         else:
-            self.handle = display(image, display_id=True)
+            self.handle = display(self.history.plot(), display_id=True)
         now = time.perf_counter()
         self.due = now + max(1, 20 * (now - began))
 

@@ -23,8 +23,8 @@ from course_lib import data, plot, train, widgets
 from course_lib.checks.lesson_00 import check
 
 # %% tags=["demo"]
-image, mask = data.scenes("val", size=256)[3]
-plot.overlay(image, mask, classes=data.TRIMAP, opacity=0.5)
+image, mask = data.scenes("val", size=256)[2]
+plot.overlay(image, mask, classes=data.TRIMAP, opacity=0.5, show=["pet", "border"], title="Animal and border, over the photograph")
 
 # %% [markdown]
 # ## 1 · Is the machine ready?
@@ -53,7 +53,7 @@ print("the labels mean:", dict(enumerate(scenes.classes)))
 # %% [markdown]
 # Remember these shapes; they hold in every lesson. A picture is `(3, H, W)`: red, green and blue, each from 0 to 1. A batch of pictures is `(B, 3, H, W)`. A **mask** is `(H, W)`, a batch of masks `(B, H, W)`: whole numbers of type `int64`, and each number is the *name* of a class. One number names none: 255 marks a pixel that nobody labelled, because it was too unclear to say, or because the picture was padded there.
 #
-# This kind of mask is a **trimap**: 0 for the pet, 1 for the background, 2 for a border band where the two meet. The three classes are those of the Oxford-IIIT Pet data set (which numbers them from 1). Lessons can use it instead of Menagerie where there is a network.
+# This kind of mask is a **trimap**: 0 for the pet (the name says *pet*; here it is any animal), 1 for the background, 2 for a border band where the two meet. The three classes are those of the Oxford-IIIT Pet data set (which numbers them from 1). Lessons can use it instead of Menagerie where there is a network.
 #
 # The next cell is **folded**: its code only draws a picture, and you need not read it. Run it like any other. A click on its bar shows the code.
 
@@ -123,7 +123,7 @@ check.count_pixels.hint()
 images, masks = data.stack(data.scenes("train", size=64), 200)
 shares = torch.histc(masks.float(), bins=3, min=0, max=2) / masks.numel()
 for name, share in zip(data.TRIMAP, shares):
-    print(f"{name:12}{share:6.1%}  {'█' * int(60 * share)}")
+    print(f"{name:12}{100 * share:4.1f} %  {'█' * int(60 * share)}")
 
 # %% [markdown] statement="colour" minutes=6 level=1
 # Background has three quarters of the pixels. A network that always says "background" is right on all of those, and has learned nothing. Keep that in mind for the lessons on losses and metrics.

@@ -481,7 +481,7 @@ surest = chance.flatten(1).argmax(1, keepdim=True)
 hit = there.flatten(1).gather(1, surest).float().mean()
 often = there.float().mean(0)
 print(f"IoU of animal: network {iou(answers, there):.2f}, animal everywhere {often.mean():.2f}")
-print(f"on an animal:  the network's surest window {hit:.0%}, the best fixed window {often.max():.0%}")
+print(f"on an animal:  the network's surest window {100 * hit:.0f} %, the best fixed window {100 * often.max():.0f} %")
 display(plot.slid(scenes[:3], chance[:3], truth[:3], size, 16))
 edge = middle - 7  # a block has its answer's pixel in the middle
 pixels = truth[:, edge : edge + 16 * h, edge : edge + 16 * w] > 0

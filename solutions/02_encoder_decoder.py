@@ -411,7 +411,7 @@ distance, rates = metrics.distance_to_boundary(truth), {}
 for name, answer in {"four halvings": guess[4], "background everywhere": torch.ones_like(truth)}.items():
     rates[name], wrong = metrics.errors_by_distance(answer, truth), answer != truth
     near, far = wrong[distance <= 3].float().mean(), wrong[distance > 3].float().mean()
-    print(f"{name}: wrong within 3 px of a boundary: {near:.1%}, further away: {far:.1%}", end="")
+    print(f"{name}: wrong within 3 px of a boundary: {100 * near:.1f} %, further away: {100 * far:.1f} %", end="")
     print(f", a factor of {near / far:.1f}")
 plot.error_density(rates)
 
@@ -426,8 +426,8 @@ thick = animal & ~metrics.thin(animal, size=5)
 
 
 def report(name, found):
-    shares = [found[part].float().mean() for part in (animal & ~thick, thick, ~animal)]
-    print("{}: found {:.0%} of the thin pixels and {:.0%} of the thick ones, {:.0%} false alarms".format(name, *shares))
+    thin, rest, alarms = (100 * found[part].float().mean() for part in (animal & ~thick, thick, ~animal))
+    print(f"{name}: found {thin:.0f} % of the thin pixels and {rest:.0f} % of the thick ones, {alarms:.0f} % false alarms")
 
 
 scores = {}

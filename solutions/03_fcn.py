@@ -335,7 +335,7 @@ for s, net in nets.items():
     trained[s] = both((chance[s] > 0.5).byte())
     alarm = chance[s][truth == 0].quantile(0.95)
     print(f"{s:2}s: mIoU {trained[s][0]:.3f}, boundary IoU {trained[s][1]:.3f}", end="")
-    print(f", thin parts found at 5 % false alarms {(chance[s][thin] > alarm).float().mean():.0%}")
+    print(f", thin parts found at 5 % false alarms {100 * ((chance[s][thin] > alarm).float().mean()):.0f} %")
 plot.rungs({"fitted to the truth": fitted, "trained": trained}, "The ladder: what grids can say, what networks say")
 
 # %% tags=["demo", "experiment"] fold="The stag at three strides"
@@ -362,7 +362,7 @@ with torch.no_grad():
     if check.ladder.yours(ladder, None):
         mine = ladder([at32, at16, at8], [head.weight[:, :, 0, 0] for head in heads], images.shape[2:])
         mine = mine + sum(head.bias for head in heads)[:, None, None]
-        print(f"your ladder and the trained 8s agree on {(mine.argmax(1) == logits.argmax(1)).float().mean():.1%} of the pixels")
+        print(f"your ladder and the trained 8s agree on {100 * ((mine.argmax(1) == logits.argmax(1)).float().mean()):.1f} % of the pixels")
     tent = check.enlarger.yours(enlarger, lambda *_: models.FCN(classes=1).decoder[0].upsample)(1, 2)
     trained_tent = net.decoder[0].upsample
     for name, layer in {"at first": tent, "trained ": trained_tent}.items():

@@ -373,7 +373,7 @@ def compare(nets, images, truth):
         found[name] = score > score[~animal].quantile(0.95)
         wrong = found[name] != animal
         shares = [found[name][metrics.thin(animal)], found[name][animal & far], wrong[near], wrong[far]]
-        print(f"{name:20}" + "".join(f"{share.float().mean():>13.1%}" for share in shares))
+        print(f"{name:20}" + "".join(f"{100 * share.float().mean():>11.1f} %" for share in shares))
     return found
 
 

@@ -126,7 +126,7 @@ for rates in ([1, 1, 1, 1], [1, 1, 2, 2], [1, 2, 4, 4], [1, 2, 4, 8], [3, 3, 3, 
     field, share = measure(rates)
     net = stack_of(rates)
     h, w = net(torch.rand(1, 3, 48, 48)).shape[2:]
-    print(f"{str(rates):12}{models.count_parameters(net):9,}{f'{h} × {w}':>10}{field:7}{share:8.1%}")
+    print(f"{str(rates):12}{models.count_parameters(net):9,}{f'{h} × {w}':>10}{field:7}{100 * share:6.1f} %")
 h, w = stack_of([1] * 4, stride=2)(torch.rand(1, 3, 48, 48)).shape[2:]
 print(f"four of stride 2 have a field of 31 as well, and a map of {h} × {w}")
 
@@ -216,7 +216,7 @@ def exact_rule(rates):
 print("right about", sum(exact_rule(s) == (s in whole) for s in stacks), "of", len(stacks), "stacks")
 for rates in ([1, 2, 4, 8], [1, 3, 9], [2, 3], [2, 4, 8], [1, 8]):
     seen = (models.paths(rates) > 0).mean() ** 2
-    print(f"{str(rates):14} field {len(models.paths(rates)):2}, {seen:4.0%} seen, passes: {exact_rule(rates)}")
+    print(f"{str(rates):14} field {len(models.paths(rates)):2}, {100 * seen:2.0f} % seen, passes: {exact_rule(rates)}")
 
 # %% [markdown] statement="schedule" minutes=5 level=2
 # ### A schedule without holes

@@ -49,7 +49,7 @@ scenes = [scene for which in hundreds for scene in zip(*parts("train", which))]
 images, truth = parts("val", 200)
 per_image = torch.stack([mask.flatten().bincount(minlength=3) for _, mask in scenes])
 for name, share in zip(PARTS, per_image.sum(0) / per_image.sum()):
-    print(f"{name:12}{share:6.1%} of the pixels")
+    print(f"{name:12}{100 * share:4.1f} % of the pixels")
 
 # %% tags=["demo", "experiment"]
 depth, steps = train.scale(cpu=(1, 800), gpu=(2, 4000))
@@ -61,8 +61,8 @@ print(train.fit(start, scenes, steps=steps, title="cross-entropy"))
 guess = train.predict(start, images)
 counts = metrics.confusion_matrix(guess, truth, 3)
 for i, name in enumerate(PARTS):
-    print(f"{name:12} found: {counts[i, i] / counts[i].sum():4.0%}")
-print(f"accuracy: {counts.diagonal().sum() / counts.sum():.0%}")
+    print(f"{name:12} found: {100 * (counts[i, i] / counts[i].sum()):2.0f} %")
+print(f"accuracy: {100 * (counts.diagonal().sum() / counts.sum()):.0f} %")
 plot.comparison(images[[40, 149]], truth[[40, 149]], guess[[40, 149]], classes=PARTS)
 
 # %% [markdown]
@@ -109,7 +109,7 @@ print("torch, nothing labelled:", F.cross_entropy(torch.zeros(1, 3, 2, 2), nothi
 # - `logits`: float tensor `(B, C, H, W)`, with values from −1000 to 1000;
 # - `target`: `int64` tensor `(B, H, W)`: classes 0 to *C* − 1, or 255 where nobody has labelled.
 #
-# Return a float tensor `(B, H, W)`: −ln *p* of the true class, natural logarithm, and 0 where the target is 255. Gradients must flow to `logits`. Only `shifted` and `log_sum` are missing below. Use `exp`, `log`, maximum and sum, not torch's log-softmax, logsumexp or losses.
+# Return a float tensor `(B, H, W)`: −ln *p* of the true class, natural logarithm, and 0 where the target is 255. Gradients must flow to `logits`. Only `shifted` and `log_sum` are missing below. Use `exp`, `log`, maximum and sum, not log-softmax, logsumexp or a finished loss (torch's or the course's).
 #
 # For example, one pixel with logits `[0, 0]` and class 1 has loss ln 2 = 0.693. With `[1000, 0]` and class 1 it has 1000.
 #
@@ -150,7 +150,7 @@ print("gradient:     ", [f"{v:+.3f}" for v in z.grad])
 #
 # ### The gradient by hand
 #
-# Write `logit_gradient(logits, target)`: the gradient of the **mean** cross-entropy over the labelled pixels with respect to every logit, by this rule. `softmax` is allowed, torch's `backward` and `autograd` are not. `logits` are as in exercise 1.
+# Write `logit_gradient(logits, target)`: the gradient of the **mean** cross-entropy over the labelled pixels with respect to every logit, by this rule. `softmax` is allowed; torch's `backward`, `autograd` and `func` and finished losses are not. `logits` are as in exercise 1.
 #
 # Return a float tensor `(B, C, H, W)`: (softmax − one-hot) / *n* at each of the *n* labelled pixels, 0 at ignored ones, and 0 everywhere if none is labelled. `one_hot` is given.
 #
@@ -174,7 +174,7 @@ def logit_gradient(logits, target):
 #
 # ### A mean in which some count more
 #
-# Write `weighted_mean(values, target, weights)`.
+# Write `weighted_mean(values, target, weights)`, without a finished loss.
 #
 # - `values`: float tensor `(B, H, W)`. What stands at ignored pixels must not matter;
 # - `weights`: float tensor `(C,)`, one weight a class, none negative.
@@ -207,7 +207,7 @@ weights = losses.class_weights(per_image.sum(0))  # scaled to a mean of 1
 print(f"{'':12}{'pixels':>8}{'pull':>8}{'weight':>8}")
 for c, name in enumerate(PARTS):
     share, force = per_image[:, c].sum() / per_image.sum(), left[truth == c].sum() / left.sum()
-    print(f"{name:12}{share:8.1%}{force:8.0%}{weights[c]:8.2f}")
+    print(f"{name:12}{100 * share:6.1f} %{100 * force:6.0f} %{weights[c]:8.2f}")
 
 # %% [markdown] statement="rarity_weights" minutes=7 level=2
 # A pixel of a thin part pulls harder than the average one. But the others are many: together they have more than four fifths of the pull.
@@ -218,7 +218,7 @@ for c, name in enumerate(PARTS):
 #
 # ### Weights for rare classes
 #
-# Write `rarity_weights(counts)`.
+# Write `rarity_weights(counts)`, without `losses.class_weights`.
 #
 # - `counts`: `int64` tensor `(N, C)`: how many labelled pixels of class *c* image *n* has.
 #
@@ -252,7 +252,7 @@ def rarity_weights(counts):
 #
 # ### The focal factor
 #
-# Write `focal(log_p, gamma)`: the focal loss of each pixel.
+# Write `focal(log_p, gamma)`, the focal loss of each pixel, without a finished loss.
 #
 # - `log_p`: float tensor of any shape: ln *p* of the true class, from −1000 to exactly 0;
 # - `gamma`: a number of at least 0, not always whole.
@@ -352,7 +352,7 @@ def two_lies():
 #
 # ### A Dice loss that tells the truth
 #
-# Write `soft_dice(probabilities, target)`.
+# Write `soft_dice(probabilities, target)`, without a finished loss.
 #
 # - `probabilities`: float tensor `(B, C, H, W)` that sums to 1 over the classes.
 #
@@ -424,7 +424,7 @@ groups = {"thin parts": labels[0] == 2, "hard (p < 0.5)": known & (p < 0.5), "ea
 print(f"{'pixels':20}", "".join(f"{which.sum():16}" for which in groups.values()))
 print(f"{'share of the pull':20}", "".join(f"{g:>16}" for g in groups))
 for name, m in maps.items():
-    print(f"{name:20}", "".join(f"{m[which].sum() / m.sum():16.0%}" for which in groups.values()))
+    print(f"{name:20}", "".join(f"{100 * (m[which].sum() / m.sum()):14.0f} %" for which in groups.values()))
 plot.pulls(images[40], labels[0], maps, PARTS)
 
 # %% [markdown]
@@ -492,8 +492,8 @@ print(" " * 15 + "calls  recall  precision   IoU   mIoU  |  cross-entropy, as ma
 for name, net in trained.items():
     _, calls, recall, precision, iou, miou = scores(net)
     points[name], hits = (float(recall), float(precision)), finds[max(calls, 1) - 1]
-    print(f"{name:14}{calls:6,}{recall:8.0%}{precision:11.0%}{iou:6.2f}{miou:7.3f}", end="  |")
-    print(f"{hits / thin.sum():8.0%}{hits / max(calls, 1):6.0%}{hits / (thin.sum() + calls - hits):7.2f}")
+    print(f"{name:14}{calls:6,}{100 * recall:6.0f} %{100 * precision:9.0f} %{iou:6.2f}{miou:7.3f}", end="  |")
+    print(f"{100 * (hits / thin.sum()):6.0f} %{100 * (hits / max(calls, 1)):4.0f} %{hits / (thin.sum() + calls - hits):7.2f}")
 ks = torch.logspace(2, 5, 60).long().clamp(max=len(finds))
 curve = [(float(finds[k - 1] / thin.sum()), float(finds[k - 1] / k)) for k in ks]
 plot.trade_off(points, curve, "cross-entropy, calling more or less")

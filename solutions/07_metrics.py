@@ -41,7 +41,7 @@ plot.rivals(photo, truth, {"A": lost, "B": frayed}, data.SEMANTIC)
 
 # %%
 crowd = data.stack(data.scenes("val", size=64, target="semantic", length=200), 200)[1]
-print(f"accuracy of 'background everywhere' on {len(crowd)} scenes: {(crowd == 0).float().mean():.1%}")
+print(f"accuracy of 'background everywhere' on {len(crowd)} scenes: {100 * ((crowd == 0).float().mean()):.1f} %")
 
 # %% [markdown]
 # So here an accuracy of 83 % is worth nothing. Each *pixel* has one vote, and most are background.
@@ -219,7 +219,7 @@ print(f"torchmetrics' Jaccard index:              {multiclass_jaccard_index(gues
 #
 # ### The most flattered model
 #
-# Write `most_flattered(matrices)`; only the inside of its loop is missing. `matrices` is a dict from model names to confusion matrices, `int64` `(C, C)`. A model's **gap** is what it gains by the first mean: its mIoU over the classes in the *truth*, less its mIoU over those in the truth *or* in its prediction. (The IoUs are the same in both.) Return `(name, gap)` for the largest gap. The truth is never empty, and no two models tie.
+# Write `most_flattered(matrices)`, without `torchmetrics`; only the inside of its loop is missing. `matrices` is a dict from model names to confusion matrices, `int64` `(C, C)`. A model's **gap** is what it gains by the first mean: its mIoU over the classes in the *truth*, less its mIoU over those in the truth *or* in its prediction. (The IoUs are the same in both.) Return `(name, gap)` for the largest gap. The truth is never empty, and no two models tie.
 #
 # For example, for `{"A": [[8, 0, 0], [0, 2, 0], [0, 0, 0]], "B": [[8, 0, 0], [0, 1, 1], [0, 0, 0]]}` (as tensors), B has the IoUs 1, 0.5 and 0, so its gap is 0.75 − 0.5. A has none. The answer is `("B", 0.25)`.
 
@@ -268,7 +268,7 @@ plot.grid([m for pred in (a, b) for m in objects * (2 - pred)],
 #
 # A class has a vote where it occurs on labelled pixels, in truth or prediction. Without labelled pixels both numbers are NaN.
 #
-# Only the loop is missing. `metrics.Confusion(classes)` is the library's table: `.update(pred, truth)` adds the labelled pixels, `.miou` scores all so far (NaN if none).
+# Only the loop is missing. `metrics.Confusion(classes)` is the library's table: `.update(pred, truth)` adds the labelled pixels, `.miou` scores all so far (NaN if none). It or your `count_pairs` may count; no other finished metric may.
 #
 # For example, two pictures of four pixels. In the first, two are of class 0, two of class 1, all right: mIoU 1. In the second, three are of class 0, one of class 1, all called 0: IoU 3/4 and 0, mIoU 0.375. The mean is 0.6875. The tables added have IoU 5/6 and 2/3, mIoU 0.75. In one batch or two, the answer is `(0.75, 0.6875)`.
 

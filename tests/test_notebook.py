@@ -99,7 +99,7 @@ def test_jupyter_writes_what_was_saved_without_outputs(home, monkeypatch):
         assert base64.b64decode(link[1]) == written
 
 
-def test_colab_writes_what_the_shownshows(home, monkeypatch):
+def test_colab_writes_what_the_page_shows(home, monkeypatch):
     asked = []
     message = types.SimpleNamespace(
         blocking_request=lambda kind, **more: asked.append(kind) or {"ipynb": copy.deepcopy(page())}
@@ -142,3 +142,30 @@ def test_a_stub_counts_as_unanswered_however_it_was_touched():
     ]
     done, missing = notebook.answered({"cells": cells})
     assert (len(done), len(missing)) == (3, 5)
+
+
+def test_a_quiz_answer_that_is_no_choice_is_told(home, monkeypatch):
+    shown = page()
+    for text, told in (
+        ('quiz_shapes = ""', "quiz_shapes (choose a, b or c)"),
+        ('quiz_shapes = "e"', "quiz_shapes (choose a, b or c)"),
+        ("quiz_shapes = None", "quiz_shapes (choose a, b or c)"),
+        ("quiz_shapes = ' C '", ""),
+    ):
+        answer(shown, "quiz_shapes", text)
+        done, missing = notebook.answered(shown)
+        assert [name for name in missing if name.startswith("quiz_shapes")] == ([told] if told else []), text
+        assert ("quiz_shapes" in done) == (not told)
+
+
+def test_what_was_run_and_never_saved_is_told(home, monkeypatch):
+    (home / f"{LESSON}.ipynb").write_text(json.dumps(page()), "utf-8")
+    monkeypatch.setenv("JPY_SESSION_NAME", f"{LESSON}.ipynb")
+    ran = ["import torch", "def blend(image, colours, opacity):\n    raise NotImplementedError"]
+    shell = types.SimpleNamespace(user_ns={"In": ran})
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    assert "not saved" not in repr(notebook.hand_in(LESSON))
+    ran += ["def blend(image, colours, opacity):\n    return image", 'quiz_shapes = "c"']
+    said = repr(notebook.hand_in(LESSON))
+    assert "Run, but not saved: blend, quiz_shapes. Save (Ctrl + S), then run this cell again." in said
+    assert "Not yet: count_pixels, colour, quiz_average" in said

@@ -91,7 +91,7 @@ def test_figure_gives_any_settings_and_leaves_the_controls():
     still = live.figure(opacity=1, pet=False)
     assert live.controls["opacity"].value == 0.5 and "opacity 1" in still.alt
     wanted = plot.overlay(IMAGE, MASK, TRIMAP, 1, show=["background", "border", "not labelled"])
-    assert (pixels(widgets._png(still)) == pixels(widgets._png(wanted))).all()
+    assert (pixels(still.png()[0]) == pixels(wanted.png()[0])).all()
     with pytest.raises(
         ValueError, match="no setting 'colour'; there are opacity, pet, background, border, not labelled"
     ):

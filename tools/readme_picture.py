@@ -1,4 +1,4 @@
-"""Draw docs/course.webp, the picture at the top of README: scenes with their masks, and a U-Net."""
+"""Draw docs/course.webp, the picture at the top of README: five tasks on one scene, and a U-Net."""
 
 import io
 from pathlib import Path
@@ -13,11 +13,10 @@ WIDTH = 1200
 
 def draw():
     """The picture: a PIL image, WIDTH pixels wide."""
-    scenes = data.scenes("val", size=256, animals=(2, 3), target="semantic", seed=4)
-    pairs = [scenes[i] for i in (0, 5, 9, 14)]
-    pictures = [image for image, _ in pairs] + [plot.colours(mask, scenes.classes) for _, mask in pairs]
-    top = plot.grid(pictures, columns=4, title="What kind of thing is each pixel?")
-    bottom = plot.shape_flow(models.UNet(classes=len(scenes.classes), base=16, depth=4), size=256)
+    scenes = data.scenes("val", size=(160, 240), animals=(2, 4), target=("semantic", "instance", "boxes"))
+    image, target = scenes[15]
+    top = plot.five_tasks(image, target, data.SEMANTIC)
+    bottom = plot.shape_flow(models.UNet(classes=len(data.SEMANTIC), base=16, depth=4), size=256)
     rows = [_image(figure) for figure in (top, bottom)]
     sheet = Image.new("RGB", (WIDTH, sum(row.height for row in rows)), "white")
     y = 0
@@ -28,9 +27,7 @@ def draw():
 
 
 def _image(figure):
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=160, bbox_inches="tight")
-    image = Image.open(buffer).convert("RGB")
+    image = Image.open(io.BytesIO(figure.png()[0])).convert("RGB")
     return image.resize((WIDTH, round(image.height * WIDTH / image.width)), Image.Resampling.LANCZOS)
 
 

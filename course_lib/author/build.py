@@ -109,8 +109,10 @@ def expand_check(cell, source, check, settings):
 
 
 def expand_given(cell, source, check, settings):
-    text = frame.around(cell.text, settings) if cell.name == "setup" else cell.text
-    return [_cell("code", text, {**nbgrader(cell.name, locked=True), **tags(cell)}, cell.name)]
+    metadata = {**nbgrader(cell.name, locked=True), **tags(cell)}
+    if cell.name != "setup":
+        return [_cell("code", cell.text, metadata, cell.name)]
+    return [_cell("code", frame.around(cell.text, settings), {**metadata, **FOLDED}, cell.name)]
 
 
 def expand_written(cell, source, check, settings):

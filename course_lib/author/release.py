@@ -2,7 +2,7 @@
 
 What is written follows from this checkout and the two options alone, byte for byte:
 
-    lessons/          built for that repository and tag: badges, and the address that Colab installs the course from
+    lessons/          built for that repository and tag: links, and the address that Colab installs the course from
     course_lib/       the rooms that notebooks and the student's commands use, and their data
     binder/           what Binder and a class's hub build their image from
     requirements.txt  the pins of what a student needs; nothing of nbgrader, builder and tests
@@ -51,7 +51,7 @@ REPOSITORY, TAG = r"[\w.-]+/[\w.-]+", r"[\w][\w./-]*"
 def release(folder, repository="", tag="main", root=ROOT):
     """Write the students' tree of the course at `root` into `folder`; the names of its files, sorted. Raises Stop.
 
-    repository  "owner/name" of the public GitHub repository that the tree will be pushed to; "" for no badges.
+    repository  "owner/name" of the public GitHub repository that the tree will be pushed to; "" for no links.
     tag         its tag or branch.
     folder      new, empty, a git checkout or an earlier release: of those two everything but .git is replaced.
     """
@@ -179,7 +179,7 @@ def requirements(root, binder=False):
 
 
 def readme(text, settings):
-    """The student's README: without what is marked for instructors, with a badge or two beside each lesson."""
+    """The student's README: without what is marked for instructors, with a link or two beside each lesson."""
     text = build.FOR_INSTRUCTORS.sub("", text)
 
     def row(match):
@@ -199,7 +199,7 @@ def main(arguments=None):
         "folder", metavar="DIR", help="where to: a new folder, or the checkout of the students' repository"
     )
     parser.add_argument("--repository", default="", help="owner/name of the students' public repository on GitHub")
-    parser.add_argument("--tag", default="main", help="its tag or branch that badges open and Colab installs")
+    parser.add_argument("--tag", default="main", help="its tag or branch that links open and Colab installs")
     options = parser.parse_args(arguments)
     folder = Path(os.path.expanduser(options.folder))
     try:
@@ -212,5 +212,5 @@ def main(arguments=None):
         if "draft" in json.loads(path.read_text("utf-8"))["cells"][0]["metadata"].get("tags", []):
             print(f"{path.stem} is marked as a draft, and students get it all the same.")
     if not options.repository:
-        print("It has no badges: give --repository owner/name, and --tag.")
+        print("It has no links to Colab and Binder: give --repository owner/name, and --tag.")
     return 0

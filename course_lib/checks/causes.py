@@ -1,10 +1,10 @@
 """Which known mistake explains what came back: named only where it explains all of it, on two inputs or more."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .values import NotYet, same
+from .values import NotWritten, NotYet, same
 
 if TYPE_CHECKING:
     from .trial import Known, Picture, Trial
@@ -30,11 +30,38 @@ def judge(
         stopped = reason
     wrong = next((case for case in seen if not same(case[0], case[1], tolerance)), None)
     if wrong is not None:
-        got, want, given, known, *own = wrong
-        meaning = next((m for _, m in known if _explains(m, seen, tolerance, least)), None)
+        got, want, given, _, *own = wrong
+        meaning = cause(seen, tolerance, least)
         t.close(got, want, given, [(got, meaning)] if meaning else (), tolerance, *(own or [picture]))
     if stopped:
         raise stopped
+
+
+def cause(cases: "Sequence[Case]", tolerance: float = 1e-4, least: int = 2) -> str:
+    """The first known mistake that holds on all cases, as `judge` takes them, and tells on `least` of them; or ""."""
+    wrong = next((case for case in cases if not same(case[0], case[1], tolerance)), None)
+    return next((m for _, m in wrong[3] if _explains(m, cases, tolerance, least)), "") if wrong else ""
+
+
+def tabled(t: "Trial", probes: "Sequence[tuple]", right: Sequence, slips: "Sequence[tuple[Sequence, str]]") -> str:
+    """As `Trial.explained`, from a table: what is right, and what each mistake gives, worked out beforehand.
+
+    probes  arguments of a call each
+    right   the right value for each
+    slips   (the mistake's value for each, None where it gives none; what it reveals)
+    """
+    got = []
+    for probe in probes:
+        try:
+            got.append(t.call(*probe))
+        except (NotYet, NotWritten):
+            got.append(None)
+    fits = {
+        meaning
+        for values, meaning in slips
+        if all(map(same, got, values)) and sum(not same(v, r) for v, r in zip(values, right)) > 1
+    }
+    return f" {fits.pop()}" if len(fits) == 1 else ""
 
 
 def _explains(meaning, seen, tolerance, least):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from course_lib import notebook
+
 from . import quiz as quizzes
 from .trial import Trial, one_thread
 from .values import NotWritten, NotYet, names_used, show
@@ -26,7 +28,8 @@ class Exercise:
 
     def __init__(self, name: str, hints: Iterable[str], own_work: Mapping[str, str] | None = None):
         self.name, self.parts = name, {}
-        self._hints, self._own_work, self._shown = tuple(hints), own_work or {}, 0
+        self._hints, self._own_work = tuple(hints), own_work or {}
+        self._shown, self._told = 0, {}  # the last hint, and {cell: (the hint that it showed, the cell's number then)}
         self.__doc__ = f"Check your `{name}`. Call it with your answer; `.hint()` gives a hint."
 
     def __dir__(self):
@@ -49,11 +52,23 @@ class Exercise:
     def hint(self, number: int | None = None) -> Hint:
         """The next hint, or hint `number` (from 1)."""
         if number is None:
-            number = self._shown = min(self._shown + 1, len(self._hints))
+            number = self._next()
         if not 1 <= number <= len(self._hints):
             return Hint(f"There are hints 1 to {len(self._hints)}.")
         more = "" if number < len(self._hints) else " That was the last hint."
         return Hint(f"Hint {number} of {len(self._hints)}. {self._hints[number - 1]}{more}")
+
+    def _next(self):
+        """The number of the hint after the last one; a cell that "Run all" runs again shows its own again.
+
+        Run twice without another cell between, it shows the next one.
+        """
+        cell, count = notebook.running()
+        number, before = self._told.get(cell, (0, 0))
+        if cell is None or not number or count == before + 1:
+            number = self._shown = min(self._shown + 1, len(self._hints))
+        self._told[cell] = number, count
+        return number
 
     def yours(self, answer: Any, fallback: Any) -> Any:
         """The answer where it passes on the visible inputs, else `fallback`. Never raises."""

@@ -2,13 +2,14 @@
 
 import base64
 import html
-import io
 import math
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 NOT_ATTEMPTED, NOT_YET, PASSED = "not attempted", "not yet", "passed"
+SIGNS = {PASSED: ("#00795A", "✓"), NOT_YET: ("#B84A00", "✗"), NOT_ATTEMPTED: ("#6B6B6B", "○")}  # white stands out
+SHRUNK = 0.8  # a verdict's picture, of its size elsewhere
 
 
 @dataclass(frozen=True)
@@ -68,30 +69,18 @@ class Verdict:
         return "\n".join(lines)
 
     def _repr_html_(self):
-        colour, mark = {PASSED: ("#009E73", "✓"), NOT_YET: ("#D55E00", "✗")}.get(self.outcome, ("#7f7f7f", "○"))
         total = f"{self.points:g} of {_points(self.max_points)}"
-        rows = [
-            f'<b><span style="color:{colour}">{mark}</span> {self.outcome.capitalize()}</b> · '
-            f"{html.escape(self.name)} · {total}"
-        ]
+        rows = [f"<b>{_sign(self.outcome)} {self.outcome.capitalize()}</b> · {html.escape(self.name)} · {total}"]
         if self.outcome == NOT_ATTEMPTED:
             rows.append("Write your answer in the cell above, run that cell, then run this one again.")
         else:
-            items, drawn = [], b""
+            items, drawn = [], ""
             for r in self.results:
-                tick, shade = ("✓", "#009E73") if r.outcome == PASSED else ("✗", "#D55E00")
-                text = f'<span style="color:{shade}">{tick}</span> {rich(r.part)}'
+                text = f"{_sign(r.outcome if r.outcome == PASSED else NOT_YET)} {rich(r.part)}"
                 if r.message:
                     text += f'<div style="margin-left:1.3em">{rich(r.message)}</div>'
-                if not drawn and (
-                    drawn := png(r.picture)
-                ):  # one is enough to see what is wrong, and four fill the page
-                    data = base64.b64encode(drawn).decode()
-                    style = "display:block;max-width:100%;margin-left:1.3em"
-                    text += (
-                        f'<img style="{style}" alt="{html.escape(r.part)}: yours beside the expected one" '
-                        f'src="data:image/png;base64,{data}">'
-                    )
+                if not drawn:  # one is enough to see what is wrong, and four fill the page
+                    text += (drawn := _image(r))
                 items.append(f'<li style="list-style:none;margin:.2em 0">{text}</li>')
             rows.append(f'<ul style="margin:.3em 0;padding-left:.5em">{"".join(items)}</ul>')
         printed = self.printed.strip()
@@ -100,6 +89,7 @@ class Verdict:
         if self._hint and self.outcome != PASSED:
             rows.append(f"Stuck? <code>{self._hint}</code>")
         body = "".join(f"<div>{row}</div>" for row in rows)
+        colour, _ = SIGNS[self.outcome]
         return f'<div class="verdict" style="border-left:4px solid {colour};padding:.3em .8em">{body}</div>'
 
 
@@ -109,15 +99,24 @@ def unsaid(message):
     return " ".join(part for part in re.split(r"(?<=[.!?]) +", message) if not re.search(telling, part))
 
 
-def png(picture):
-    """What `picture` draws, as a PNG file's bytes; empty where it is None, or an answer's values can't be drawn."""
-    buffer = io.BytesIO()
+def _sign(outcome):
+    """An outcome's sign in white on its colour: as clear on a dark page as on a light one."""
+    colour, sign = SIGNS[outcome]
+    style = f"display:inline-block;width:1.3em;border-radius:3px;text-align:center;background:{colour};color:#ffffff"
+    return f'<span style="{style}">{sign}</span>'
+
+
+def _image(result):
+    """What a part's picture draws, as HTML; "" where there is none, or an answer's values can't be drawn."""
     try:
-        if picture:
-            picture().savefig(buffer, format="png", dpi=80, bbox_inches="tight")
+        data, size = result.picture().png() if result.picture else (b"", {})
     except Exception:
-        return b""
-    return buffer.getvalue()
+        data = b""
+    if not data:
+        return ""
+    alt = html.escape(f"{result.part}: yours beside the expected one")
+    place = f'style="display:block;max-width:100%;margin-left:1.3em" width="{round(SHRUNK * size["width"])}"'
+    return f'<img {place} alt="{alt}" src="data:image/png;base64,{base64.b64encode(data).decode()}">'
 
 
 def _points(n):

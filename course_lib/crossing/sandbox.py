@@ -56,7 +56,8 @@ def missing():
     if not shutil.which("bwrap"):
         return "bubblewrap is missing: install it (on Debian and Ubuntu, `apt-get install bubblewrap`)."
     try:
-        done = subprocess.run([*command(), sys.executable, "-c", ""], capture_output=True, text=True, timeout=60)
+        line = [*command(), sys.executable, "-c", "from course_lib.crossing import fork_server; fork_server.trial()"]
+        done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap could not be started: {error}."
     if done.returncode:
@@ -75,6 +76,7 @@ def command():
     for path in system:
         line += ["--symlink", os.readlink(path), path] if os.path.islink(path) else ["--ro-bind", path, path]
     line += ["--proc", "/proc", "--dev", "/dev", "--perms", "1777", "--tmpfs", "/tmp", "--dir", HOME]
+    line += ["--dev-bind", "/dev/null", "/dev/zero"]  # mapped and shared, that is memory which belongs to no process
     for path in sorted({*python, sys.prefix}):
         if not any(Path(path).is_relative_to(p) for p in ("/usr", "/lib", "/bin")):
             line += ["--ro-bind", path, path]

@@ -6,15 +6,20 @@ the same tree of layers with the same weights, whose every forward is a request.
 """
 
 import copy
+import functools
 import keyword
 
 import torch
 from torch.autograd.function import once_differentiable
 
+from course_lib.checks.core import printable
+
+from . import replies
 from .answer import describe, pack_shapes, tensors_in
-from .codec import MOST_BYTES, Garbled, Thing, pack, unpack
+from .codec import FLOATS, MOST_BYTES, Garbled, Thing, pack, unpack
 
 GARBLED = "sent a garbled answer"
+GRADIENTS = [getattr(torch, name) for name in (*FLOATS, "complex64", "complex128")]
 MOST_SAID = 2_000  # characters of an exception's message
 # bytes that one process may send, of which a message's text counts sixteen times more: it takes long to read
 MOST_IN_ALL = 2**29
@@ -28,6 +33,21 @@ class Lost(Exception):
     def __init__(self, ending):
         super().__init__(f"the code {ending}")
         self.ending = ending
+
+
+def reading(method):
+    """Decorator of a `Session`'s method that takes a reply apart: what stops that is a lie, and ends the session."""
+
+    @functools.wraps(method)
+    def read(self, *args, **kwargs):
+        try:
+            return method(self, *args, **kwargs)
+        except Lost:
+            raise
+        except Exception as error:
+            raise self._lose(GARBLED) from error
+
+    return read
 
 
 class Session:
@@ -64,29 +84,31 @@ class Session:
         except (EOFError, OSError) as error:
             raise self._lose(self.why()) from error
         match reply:
-            case ("done", value):
+            case ("done", value) if self._is(replies.FORMS[request[0]], value):
                 return value
             case ("raised", list(kinds), str(text), bool(stub)) if all(type(k) is str for k in kinds):
                 raise NotImplementedError if stub else _error(kinds)(text[:MOST_SAID])
         raise self._lose(GARBLED)
 
+    @reading
+    def _is(self, form, value):
+        return form(value)
+
     def _lose(self, ending):
-        self.lost = ending[: MOST_SAID // 10]
+        self.lost = printable(ending[: MOST_SAID // 10])
         return Lost(self.lost)
 
     def look(self, name):
         """What the student's name stands for: a value, or a stand-in for a function or class. Raises KeyError."""
-        match self.ask("look", name):
-            case ("missing",):
-                raise KeyError(name)
-            case ("callable",):
-                return StandIn(self, name)
-            case ("value", value):
-                value = self.inward(value)
-                if isinstance(value, Mirror):  # a module that a check will call
-                    value.names_used = self.names_used.get(name, set())
-                return value
-        raise self._lose(GARBLED)
+        kind, *rest = self.ask("look", name)
+        if kind == "missing":
+            raise KeyError(name)
+        if kind == "callable":
+            return StandIn(self, name)
+        value = self.inward(*rest)
+        if isinstance(value, Mirror):  # a module that a check will call
+            value.names_used = self.names_used.get(name, set())
+        return value
 
     # --- calls ----------------------------------------------------------------------------------------------
 
@@ -103,11 +125,15 @@ class Session:
     def layers(self, mirror, x):
         """What `Trial.layers` says, asked where the module is."""
         found = self.ask("layers", mirror._number, x, *self.news(mirror))
-        known = dict(mirror.named_modules())
-        if not all(layer["name"] is None or _agrees(layer, known.get(layer["name"])) for layer in found):
+        if not self._agree(found, dict(mirror.named_modules())):
             raise self._lose(GARBLED)
-        return [dict(layer) for layer in found]
+        return found
 
+    @reading
+    def _agree(self, layers, known):
+        return all(layer["name"] is None or _agrees(layer, known.get(layer["name"])) for layer in layers)
+
+    @reading
     def _finish(self, reply, args, kwargs, built, mirror=None):
         """What a call gives here, once all that it did over there has been done here too.
 
@@ -117,6 +143,8 @@ class Session:
         mirror        of the module that was called, None for a function
         """
         print(reply["printed"], end="")
+        if len(reply["modules"]) != len(built) or len(reply["sent"]) != len(built):
+            raise self._lose(GARBLED)
         if reply["args"] is not None:
             _write_back(args, reply["args"])
         for module, changed in zip(built, reply["modules"]):
@@ -133,7 +161,7 @@ class Session:
         if len(self.dropped) > AT_ONCE:
             self.ask("forget", [self.dropped.pop() for _ in range(AT_ONCE)])
         value, sent = reply["value"], tensors_in((args, kwargs))
-        if type(reply["given"]) is int and 0 <= reply["given"] < len(sent):
+        if reply["given"] is not None and reply["given"] < len(sent):
             return sent[reply["given"]]  # an argument itself, as here
         outputs = [t for t in tensors_in(value) if t.requires_grad]
         if outputs:
@@ -172,10 +200,13 @@ class Session:
             return {k: self.outward(v, built) for k, v in value.items()}
         return value
 
+    @reading
     def inward(self, value):
         if isinstance(value, Thing):
-            if value.kind == "module":
+            if replies.module(value):
                 return self.mirror(value.facts)
+            if value.kind != "odd":
+                raise self._lose(GARBLED)
             if value.facts.get("type") == "ndarray":
                 return torch.zeros(0).numpy()
             return type(_name(value.facts.get("type")), (), {})()
@@ -302,10 +333,10 @@ class _Across(torch.autograd.Function):
     @once_differentiable
     def backward(ctx, *gradients):
         found = ctx.session.ask("backward", ctx.call, list(gradients))
-        if type(found) is not list or len(found) != len(ctx.shapes):
+        if len(found) != len(ctx.shapes):
             raise ctx.session._lose(GARBLED)
         for i, shape in enumerate(ctx.shapes):
-            if found[i] is not None and (not isinstance(found[i], torch.Tensor) or found[i].shape != shape):
+            if found[i] is not None and (found[i].shape != shape or found[i].dtype not in GRADIENTS):
                 found[i] = torch.full(shape, torch.nan)  # of an argument that was resized in place, or a lie
         return (None, None, None, None, *found)
 

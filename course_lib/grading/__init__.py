@@ -5,7 +5,9 @@
 - `runner`:  the answers run in a sandbox, their checks run here
 - `rules`:   what holds for every submission wherever it is graded
 - `command`: the command line over `batch`, which has a `pool` or a `cluster` of runners do the work
-- `collect`: whose notebooks they are; `ledger`, `book`: what is kept; `pages`, `report`: what people read of it
+- `collect`: which notebooks there are, `names`: whose they are; `written`: answers in words, wherever they stand
+- `ledger`, `book`: what is kept; `pages`, `report`, `overview`: what people read of it
+- `sheets`:  those of Moodle and Canvas; `back`: grades filled into them
 - `records`: what all of these tell each other
 - `frame`:   cells that the builder puts into every lesson
 """

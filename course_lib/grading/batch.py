@@ -1,18 +1,18 @@
 """A class's notebooks, graded: what is finished stays finished, and only this process writes."""
 
-import contextlib
 import hashlib
-from functools import partial
-from pathlib import Path
-
-from nbgrader.utils import parse_utc
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 
 from course_lib.start.errors import Stop
-from course_lib.start.files import write_whole
+from course_lib.start.files import write_whole, written
 
-from . import book, collect, pages, report, restore
+from . import book, collect, overview, pages, report, restore, sheets
 from .ledger import Job, Ledger, Record, fingerprint
 from .records import Grade, Page
+from .sheets import Sheet
+
+BOM = "\ufeff"  # Excel takes a table for UTF-8 by it
 
 
 def settings(root):
@@ -22,69 +22,114 @@ def settings(root):
     return PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
 
 
-def learn(root, lessons, db_url):
-    """Let the gradebook know the lessons."""
+def learn(root, lessons, db_url, others=(), say=print):
+    """Let the gradebook know the lessons; what stands in the way of one that is not graded now is only said."""
     from . import course
 
-    for lesson in lessons:
-        course.register(root, lesson, db_url)
+    for lesson in [*lessons, *others]:
+        try:
+            course.register(root, lesson, db_url)
+        except SystemExit as stop:
+            if lesson in lessons:
+                raise
+            say(str(stop))
 
 
 # --- what there is to grade ---------------------------------------------------------------------------------
 
 
-def gather(paths, root, ledger: Ledger, lessons, wanted, db_url) -> tuple[list[Job], list[tuple[str, str]]]:
-    """The notebooks found, in nbgrader's tree; and (path, why) of what could not be used.
+def sheets_among(paths) -> tuple[list[str], list[Sheet], list[tuple[str, str]]]:
+    """(the other paths, platforms' sheets, (path, why) of tables that are none) of what an instructor gave."""
+    rest, found, left = [], [], []
+    for path in paths:
+        if not (Path(path).is_file() and Path(path).suffix.lower() in (".csv", ".tsv")):
+            rest.append(path)
+        elif sheet := sheets.read(path):
+            found.append(sheet)
+        else:
+            known = "neither Moodle's offline grading worksheet nor Canvas' gradebook export"
+            left.append((str(path), f"is {known}: hand in the file as the platform made it"))
+    return rest, found, left
+
+
+def gather(paths, root, ledger: Ledger, lessons, wanted, db_url, given=()) -> tuple[list, list[tuple[str, str]]]:
+    """The notebooks found, as `collect.Handed`; and (path, why) of what could not be used.
 
     paths    what the instructor gave
     lessons  the course's
     wanted   the lesson that all of them are; None: each says it itself
+    given    platforms' sheets
     """
-    known = []
-    if not db_url.startswith("sqlite:///") or Path(db_url.removeprefix("sqlite:///")).exists():
-        with book.opened(db_url) as gradebook:
-            known = book.students(gradebook)
-    handed, left = collect.collect(paths, lessons, known)
-    jobs = {}
-    for one in handed:
-        lesson = wanted or one.lesson or told_by(one, root, left)
-        if lesson:
-            job = submit(ledger, one, lesson)
-            jobs[job.name()] = job
-    return list(jobs.values()), left
+    rows, times, left = {}, {}, []
+    for sheet in given:
+        rows |= {account: (name, signs) for account, (name, signs, _) in sheet.accounts().items()}
+        known, failed = sheet.times()
+        times |= known
+        if failed:
+            left.append((str(sheet.path), f"has {failed} times that can't be read: give them as 2026-11-30 18:00"))
+
+    def tell(file, lesson):
+        return (wanted or lesson, "") if wanted or lesson else told_by(file, root)
+
+    students = everybody(db_url)
+    handed, others = collect.collect(
+        paths, lessons, students, rows, ledger.before(), tell, lambda *found: worked_in(root, *found)
+    )
+    handed = [replace(h, when=book.utc(t)) if (t := times.get(h.claim.account)) else h for h in handed]
+    return handed, [(written(name), written(why)) for name, why in left + others]
 
 
-def told_by(handed, root, left):
-    """The lesson that a notebook's content shows; None, and a line in `left`, where it shows none."""
-    where = f"{handed.file.root}/{handed.file.path}"
-    if handed.file.size > restore.BIG:
-        left.append((where, "is too large to see what it is of: name the lesson with --lesson"))
-        return None
+def everybody(db_url):
+    """The students that the gradebook knows, as `book.students`; nobody where there is none yet."""
+    if db_url.startswith("sqlite:///") and not Path(db_url.removeprefix("sqlite:///")).exists():
+        return []
+    with book.opened(db_url) as gradebook:
+        return book.students(gradebook)
+
+
+def told_by(file, root):
+    """(The lesson that a notebook's content shows or None, why there is none)."""
+    if file.size > restore.BIG:
+        return None, "is too large to see what it is of: name the lesson with --lesson"
     try:
-        lesson = restore.lesson_of(restore.read(handed.file.read()), root)
+        lesson = restore.lesson_of(restore.read(file.read()), root)
     except restore.Unreadable as error:
-        left.append((where, f"can't be read, and its name tells no lesson. {error}"))
-        return None
-    if lesson is None:
-        left.append((where, "has no cell of any lesson"))
-    return lesson
+        return None, f"can't be read, and its name tells no lesson. {error}"
+    return lesson, "" if lesson else "has no cell of any lesson"
 
 
-def submit(ledger: Ledger, handed, lesson) -> Job:
-    """Put a notebook where nbgrader has submissions, unless it lies there."""
-    path = ledger.submitted(lesson, handed.student)
-    own, stamp = Path(handed.file.root, handed.file.path), path.parent / "timestamp.txt"
-    if not (own.exists() and own.resolve() == path.resolve()):
+def worked_in(root, file, lesson):
+    """Whether anybody wrote into a notebook; one that is too large to look has been worked in."""
+    if file.size > restore.BIG:
+        return True
+    try:
+        return restore.is_worked_in(restore.read(file.read()), restore.source_of(str(root), lesson))
+    except restore.Unreadable:
+        return False
+
+
+def submit(ledger: Ledger, handed) -> Job:
+    """Put a notebook where nbgrader has submissions, unless it lies there, and when it was handed in beside it."""
+    path = ledger.submitted(handed.lesson, handed.student)
+    own, stamp, when = Path(handed.file.root, handed.file.path), path.parent / collect.STAMP, handed.when
+    is_own = own.exists() and own.resolve() == path.resolve()
+    if not is_own:
         data = handed.file.read()
         if not path.exists() or path.read_bytes() != data:
             write_whole(path, data)
-        if handed.file.dated:
-            write_whole(stamp, f"{book.utc(handed.file.when):%Y-%m-%d %H:%M:%S} UTC\n")
-    when = None
-    if stamp.exists():
-        with contextlib.suppress(ValueError, OverflowError):  # nbgrader would stop here
-            when = parse_utc(stamp.read_text(encoding="utf-8").strip())
-    return Job(handed.student, lesson, path, when, handed.note)
+            if not when:
+                stamp.unlink(missing_ok=True)  # it was of what was handed in before
+    if when:
+        write_whole(stamp, f"{when:%Y-%m-%d %H:%M:%S} UTC\n")
+    elif stamp.exists():
+        when = collect.moment(stamp.read_bytes())
+        if when is None:
+            stamp.unlink()  # nbgrader would stop here
+    name, claim = PurePosixPath(handed.file.path).name, handed.claim
+    facts = (claim.account, claim.name, name, claim.late, handed.unclear)
+    job = Job(handed.student, handed.lesson, path, when, handed.note, *facts)
+    known = ledger.read(job) if is_own else None  # our own tree does not tell what the platform had told
+    return replace(ledger.job(job.lesson, known), when=when) if known else job
 
 
 # --- the batch ----------------------------------------------------------------------------------------------
@@ -107,7 +152,6 @@ def grade(
     say           called with the sentence for each fault
     """
     with book.opened(db_url) as gradebook:
-        enter = partial(_enter, ledger, gradebook, settings, db_url)
         faults, todo, keys = {}, {}, {}
         for job in jobs:
             key = keys[job] = fingerprint(ledger, job, limits, safe)
@@ -116,7 +160,9 @@ def grade(
                 continue
             known = ledger.read(job)
             if not known.booked:
-                enter(job, known.key, known.graded)
+                _enter(ledger, gradebook, job, known.key, known.graded)
+            elif ledger.job(job.lesson, known) != job:  # the same file, and something else is known of it
+                ledger.write(job, known.key, known.graded, booked=True)
             progress(job)
         tasks = {name: Grade(str(job.path), job.lesson) for name, job in todo.items()}
         for name, graded, fault in pool.run(tasks):
@@ -127,15 +173,28 @@ def grade(
                 say(f"{who}: not graded, and not through a fault of the submission: {fault}.")
             else:
                 ledger.write(job, keys[job], graded, booked=False)
-                enter(job, keys[job], graded)
+                _enter(ledger, gradebook, job, keys[job], graded)
             progress(job)
+        for lesson in ledger.lessons():
+            agree(ledger, gradebook, settings, lesson)
     return faults
 
 
-def _enter(ledger, gradebook, settings, db_url, job, key, graded):
+def agree(ledger, gradebook, settings, lesson):
+    """Have a gradebook say of a lesson what the records say, whatever was removed from it, and what is late by now."""
+    held, records = book.holds(gradebook, lesson), ledger.records(lesson)
+    if not book.knows(gradebook, lesson):
+        return  # its cells have changed, which was said
+    for record in records:
+        cells, checks = held.get(record.student), record.graded.checks
+        if cells is None or any(cells[name] != found["points"] for name, found in checks.items() if name in cells):
+            _enter(ledger, gradebook, ledger.job(lesson, record), record.key, record.graded)
+    book.penalise(gradebook, settings, lesson, {r.student: (r.moment(), r.late) for r in records})
+
+
+def _enter(ledger, gradebook, job, key, graded):
     """Write a grade into the gradebook, then into the record that the gradebook has it."""
     book.write(gradebook, graded, job.student, job.when)
-    book.penalise(gradebook, settings, job.lesson, job.student, db_url)
     ledger.write(job, key, graded, booked=True)
 
 
@@ -146,13 +205,14 @@ def feedback(ledger: Ledger, jobs: list[Job], pool, db_url, progress=nothing) ->
     todo, failed = {}, 0
     for job in jobs:
         record, found = ledger.read(job), scores[job.lesson].get(job.student)
-        if not record or not found:
+        if not record or not found or not (record.graded.unreadable or ledger.graded(job).exists()):
             continue
         if record.graded.unreadable:
-            write_whole(ledger.page(job), pages.refusal(job.lesson, record.graded.unreadable))
+            write_whole(ledger.page(job), pages.refusal(job.lesson, record.graded.unreadable, job.student, job.file))
             continue
         text, total = ledger.graded(job).read_text(encoding="utf-8"), (found["score"], found["most"], found["late"])
-        task = Page(text, job.lesson, total, found["cells"], found["comments"])
+        waiting = tuple(found["manual"])
+        task = Page(text, job.lesson, total, found["cells"], found["comments"], waiting, job.student, job.file)
         if _ends_with(ledger.page(job), _mark(task)):
             progress(job)
         else:
@@ -175,22 +235,39 @@ def _ends_with(path, mark):
     return path.exists() and path.read_text(encoding="utf-8").endswith(mark)
 
 
-def reports(ledger: Ledger, lessons, db_url, left=(), faults=()) -> list[Path]:
-    """Write each lesson's class report and table; their paths."""
-    written = []
+def reports(ledger: Ledger, lessons, db_url, left=(), faults=(), course=()) -> list[Path]:
+    """Write each lesson's class report and table, and those of the whole course; their paths.
+
+    course  all of its lessons
+    """
+    files, held = [], {}
     with book.opened(db_url) as gradebook:
-        for lesson in lessons:
+        names = {student: " ".join(filter(None, (first, last))) for student, first, last, _ in book.students(gradebook)}
+        for lesson in sorted({*lessons, *course}):
             scores = book.scores(gradebook, lesson)
             missing = {job.student: fault for job, fault in dict(faults).items() if job.lesson == lesson}
             # an older record is of what was handed in before
             records: list[Record] = [r for r in ledger.records(lesson) if r.student not in missing]
-            for kind, text in (
-                ("html", report.page(lesson, records, scores, missing, left)),
-                ("csv", report.table(lesson, records, scores, missing)),
-            ):
-                written.append(ledger.report(lesson, kind))
-                write_whole(written[-1], text)
-    return written
+            absent = sorted(names.keys() - {r.student for r in records} - missing.keys())
+            held[lesson] = (records, scores, missing)
+            if lesson in lessons or records:  # of the others a due date may have moved
+                found = left if lesson in lessons else []
+                texts = (
+                    report.page(lesson, records, scores, missing, found, absent),
+                    report.table(lesson, records, scores, missing, absent),
+                )
+                files += _write(ledger, lesson, *texts)
+    if course:
+        rows = overview.rows(names, held)
+        files += _write(ledger, "course", overview.page(rows, held), overview.table(rows, held))
+    return files
+
+
+def _write(ledger, name, page, table):
+    paths = [ledger.report(name, "html"), ledger.report(name, "csv")]
+    for path, text in zip(paths, (page, BOM + table)):
+        write_whole(path, text)
+    return paths
 
 
 def full_disk(error):

@@ -6,8 +6,7 @@ import time
 import warnings
 from datetime import datetime, timezone
 
-from nbformat.v4 import new_notebook
-from nbgrader.api import Gradebook, InvalidEntry
+from nbgrader.api import Gradebook, InvalidEntry, MissingEntry
 from nbgrader.preprocessors import AssignLatePenalties
 from sqlalchemy.exc import OperationalError, SAWarning
 
@@ -68,33 +67,78 @@ def write(gradebook, graded: Graded, student, when=None):
     lesson, stamp = graded.lesson, {"timestamp": when} if when else {}
 
     def action():
+        gradebook.update_or_create_student(student)
+        gradebook.update_or_create_submission(lesson, student, **stamp)
+        notebook = gradebook.find_submission_notebook(lesson, lesson, student)
+        for grade in notebook.grades:
+            name = grade.cell.name
+            if name in graded.checks:
+                grade.auto_score = graded.checks[name]["points"]
+            else:  # a written answer: a person's, unless there is none
+                grade.auto_score = None if graded.written.get(name) else 0.0
+            grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
+        for comment in notebook.comments:
+            silent = "No response." if graded.written.get(comment.cell.name) is False else None
+            comment.auto_comment = graded.unreadable or silent
+        gradebook.db.commit()
+
+    patient(_or_back(gradebook, action))
+
+
+def penalise(gradebook, settings, lesson, told):
+    """Write when submissions were handed in, and let nbgrader's plugin for late ones, as configured, have its say anew.
+
+    told  {student: (UTC time or None, whether the platform says "late" without a time)}
+    """
+    step = AssignLatePenalties(config=settings)
+    step.init_plugin()
+
+    def action():
+        for submission in gradebook.assignment_submissions(lesson):
+            when, late = told.get(submission.student_id, (None, False))
+            submission.timestamp = when or submission.timestamp
+            seconds = submission.total_seconds_late
+            # late by the platform's due date: by a second at least, unless the time to hand in is not over yet here
+            if late and not submission.timestamp and submission.duedate and not submission.extension:
+                seconds = float(submission.duedate < datetime.now(timezone.utc).replace(tzinfo=None))
+            for notebook in submission.notebooks:
+                found = (submission.student_id, notebook.score, seconds)
+                penalty = step.plugin_inst.late_submission_penalty(*found) if seconds > 0 else None
+                notebook.late_submission_penalty = penalty and min(max(penalty, 0), notebook.score)
+        gradebook.db.commit()
+
+    patient(_or_back(gradebook, action))
+
+
+def _or_back(gradebook, action):
+    """The action, undone where it fails."""
+
+    def tried():
         try:
-            gradebook.update_or_create_student(student)
-            gradebook.update_or_create_submission(lesson, student, **stamp)
-            notebook = gradebook.find_submission_notebook(lesson, lesson, student)
-            for grade in notebook.grades:
-                name = grade.cell.name
-                if name in graded.checks:
-                    grade.auto_score = graded.checks[name]["points"]
-                else:  # a written answer: a person's, unless there is none
-                    grade.auto_score = None if graded.written.get(name) else 0.0
-                grade.needs_manual_grade = grade.manual_score is not None or grade.auto_score is None
-            for comment in notebook.comments:
-                silent = "No response." if graded.written.get(comment.cell.name) is False else None
-                comment.auto_comment = graded.unreadable or silent
-            gradebook.db.commit()
+            return action()
         except (OperationalError, InvalidEntry):
             gradebook.db.rollback()
             raise
 
-    patient(action)
+    return tried
 
 
-def penalise(gradebook, settings, lesson, student, db_url):
-    """Let nbgrader's plugin for late submissions, as configured, have its say; without a due date there is none."""
-    if gradebook.find_submission(lesson, student).total_seconds_late > 0:
-        names = {"notebook": lesson, "assignment": lesson, "student": student, "db_url": db_url}
-        patient(lambda: AssignLatePenalties(config=settings).preprocess(new_notebook(), {"nbgrader": names}))
+def knows(gradebook, lesson):
+    """Whether the gradebook has a lesson with its cells."""
+    try:
+        return bool(gradebook.find_notebook(lesson, lesson).source_cells)
+    except MissingEntry:
+        return False
+
+
+def holds(gradebook, lesson) -> dict[str, dict[str, float | None]]:
+    """{student: {cell: points by its check}} of a lesson, as the gradebook has it."""
+    found = {}
+    with contextlib.suppress(MissingEntry):
+        for submission in gradebook.find_assignment(lesson).submissions:
+            cells = {g.cell.name: g.auto_score for n in submission.notebooks for g in n.grades}
+            found[submission.student_id] = cells
+    return found
 
 
 def scores(gradebook, lesson) -> dict[str, Score]:
@@ -103,7 +147,7 @@ def scores(gradebook, lesson) -> dict[str, Score]:
     for submission in gradebook.assignment_submissions(lesson):
         for notebook in submission.notebooks:
             found[submission.student_id] = {
-                "score": submission.score,
+                "score": submission.score - (notebook.late_submission_penalty or 0),
                 "most": submission.max_score,
                 "late": notebook.late_submission_penalty,
                 "manual": sorted(g.cell.name for g in notebook.grades if g.needs_manual_grade),

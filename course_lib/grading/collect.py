@@ -5,29 +5,38 @@ Google Classroom give to what they hand out; as folders, as zips (in which zips 
 Nothing is unpacked: a member of a zip is read into memory, so its name is never a path on the disk.
 """
 
+import functools
 import io
 import os
 import re
 import stat
-import unicodedata
 import zipfile
-import zlib
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
+from nbgrader.utils import parse_utc
+
+from .names import Claim, Roster, lesson_in, of_platform, original, settle, tidy
 from .restore import MOST_BYTES
 
-MOST_FILES = 50_000
+MOST_FILES = 50_000  # in a zip
+MOST_INSIDE = 1_000  # in a zip that lies in a zip, and in all zips in that
 DEPTH = 3  # of zips within zips
-UNREADABLE = (zipfile.BadZipFile, zlib.error, OSError, ValueError, RuntimeError, EOFError)  # what a broken zip raises
-NOISE = re.compile(
-    r"(^|/)(\.[^/]*|__MACOSX|Thumbs\.db|timestamp\.txt|onlinetext\.html|.*_assignsubmission_onlinetext_?)(/|$)"
+RATIO = 20  # what is packed tighter than this is counted: notebooks are not
+MOST_UNPACKED = 2**28  # bytes that a zip's members may have beyond that ratio, in all zips in it together
+MOST_NAME = 1_000  # characters of a path in a zip
+UNREADABLE = Exception  # a broken zip raises whatever its reader did not foresee
+PACKED = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+ENDINGS = re.compile(r"\.ipynb(\.json|\.txt)?$", re.I)  # browsers add the second one
+STAMP = "timestamp.txt"  # nbgrader's: when a notebook was handed in
+SILENT = re.compile(
+    r"(^|/)(\.ipynb_checkpoints|\.git|\.venv|\.cache|\.local|\.Trash[^/]*|__MACOSX|Thumbs\.db|desktop\.ini|\._[^/]*"
+    r"|onlinetext\.html|.*_assignsubmission_onlinetext_?)(/|$)"
 )
-MOODLE = re.compile(r"^(?P<name>.+?)_\d+_assignsubmission_file(_(?P<file>.*))?$")
-CANVAS = re.compile(r"^(?P<name>[^_]+)(_LATE)?_(?P<id>\d+)_\d+_(?P<file>.+)$")
-COPY = re.compile(r"^copy of | ?\(\d+\)$|-\d+$|[ -]copy\d*$", re.I)  # what browsers and drives add to a second file
+HIDDEN = re.compile(r"(^|/)\.(?!.*\.ipynb(\.json|\.txt)?$).*$")  # all that is hidden but notebooks
 
 
 @dataclass(frozen=True)
@@ -39,7 +48,8 @@ class File:
     when: datetime | None  # local time
     size: int
     root: str  # what was given
-    dated: bool = False  # `when` is from a zip, so nobody's download or copy
+    dated: bool = False  # `when` is from a zip
+    depth: int = 0  # in how many zips it lies
 
     def name(self):
         return f"{self.root}/{self.path}"
@@ -53,42 +63,91 @@ class Handed:
     lesson: str | None
     file: File
     note: str = ""
+    claim: Claim = Claim("")
+    unclear: str = ""  # why a person must look whose it is
+    when: datetime | None = None  # UTC, as the platform says
 
 
-def collect(paths, lessons, students=()):
+def collect(paths, lessons, students=(), rows=None, before=None, tell=None, worked=None):
     """([Handed], [(path, why it was left out)]) for the paths that an instructor gave.
 
     lessons   the course's
     students  the ones that the gradebook knows, as (id, first name, last name, email)
+    rows      {account: (name, [e-mail addresses and ids])} as of `names.Roster`, and
+    before    {(lesson, account): (id, name)} of what is graded
+    tell      tell(file, lesson by its name or None) -> a lesson, or None and a sentence why not
+    worked    worked(file, lesson) -> whether anybody wrote into it; asked where a student has several
 
-    Of several notebooks of one student for one lesson the newest counts.
+    Of several notebooks of one student for one lesson the newest counts that somebody worked in.
     """
-    left, best, roster = [], {}, _roster(students)
+    left, found = [], []
     for path in paths:
-        found = [file for file in _files(Path(path), left) if not NOISE.search(file.path)]
-        files = [file for file in found if file.path.lower().endswith(".ipynb")]
-        left += [(file.name(), "is no notebook") for file in found if not file.path.lower().endswith(".ipynb")]
-        folders = [_folders(file, lessons) for file in files]
-        level = min(len(os.path.commonprefix(folders)), max(0, min(map(len, folders), default=0) - 1))
-        for file, inner in zip(files, folders):
-            student, lesson = _who(file, lessons, inner[level] if inner else "")
-            if not student:
-                advice = "put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'"
-                left.append((file.name(), f"names no student: {advice}"))
-                continue
-            handed = Handed(roster.get(_key(student), student), lesson, file)
-            known = best.get((handed.student, lesson))
-            if known:
-                older, newer = sorted((known, handed), key=_age)
-                left.append((older.file.name(), f"is older than another notebook of {handed.student}"))
-                handed = replace(newer, note="The newest of several files was graded.")
-            best[handed.student, lesson] = handed
-    return sorted(best.values(), key=lambda h: (h.lesson or "", h.student)), left
+        found += _below(Path(path), lessons, left)
+    if tell:
+        asked = [(claim, file, when, tell(file, lesson)) for claim, lesson, file, when in found]
+        left += [(file.name(), why) for _, file, _, (lesson, why) in asked if lesson is None]
+        found = [(claim, lesson, file, when) for claim, file, when, (lesson, _) in asked if lesson is not None]
+    owners = settle([(claim, lesson) for claim, lesson, _, _ in found], Roster(students, rows, before))
+    handed = defaultdict(list)
+    for (claim, lesson, file, when), (student, unclear) in zip(found, owners):
+        one = Handed(student, lesson, file, claim=claim, unclear=unclear, when=when)
+        handed[student, lesson, None if lesson else file.name()].append(one)
+    best = [_best(ones, lessons, worked, left) for ones in handed.values()]
+    return sorted(best, key=lambda h: (h.lesson or "", h.student)), left
 
 
-def _age(handed):
-    """What sorts notebooks from the oldest to the newest."""
-    return handed.file.when or datetime.min, _natural(handed.file.path)
+def _below(path, lessons, left):
+    """[(Claim, lesson or None, File, when it was handed in)] below a path that was given."""
+    stamps, files = {}, []
+    for file in _files(path, left):
+        if PurePosixPath(file.path).name == STAMP:
+            stamps[PurePosixPath(file.path).parent] = file
+        elif _noise(file.path):
+            continue
+        elif ENDINGS.search(file.path):
+            files.append(file)
+        else:
+            left.append((file.name(), "is no notebook"))
+    folders = [_folders(file, lessons) for file in files]
+    level = min(len(os.path.commonprefix(folders)), max(0, min(map(len, folders), default=0) - 1))
+    found, own = [], 0 if path.is_dir() else 1  # what lies in more zips than was given, a student packed
+    for file, inner in zip(files, folders):
+        claim, lesson = _who(file, lessons, inner[level] if inner else "")
+        if not tidy(claim.name or claim.account):
+            advice = "put it into a folder of the student's name, or call it 'NAME - LESSON.ipynb'"
+            left.append((file.name(), f"names no student: {advice}"))
+            continue
+        stamp = stamps.get(PurePosixPath(file.path).parent)
+        theirs = not stamp or stamp.depth > own or claim.account
+        found.append((claim, lesson, file, None if theirs else moment(stamp.read())))
+    return found
+
+
+def moment(text):
+    """The UTC time, without a zone, in nbgrader's timestamp.txt; None where it holds none."""
+    try:
+        return parse_utc(text.decode("utf-8-sig").strip())
+    except (ValueError, OverflowError, TypeError):
+        return None
+
+
+def _best(ones, lessons, worked, left):
+    """The one that counts of a student's notebooks for a lesson; the others are named in `left`."""
+    if len(ones) == 1:
+        return ones[0]
+    work = {one: not worked or not one.lesson or worked(one.file, one.lesson) for one in ones}
+
+    def age(one):
+        copy = original(ENDINGS.sub("", PurePosixPath(one.file.path).name), lessons)[1]
+        return work[one], one.when or datetime.min, one.file.when or datetime.min, copy, _natural(one.file.path)
+
+    *older, best = sorted(ones, key=age)
+    for one in older:
+        idle = work[best] and not work[one]
+        why = f"holds no work, and another notebook of {one.student} does" if idle else ""
+        left.append((one.file.name(), why or f"is older than another notebook of {one.student}"))
+    name = PurePosixPath(best.file.path).name
+    return replace(best, note=f"Of {len(ones)} files, {name} was graded.")
 
 
 # --- files --------------------------------------------------------------------------------------------------
@@ -98,7 +157,7 @@ def _files(path, left):
     """The `File`s below a path that was given; what can't be read goes to `left`."""
     if path.is_dir():
         for folder, names, files in os.walk(path):
-            names[:] = sorted(n for n in names if not n.startswith(".") and not Path(folder, n).is_symlink())
+            names[:] = sorted(n for n in names if not SILENT.search(n) and not Path(folder, n).is_symlink())
             for name in sorted(files):
                 yield from _file(Path(folder, name), path, left)
     elif path.exists():
@@ -115,38 +174,59 @@ def _file(path, root, left):
     facts = path.stat()
     when = datetime.fromtimestamp(facts.st_mtime)
     if path.suffix.lower() == ".zip":
-        with path.open("rb") as stream:
-            yield from _zip(stream, inside, str(root), left, 1)
+        opened = functools.cache(lambda: _archive(path.open("rb"), MOST_FILES))
+        yield from _zip(opened, inside, str(root), left, Room(MOST_FILES, MOST_UNPACKED))
     elif facts.st_size > MOST_BYTES:
         left.append((str(path), _too_big(facts.st_size)))
     else:
         yield File(inside, path.read_bytes, when, facts.st_size, str(root))
 
 
-def _zip(stream, name, root, left, depth):
-    """The `File`s in a zip, as if it were a folder of that name."""
+@dataclass
+class Room:
+    """What a zip, and all zips in it, may still hold: entries, and bytes that are packed tighter than `RATIO`."""
+
+    entries: int
+    unpacked: int
+    depth: int = 1
+
+
+def _zip(opened, name, root, left, room):
+    """The `File`s in a zip, as if it were a folder of that name. What is unpacked is not kept: `read` does it again.
+
+    opened  gives the zip as a `ZipFile`
+    room    a `Room`; what is found uses it up
+    """
     where = f"{root}/{name}"
     try:
-        archive = zipfile.ZipFile(stream)
-        entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
+        archive = opened()
+    except UNREADABLE as error:
         left.append((where, f"is no zip that can be read ({error})"))
         return
-    if len(entries) > MOST_FILES:
-        left.append((where, f"holds {len(entries)} files; at most {MOST_FILES} are looked at"))
+    entries = archive.infolist()
+    if len(entries) > room.entries:
+        left.append((where, f"holds {len(entries)} files; at most {room.entries} are looked at"))
         return
-    for entry in entries:
-        parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+    room.entries -= len(entries)
+    for number, entry in enumerate(entries):
+        if len(entry.filename) > MOST_NAME:
+            left.append((where, f"holds a name of {len(entry.filename)} characters"))
+            continue
+        parts = PurePosixPath(_named(entry).replace("\\", "/")).parts
         inside = "/".join(part for part in parts if part not in ("/", "..", "."))
         path = f"{name.removesuffix('.zip')}/{inside}"
-        if entry.is_dir() or NOISE.search(path):
+        if entry.is_dir() or _noise(path):
             continue
-        reason = _refused(entry, inside, depth)
+        tight = max(0, entry.file_size - RATIO * entry.compress_size)
+        reason = _refused(entry, inside, room.depth)
+        if not reason and tight > room.unpacked:
+            reason = f"unpacks to more than {MOST_UNPACKED / 2**20:.0f} MB with what lies beside it"
         if reason:
             left.append((f"{root}/{path}", reason))
             continue
+        room.unpacked -= tight
         try:
-            data = _member(archive, entry)
+            size = len(_member(archive, entry))
         except UNREADABLE as error:
             left.append((f"{root}/{path}", f"can't be read ({error})"))
             continue
@@ -154,10 +234,45 @@ def _zip(stream, name, root, left, depth):
             when = datetime(*entry.date_time)
         except ValueError:
             when = None
+        read = functools.partial(_again, opened, number)
         if inside.lower().endswith(".zip"):
-            yield from _zip(io.BytesIO(data), path, root, left, depth + 1)
+            inner = Room(min(MOST_INSIDE, room.entries), room.unpacked, room.depth + 1)
+            yield from _zip(functools.partial(_inner, read, inner.entries), path, root, left, inner)
+            room.unpacked = inner.unpacked
+            if room.depth > 1:
+                room.entries = min(room.entries, inner.entries)
         else:
-            yield File(path, lambda data=data: data, when, len(data), root, when is not None)
+            yield File(path, read, when, size, root, when is not None, room.depth)
+
+
+def _noise(path):
+    return SILENT.search(path) or HIDDEN.search(path)
+
+
+def _named(entry):
+    """A member's name: macOS writes UTF-8 without saying so, and Python then reads an old IBM code."""
+    try:
+        return entry.filename if entry.flag_bits & 0x800 else entry.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return entry.filename
+
+
+def _archive(stream, most):
+    """A `ZipFile`; ValueError, before its list is read and takes memory, where that is too long for `most` entries."""
+    end = zipfile._EndRecData(stream)
+    if end and end[5] > 250 * most + 2**20:
+        raise ValueError(f"its list of files has {end[5] / 2**20:.0f} MB; at most {most} files are looked at")
+    return zipfile.ZipFile(stream)
+
+
+def _inner(read, most):
+    return _archive(io.BytesIO(read()), most)
+
+
+def _again(opened, number):
+    """The bytes of a zip's member."""
+    archive = opened()
+    return _member(archive, archive.infolist()[number])
 
 
 def _refused(entry, inside, depth):
@@ -166,9 +281,11 @@ def _refused(entry, inside, depth):
         return "is a link, and is not followed"
     if entry.flag_bits & 1:
         return "is locked with a password"
+    if entry.compress_type not in PACKED:
+        return "is packed in a way that is not read"
     if entry.file_size > MOST_BYTES:
         return _too_big(entry.file_size)
-    if not inside.lower().endswith((".ipynb", ".zip")):
+    if not (ENDINGS.search(inside) or inside.lower().endswith(".zip") or PurePosixPath(inside).name == STAMP):
         return "is no notebook"
     return "lies in too many zips" if depth >= DEPTH and inside.lower().endswith(".zip") else ""
 
@@ -194,67 +311,33 @@ def _folders(file, lessons):
     folders = PurePosixPath(file.path).parts[:-1]
     if folders and Path(file.root, f"{folders[0]}.zip").is_file():
         folders = folders[1:]
-    return [name for name in folders if not _lesson_in(name, lessons)]
+    return [name for name in folders if not lesson_in(name, lessons)]
 
 
 def _who(file, lessons, folder):
-    """(student, lesson) as a file's path tells: "" where it names no student, None where it names no lesson.
+    """(Claim, lesson) as a file's path tells: nobody where it names no student, None where it names no lesson.
 
     folder  the one of its folders that may be a student's
     """
     *folders, name = PurePosixPath(file.path).parts
-    stem = PurePosixPath(name).stem
+    stem = ENDINGS.sub("", name).lstrip(".")
     places = (stem, *reversed(folders), *Path(file.root).parts[:-3:-1])
-    lesson = next((known for place in places if (known := _lesson_in(place, lessons))), None)
-    for part in (*folders, stem):  # from the outside in: what a student packs may bear another's name
-        if found := MOODLE.match(part):
-            return tidy(found["name"]), lesson
-        if found := CANVAS.match(part):
-            return tidy(f"{found['name']}_{found['id']}"), lesson
+    lesson = next((known for place in places if (known := lesson_in(place, lessons))), None)
+    if claim := of_platform((*folders, stem), lessons):
+        return claim, lesson
     above = [*Path(file.root).parts, *folders]
     if len(above) >= 2 and above[-1] in lessons:  # nbgrader's tree, whatever part of it was given
-        return tidy(above[-2]), above[-1]
-    rest = stem
-    while rest != COPY.sub("", rest):
-        rest = COPY.sub("", rest)
-    known = _lesson_in(rest, lessons)
+        return Claim(above[-2]), above[-1]
+    rest, _ = original(stem, lessons)
+    known = lesson_in(rest, lessons)
     if known:
         rest = re.sub(re.escape(known) + r"|\bsolutions?\b|\bsubmission\b", "", rest, flags=re.I)
-        if _key(rest):
-            return tidy(rest.strip(" -_–—")), lesson
+        rest = original(rest.strip(" -_–—"), lessons)[0]
+        if tidy(rest):
+            return Claim(rest), lesson
     if folder:
-        return tidy(folder), lesson
-    return ("" if known or not _key(rest) else tidy(rest)), lesson
-
-
-def _lesson_in(text, lessons):
-    return next((name for name in lessons if name.lower() in text.lower()), None)
-
-
-def tidy(name):
-    """A student's id: a name that is safe as a folder, as nbgrader wants it."""
-    name = unicodedata.normalize("NFC", name).strip()
-    name = re.sub(r"\s+", "_", re.sub(r"[^\w\s.@-]", "_", name)).strip("._-")
-    return name[:80]
-
-
-def _key(name):
-    """What of a name decides whether it is the same one: letters and digits."""
-    plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(c for c in plain if c.isalnum())
-
-
-def _roster(students):
-    """{key: id} of the ways in which platforms write a known student's name; ambiguous ones are left out."""
-    found, twice = {}, set()
-    for student, first, last, email in students:
-        email, both = email or "", first and last
-        names = [f"{first} {last}", f"{last} {first}"] if both else []
-        for text in (student, email, email.split("@")[0], *names):
-            key = _key(text)
-            if key and found.setdefault(key, student) != student:
-                twice.add(key)
-    return {key: student for key, student in found.items() if key not in twice}
+        return Claim(folder), lesson
+    return Claim("" if known else rest), lesson
 
 
 def _natural(text):

@@ -16,7 +16,12 @@ from .pool import Pool, cores
 def main(arguments):
     """The command line; 0 where everything has a grade or a reason that lies in the submission."""
     options = parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):  # a student's name may have letters that this terminal has not
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     limits = Limits(cpu=options.cpu_seconds, wall=options.wall_seconds, memory=options.memory)
+    if options.dry_run:
+        return rehearse(options, ROOT)
     if not options.unsafe and (reason := sandbox.missing()):
         raise Stop(f"{reason} To grade without a sandbox, in your own account, code that you trust, add --unsafe.")
     if options.unsafe:
@@ -31,8 +36,8 @@ def main(arguments):
         pool.stop()
 
 
-def grade(options, root, limits, pool):
-    """What `main` returns, by the workers of a pool that may still be starting."""
+def found(options, root):
+    """(ledger, lessons, nbgrader's settings, the gradebook, platforms' sheets, notebooks, what was left out)."""
     from . import batch, restore  # nbgrader takes its time
     from .ledger import Ledger
 
@@ -40,14 +45,38 @@ def grade(options, root, limits, pool):
     wanted = named(options.lesson, known)
     configured = batch.settings(root)  # puts nbgrader's own commands within reach, too
     db_url = options.db or configured.CourseDirectory.db_url
+    paths, sheets, left = batch.sheets_among(options.paths)
+    handed, others = batch.gather(paths, root, ledger, known, wanted, db_url, sheets)
+    left += others
+    for name, reason in left:
+        print(f"Left out: {name} {reason}.")
+    if not handed and not (sheets and ledger.lessons()):
+        raise Stop("There is nothing to grade: no notebook of a student was found.")
+    return ledger, known, configured, db_url, sheets, handed, left
+
+
+def rehearse(options, root):
+    """Say who would be graded as whom, and do nothing."""
+    *_, handed, _ = found(options, root)
+    for one in handed:
+        says = [f"{one.file.name()} → {one.student}, {one.lesson}"]
+        says += [f"handed in {one.when:%Y-%m-%d %H:%M} UTC"] if one.when else []
+        says += ["late, says the platform"] if one.claim.late else []
+        says += [f"needs a person: {one.unclear}"] if one.unclear else []
+        print("; ".join(says))
+    print(f"{len(handed)} submissions would be graded. Nothing was done.")
+    return 0
+
+
+def grade(options, root, limits, pool):
+    """What `main` returns, by the workers of a pool that may still be starting."""
+    from . import back, batch
+
     try:
-        jobs, left = batch.gather(options.paths, root, ledger, known, wanted, db_url)
-        for name, reason in left:
-            print(f"Left out: {name} {reason}.")
-        if not jobs:
-            raise Stop("There is nothing to grade: no notebook of a student was found.")
+        ledger, known, configured, db_url, sheets, handed, left = found(options, root)
+        jobs = [batch.submit(ledger, one) for one in handed]
         lessons = sorted({job.lesson for job in jobs})
-        batch.learn(root, lessons, db_url)
+        batch.learn(root, lessons, db_url, [lesson for lesson in known if lesson not in lessons])
         with bar(len(jobs), "grading", options.quiet) as progress:
             safe = not options.unsafe
             faults = batch.grade(
@@ -55,9 +84,12 @@ def grade(options, root, limits, pool):
             )
         failed = 0
         if options.feedback:
-            with bar(len(jobs), "feedback", options.quiet) as progress:
-                failed = batch.feedback(ledger, jobs, pool, db_url, progress)
-        written = batch.reports(ledger, lessons, db_url, left, faults)
+            paged = jobs + ledger.others(jobs)  # a due date that has moved concerns everybody
+            with bar(len(paged), "feedback", options.quiet) as progress:
+                failed = batch.feedback(ledger, paged, pool, db_url, progress)
+        written = batch.reports(ledger, lessons, db_url, left, faults, known)
+        wanted = named(options.lesson, known)
+        written += back.give(ledger, sheets, known, [wanted] if wanted else lessons, db_url)
     except OSError as error:
         raise batch.full_disk(error) from error
     records = [(job, ledger.read(job)) for job in jobs]
@@ -65,6 +97,9 @@ def grade(options, root, limits, pool):
     print(f"{len(jobs) - len(faults) - len(refused)} of {len(jobs)} submissions have grades.")
     for job, reason in refused:
         print(f"  {job.student}, {job.lesson}: {reason}")
+    for job in jobs:
+        if job.unclear:
+            print(f"  {job.student}, {job.lesson}, needs a person: {job.unclear}.")
     if failed:
         print(f"  {failed} feedback pages could not be made: start again.")
     for path in written:
@@ -83,9 +118,13 @@ def named(text, lessons):
 def parser():
     made = argparse.ArgumentParser(prog="python3 -m course_lib grade", description="Grade students' notebooks.")
     add = made.add_argument
-    paths = "nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, or notebooks"
+    paths = (
+        "nbgrader's submitted tree, a folder or zip from Moodle, Canvas or Classroom, notebooks; beside them Moodle's "
+    )
+    paths += "grading worksheet or Canvas' gradebook export, to be filled in"
     add("paths", nargs="+", metavar="PATH", help=paths)
     add("--lesson", help="the lesson that all of them are, such as 02; else each file's name or content tells")
+    add("--dry-run", action="store_true", help="only say who would be graded as whom")
     add("--workers", type=int, default=0, help="submissions graded at once (as many as there are cores)")
     cpu = "processor time that a submission's process may use (%(default)s)"
     add("--cpu-seconds", type=int, default=Limits.cpu, help=cpu)

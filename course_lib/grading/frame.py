@@ -5,7 +5,8 @@ settings  {"repository": "owner/name" or "", "branch": the branch or tag that a 
 
 import re
 
-SETUP = """# On Colab, get the course and keep Colab's own torch. Elsewhere this does nothing.
+SETUP = """# @title Set-up: run this cell first
+# On Colab, get the course and keep Colab's own torch. Elsewhere this does nothing.
 try:
     import google.colab
 except ImportError:
@@ -13,21 +14,21 @@ except ImportError:
 else:
     {install}
 
-{lesson}
-
 from course_lib import notebook
+
+{lesson}
 
 notebook.welcome()"""
 INSTALL = """from IPython import get_ipython
 
     get_ipython().run_line_magic("pip", "install -q {archive}")"""
 NO_ADDRESS = (
-    'raise ImportError("This copy does not say where its course is: open a released lesson by its Colab badge.")'
+    'raise ImportError("This copy does not say where its course is: open a released lesson by its link to Colab.")'
 )
 
 
 def badges(lesson, settings):
-    """Launch badges for a lesson; empty where no repository is set. Binder opens the copy that binder/start makes."""
+    """Launch links for a lesson; empty where no repository is set. Binder opens the copy that binder/start makes."""
     repository, branch = _address(settings)
     if not repository:
         return ""
@@ -35,10 +36,7 @@ def badges(lesson, settings):
     copy = f"work/{path}"  # in the student's home folder
     colab = f"https://colab.research.google.com/github/{repository}/blob/{branch}/lessons/{path}"
     binder = f"https://mybinder.org/v2/gh/{repository}/{branch}?urlpath=lab/tree/{copy}"
-    return (
-        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({colab}) "
-        f"[![Open in Binder](https://mybinder.org/badge_logo.svg)]({binder})"
-    )
+    return f"[Open in Colab]({colab}) · [Open in Binder]({binder})"  # words: offline, a badge would be a broken picture
 
 
 def around(setup, settings):

@@ -17,6 +17,8 @@ from course_lib.start.files import write_whole
 from .records import Graded
 from .rules import version
 
+FACTS = ("account", "called", "file", "late", "unclear")  # that a record has of its job
+
 
 @dataclass(frozen=True)
 class Job:
@@ -25,8 +27,13 @@ class Job:
     student: str
     lesson: str
     path: Path
-    when: datetime | None = None  # UTC
+    when: datetime | None = None  # UTC, when it was handed in, as far as the platform says
     note: str = ""
+    account: str = ""  # the platform's, such as "moodle 4821"
+    called: str = ""  # the student's name as the platform writes it
+    file: str = ""  # the name of the file that was handed in
+    late: bool = False  # the platform says so, and not when it was handed in
+    unclear: str = ""  # why a person must look whose it is
 
     def name(self) -> str:
         return f"{self.lesson}/{self.student}"
@@ -41,6 +48,15 @@ class Record:
     student: str
     note: str
     graded: Graded  # without the notebook, which has a file of its own
+    when: str = ""  # these as of `Job`, the time in ISO's form
+    account: str = ""
+    called: str = ""
+    file: str = ""
+    late: bool = False
+    unclear: str = ""
+
+    def moment(self) -> datetime | None:
+        return datetime.fromisoformat(self.when) if self.when else None
 
 
 class Ledger:
@@ -61,6 +77,12 @@ class Ledger:
     def report(self, lesson: str, kind: str) -> Path:
         return self.folder / "report" / f"{lesson}.{kind}"
 
+    def others(self, jobs: list[Job]) -> list[Job]:
+        """Those of earlier runs that have a page."""
+        names = {job.name() for job in jobs}
+        found = [self.job(lesson, record) for lesson in self.lessons() for record in self.records(lesson)]
+        return [job for job in found if job.name() not in names and self.page(job).exists()]
+
     def record(self, job: Job) -> Path:
         return self.folder / "results" / job.lesson / f"{job.student}.json"
 
@@ -72,6 +94,27 @@ class Ledger:
         """All of a lesson, by students' names."""
         found = map(_read, sorted((self.folder / "results" / lesson).glob("*.json")))
         return [record for record in found if record]
+
+    def lessons(self) -> list[str]:
+        """Those that have records."""
+        return sorted(path.name for path in (self.folder / "results").glob("*") if path.is_dir())
+
+    def before(self) -> dict[tuple[str | None, str], tuple[str, str]]:
+        """{(lesson, account): (student, name)} of what is graded; Canvas' numbers hold in every lesson."""
+        found = {}
+        for lesson in self.lessons():
+            for record in self.records(lesson):
+                if record.account:
+                    found[lesson, record.account] = record.student, record.called
+                if record.account.startswith("canvas"):
+                    found[None, record.account] = record.student, record.called
+        return found
+
+    def job(self, lesson: str, record: Record) -> Job:
+        """The job that a record is of."""
+        kept = {name: getattr(record, name) for name in FACTS}
+        path = self.submitted(lesson, record.student)
+        return Job(record.student, lesson, path, record.moment(), record.note, **kept)
 
     def has(self, job: Job, key: str) -> bool:
         """Whether a submission is graded, and the notebook is there that formgrader shows."""
@@ -86,6 +129,7 @@ class Ledger:
                 path.chmod(0o644)
             write_whole(path, graded.notebook)
         kept = {"key": key, "booked": booked, "student": job.student, "note": job.note, "graded": asdict(graded)}
+        kept |= {"when": job.when.isoformat() if job.when else "", **{name: getattr(job, name) for name in FACTS}}
         del kept["graded"]["notebook"]
         write_whole(self.record(job), json.dumps(kept, indent=1))
 

@@ -8,6 +8,7 @@ import ctypes
 import gc
 import multiprocessing
 import os
+import resource
 import signal
 import sys
 import time
@@ -20,9 +21,13 @@ from pathlib import Path
 from course_lib.crossing.sandbox import Limits, Warm
 
 from .records import Grade, Graded, Outcome, Page
-from .rules import LIVES, TRIES, Fault
+from .rules import CHECK_CPU, LIVES, TRIES, Fault, little_memory, little_time
 
 GRACE = 300  # seconds that a submission may take on top of what its own limits allow
+# How a worker ends by what it was made to do; what ends it from outside, as a machine without memory does, is SIGKILL.
+OWN = {signal.SIGXCPU: f"took more than {CHECK_CPU} s of processor time"} | dict.fromkeys(
+    (signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGFPE, signal.SIGILL), "crashed"
+)
 
 
 def serve(connection, root, limits, safe, door):
@@ -36,7 +41,13 @@ def serve(connection, root, limits, safe, door):
 
     torch.set_num_threads(1)
     gc.freeze()  # what all workers share stays shared
-    station = Station(root, limits, safe, door)
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    def at(name):
+        little_time()
+        connection.send(name)
+
+    station = Station(root, limits, safe, door, at)
     try:
         while True:
             connection.send(attempt(station, connection.recv()))
@@ -60,38 +71,61 @@ def work(station, task: Grade | Page) -> Graded | str:
     """Do one task, here or on another machine."""
     if isinstance(task, Grade):
         data = Path(task.notebook).read_bytes() if isinstance(task.notebook, str) else task.notebook
-        return station.grade(data, task.lesson)
+        return station.grade(data, task.lesson, task.blamed)
     from . import pages
 
-    return pages.page(task)
+    station.at("")
+    with little_memory():
+        return pages.page(task)
+
+
+def eased(task: Grade | Page, outcome: Outcome) -> tuple[Grade | Page, Outcome | None]:
+    """(a task that asks for less than one that ended its worker, None), or (task, what becomes of it) in the end."""
+    if isinstance(task, Page):
+        if not task.plain:
+            return task._replace(plain=True), None
+        from . import pages
+
+        why = f"Your notebook was graded, but making this page of it {outcome.fault}. Ask for your points."
+        return task, Outcome(pages.refusal(task.lesson, why))
+    blamed = (*task.blamed, (outcome.at, f"Checking your answer {outcome.fault}, and was stopped."))
+    if outcome.at and len(blamed) <= TRIES:
+        return task._replace(blamed=blamed), None
+    why = f"Grading this notebook {outcome.fault}, and was stopped"
+    return task, Outcome(Graded(task.lesson, unreadable=f"{why}: simplify what it holds, and hand it in again."))
 
 
 class Worker:
-    """One process and what it is busy with: `key`, None where with nothing."""
+    """One process and what it is busy with: `key`, None where with nothing, and the check that it is `at`."""
 
     def __init__(self, context, *settings):
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, *settings), daemon=True)
         self.process.start()
         theirs.close()
-        self.key, self.since = None, 0.0
+        self.key, self.since, self.at = None, 0.0, ""
 
     def give(self, key, task: Grade | Page):
-        self.key, self.since = key, time.monotonic()
+        self.key, self.since, self.at = key, time.monotonic(), ""
         with contextlib.suppress(OSError):  # it has died idle: `outcome` says so
             self.connection.send(task)
 
     def outcome(self, longest) -> Outcome | None:
         """What became of its task, which may take `longest` seconds; None while it is busy."""
         try:
-            if self.connection.poll():
-                return self.connection.recv()
+            while self.connection.poll():
+                said = self.connection.recv()
+                if isinstance(said, Outcome):
+                    return said
+                self.at = said
             ended = not self.process.is_alive()
         except (EOFError, OSError):
             ended = True
         if ended:
             self.process.join(5)
             code = self.process.exitcode
+            if code is not None and -code in OWN:
+                return Outcome(fault=OWN[-code], at=self.at)
             how = f"signal {-code}" if code is not None and code < 0 else f"exit status {code}"
             return Outcome(fault=f"its worker ended ({how})")
         if time.monotonic() - self.since > longest:
@@ -127,7 +161,7 @@ class Pool:
 
     def run(self, tasks: dict[str, Grade | Page]) -> Iterator[tuple[str, Graded | str | None, str]]:
         """Yield (key, result, fault) as tasks end, in any order. A fault is a sentence, "" where there is a result."""
-        ahead, tries = deque(tasks), Counter()
+        tasks, ahead, tries = dict(tasks), deque(tasks), Counter()
         longest = LIVES * max(self.limits.wall, self.limits.cpu) + GRACE
         while len(self.workers) < min(self.count, len(tasks)):
             self.hire()
@@ -147,6 +181,11 @@ class Pool:
                     continue
                 key, worker.key = worker.key, None
                 said = self.replace(worker) if outcome.fault else ""
+                if outcome.at is not None:
+                    tasks[key], outcome = eased(tasks[key], outcome)
+                    if outcome is None:
+                        ahead.append(key)
+                        continue
                 if outcome.fault and tries[key] < TRIES:
                     ahead.append(key)
                 else:

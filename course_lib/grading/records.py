@@ -49,7 +49,7 @@ class Graded:
 class Score(TypedDict):
     """What the gradebook says of one student's lesson."""
 
-    score: float
+    score: float  # what is left of it after `late`
     most: float
     late: float | None  # penalty
     manual: list[str]  # cells that wait for a person
@@ -65,6 +65,7 @@ class Grade(NamedTuple):
 
     notebook: bytes | str  # a file's bytes or its path
     lesson: str
+    blamed: tuple[tuple[str, str], ...] = ()  # (check, why) of those that ended a worker: they are not run again
 
 
 class Page(NamedTuple):
@@ -75,10 +76,18 @@ class Page(NamedTuple):
     total: tuple[float, float, float | None]  # score, most, late penalty
     cells: dict[str, tuple[float, float]]
     comments: dict[str, str]
+    waiting: tuple[str, ...] = ()  # cells that no person has graded yet
+    student: str = ""
+    file: str = ""  # that was handed in
+    plain: bool = False  # whether texts are shown as they were typed
 
 
 class Outcome(NamedTuple):
-    """What became of a task: its result, or the fault of ours in a sentence."""
+    """What became of a task: its result, or the fault of ours in a sentence.
+
+    at  where what the submission had the worker do ended it, the check's grade_id, "" beside all checks; else None
+    """
 
     result: Graded | str | None = None
     fault: str = ""
+    at: str | None = None

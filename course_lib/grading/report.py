@@ -6,26 +6,34 @@ import re
 import statistics
 from collections import Counter
 
-from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED
+from course_lib.checks.verdict import NOT_ATTEMPTED, NOT_YET, PASSED, SIGNS
 
 from .ledger import Record
 from .pages import fill
 from .records import Entry, Score
 
-COLOURS = {PASSED: "#009E73", NOT_YET: "#D55E00", NOT_ATTEMPTED: "#B0B0B0"}
+COLOURS = {outcome: colour for outcome, (colour, _) in SIGNS.items()}
 MOST_MESSAGES = 20
-NOBODY: Score = {"score": 0, "most": 0, "late": None, "manual": [], "cells": {}, "comments": {}}
+
+
+def unbooked(record: Record) -> Score:
+    """What a record alone says of a score, where the gradebook can't have it."""
+    entries = record.graded.checks.values()
+    waiting = [name for name, written in record.graded.written.items() if written]
+    score, most = sum(e["points"] for e in entries), sum(e["most"] for e in entries)
+    return {"score": score, "most": most, "late": None, "manual": waiting, "cells": {}, "comments": {}}
 
 
 # --- the table ----------------------------------------------------------------------------------------------
 
 
-def table(lesson: str, records: list[Record], scores: dict[str, Score], faults: dict[str, str]) -> str:
+def table(lesson: str, records: list[Record], scores: dict[str, Score], faults: dict[str, str], absent=()) -> str:
     """The class as CSV: a row a student, a column an exercise and a named part (1 it holds, 0 not, empty: no grade).
 
     records  of the students with a grade
     scores   by student, as `book.scores` gives them
     faults   student -> why there is no grade
+    absent   students who handed in nothing
     """
     columns = _columns(records)
     out = io.StringIO()
@@ -34,16 +42,21 @@ def table(lesson: str, records: list[Record], scores: dict[str, Score], faults: 
     head = ["student", "lesson", "score", "max_score", "waits_for_a_person"]
     writer.writerow([*head, *names, "cpu_seconds", "memory_mb", "sandbox", "remark"])
     for record in records:
-        graded, found = record.graded, scores.get(record.student, NOBODY)
+        graded, found = record.graded, scores.get(record.student) or unbooked(record)
         cells = [_held(graded.checks.get(name), part) for name, part in columns]
         used = [f"{graded.cpu:.2f}", f"{graded.memory:.0f}", "yes" if graded.safe else "NO"]
-        remark = " ".join([graded.unreadable, record.note, *graded.notes]).strip()
+        late = f"Late: {found['late']:g} points less." if found["late"] else ""
+        late = late or ("The platform says late." if record.late else "")
+        doubt = f"Needs a person: {record.unclear}." if record.unclear else ""
+        remark = " ".join(filter(None, [graded.unreadable, doubt, late, record.note, *graded.notes]))
         score = [f"{found['score']:g}", f"{found['most']:g}", len(found["manual"])]
-        writer.writerow([_cell(record.student), lesson, *score, *cells, *used, _cell(remark)])
+        writer.writerow([cell(record.student), lesson, *score, *cells, *used, cell(remark)])
     for student, fault in faults.items():
         nothing = [""] * (len(columns) + 6)
         remark = f"not graded, through no fault of the submission: {fault}"
-        writer.writerow([_cell(student), lesson, *nothing, remark])
+        writer.writerow([cell(student), lesson, *nothing, remark])
+    for student in absent:
+        writer.writerow([cell(student), lesson, *[""] * (len(columns) + 6), "no submission"])
     return out.getvalue()
 
 
@@ -56,7 +69,7 @@ def _held(entry, part):
     return {p.name: int(p.outcome == PASSED) for p in entry["parts"]}.get(part, 0)
 
 
-def _cell(text):
+def cell(text):
     """A text that no spreadsheet takes for a formula."""
     return f"'{text}" if text[:1] in "=+-@\t\r" and text else text
 
@@ -80,18 +93,19 @@ def page(
     scores: dict[str, Score],
     faults: dict[str, str],
     left: list[tuple[str, str]],
+    absent=(),
 ) -> str:
     """The class as HTML, by templates/report.html.
 
-    records, scores, faults  as of `table`
-    left                     (path, why) of what could not be used
+    records, scores, faults, absent  as of `table`
+    left                             (path, why) of what could not be used
     """
     graded = [r for r in records if not r.graded.unreadable]
     facts = {}
     if graded:
         facts = {"points": _points(graded), "exercises": _exercises(graded), "messages": _messages(graded)}
         facts["time"] = _time(graded)
-    found = {r.student: scores.get(r.student, NOBODY) for r in sorted(records, key=lambda r: r.student)}
+    found = {r.student: scores.get(r.student) or unbooked(r) for r in sorted(records, key=lambda r: r.student)}
     return fill(
         "report.html",
         lesson=lesson,
@@ -100,6 +114,9 @@ def page(
         unsafe=any(not r.graded.safe for r in records),
         waiting=Counter(name for score in scores.values() for name in score["manual"]),
         noted=[(r.student, r.graded) for r in records if r.graded.unreadable or r.graded.notes],
+        unclear=[(r.student, r.unclear) for r in records if r.unclear],
+        late=[r.student for r in records if r.late and not r.when],
+        absent=absent,
         faults=faults,
         left=left,
         colours=COLOURS,

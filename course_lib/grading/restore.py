@@ -12,11 +12,13 @@ import sys
 from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell
 
+from . import written
 from .frame import without_address
 
 DEMO = "demo"  # the tag of cells that train or demonstrate: grading does not run them
@@ -24,6 +26,12 @@ MOST_BYTES = 128 * 2**20  # of a notebook's file
 BIG = 8 * 2**20  # bytes of a file that is read with care
 MOST_TEXT = 16 * 2**20  # bytes of a notebook without its outputs
 MOST_CELLS = 2000
+MARKDOWN = 5_000  # characters of a cell that are shown as Markdown: whoever makes a page of more may take for ever
+MARKDOWN_IN_ALL = 100_000  # of a notebook; a lesson has 30,000
+SHOWN = 100_000  # characters of a cell that are shown at all
+ATTACHED = 50  # pictures that a cell may have, with names of at most `NAMED` characters
+NAMED = 200
+PICTURES_IN_ALL = 24 * 2**20  # bytes that a notebook's pictures may take where they are shown
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")  # no SVG: it may hold scripts
 SLIM = """
 import json, resource, sys
@@ -50,6 +58,7 @@ def read(data):
     if len(data) > MOST_BYTES:
         size = f"This file has {len(data) / 2**20:.0f} MB; at most {MOST_BYTES / 2**20:.0f} MB can be graded"
         raise Unreadable(f"{size}. Use Edit → Clear Outputs of All Cells, save, and hand it in again.")
+    data = _unicode(data)
     try:
         found = json.loads(data if len(data) <= BIG else _slim(data))
     except (ValueError, RecursionError):
@@ -73,6 +82,15 @@ def read(data):
     return nbformat.v4.new_notebook(cells=cells)
 
 
+def _unicode(data):
+    """JSON's bytes; what an old editor has saved in Windows-1252 is put into UTF-8."""
+    try:
+        data.decode(json.detect_encoding(data))
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace").encode()
+    return data
+
+
 def _slim(data):
     """A large notebook without its outputs, as JSON.
 
@@ -94,7 +112,7 @@ def _clean(cell, number):
     made = nbformat.from_dict(
         {
             "cell_type": kind if kind in ("code", "markdown", "raw") else "raw",
-            "source": text.encode(errors="replace").decode() if isinstance(text, str) else "",
+            "source": text.encode(errors="replace").decode().replace("\r\n", "\n") if isinstance(text, str) else "",
             "metadata": _known(meta) if isinstance(meta, dict) else {},
             "id": name if _is_id(name) else f"cell-{number}",
         }
@@ -109,7 +127,10 @@ def _clean(cell, number):
 def _pictures(attachments):
     """What of a cell's attachments are pictures and nothing else: {name: {kind: data}}."""
     kept = {}
-    for name, found in attachments.items():
+    for name, found in list(attachments.items())[:ATTACHED]:
+        name = name.encode(errors="replace").decode()
+        if len(name) > NAMED:
+            continue
         for kind, data in found.items() if isinstance(found, dict) else ():
             if kind in PICTURES and isinstance(data, str) and re.fullmatch(r"[\w+/=\s]*", data, re.A):
                 kept[name] = {kind: data}
@@ -141,6 +162,9 @@ class Source:
     cells: dict[str, nbformat.NotebookNode]  # grade_id -> cell of solutions/, hidden tests and all
     stubs: dict[str, str]  # grade_id -> text in lessons/
     demos: frozenset[str]  # texts
+    given: frozenset[str]  # texts of all cells that students get
+    questions: dict[str, str]  # grade_id of a written answer -> text of the cell above it
+    below: dict[str, str]  # the same of the cell below it
 
 
 @lru_cache(maxsize=64)
@@ -150,7 +174,11 @@ def source_of(root, lesson):
         nbformat.read(Path(root, kind, lesson, f"{lesson}.ipynb"), as_version=4) for kind in ("solutions", "lessons")
     )
     demos = frozenset(c.source.strip() for c in solved.cells if DEMO in c.metadata.get("tags", []))
-    return Source(lesson, originals(solved), {name: c.source for name, c in originals(released).items()}, demos)
+    stubs = {name: c.source for name, c in originals(released).items()}
+    given = frozenset(c.source.strip() for c in released.cells)
+    questions = {c.metadata.nbgrader.grade_id: q.source.strip() for q, c in pairwise(released.cells) if is_written(c)}
+    below = {c.metadata.nbgrader.grade_id: n.source.strip() for c, n in pairwise(released.cells) if is_written(c)}
+    return Source(lesson, originals(solved), stubs, demos, given, questions, below)
 
 
 def originals(nb):
@@ -178,6 +206,7 @@ def restore(nb, source):
     """
     changed, missing = [], []
     here = recognise(nb.cells, source)
+    written.gather(nb.cells, source, here)
     for grade_id, cell in here.items():
         original = source.cells[grade_id]
         mark(cell, original)
@@ -198,9 +227,7 @@ def restore(nb, source):
             nb.cells.insert(place, here[grade_id])
             missing.append(grade_id)
         previous = here[grade_id]
-    for cell in nb.cells:
-        if cell.cell_type != "code":
-            cell.source = harmless(cell.source, cell.get("attachments", {}))
+    _tame([cell for cell in nb.cells if cell.cell_type != "code"])
     taken = {c.id for c in here.values()}
     for number, cell in enumerate(nb.cells):
         if cell.id in taken and not any(cell is c for c in here.values()):
@@ -209,15 +236,46 @@ def restore(nb, source):
     return [f"{what}: {', '.join(f'`{name}`' for name in names)}." for what, names in told if names]
 
 
+def _tame(cells):
+    """Make the texts of a notebook harmless, in place: to whoever opens a page of it, and to whoever makes the page."""
+    markdown, pictures = MARKDOWN_IN_ALL, PICTURES_IN_ALL
+    for cell in cells:
+        written.rename_pictures(cell)
+        attached = cell.get("attachments", {})
+        size = sum(cell.source.count(f"attachment:{name}") * len(str(found)) for name, found in attached.items())
+        if size > pictures:
+            size, attached = 0, {}
+            del cell["attachments"]
+        pictures -= size
+        cell.source = harmless(re.sub(r"(?<=;base64,)[\w+/=]{100,}", "…", cell.source), attached)
+        if len(cell.source) > min(MARKDOWN, markdown):
+            cell.source = as_typed(cell.source)
+        else:
+            markdown -= len(cell.source)
+
+
+def as_typed(text, most=SHOWN):
+    """Markdown that shows a text as it was typed, its first `most` characters in short lines, and takes no time."""
+    if len(text) > most:
+        text = f"{text[:most]}\n… ({len(text) - most} more characters)"
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    lines = [line[start : start + 120] for line in text.split("\n") for start in range(0, len(line) or 1, 120)]
+    return "\n".join([f"{fence}text", *lines, fence])
+
+
 def harmless(text, attachments=()):
     """A student's Markdown in which no HTML and no link but an ordinary one works: pages and formgrader show it raw.
 
-    A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address.
+    A space of no width, which nobody sees, breaks a tag after its "<" and a link before its address. It breaks pictures
+    too, unless they are attached, and what makes diagrams and formulas load some: a picture from elsewhere would tell
+    when, and where, a page was opened.
     """
-    text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
-    text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
     # an attachment that is missing stops whoever makes a page
     links = "".join(f"|attachment:{re.escape(name)}(?=[)\\s])" for name in attachments)
+    text = re.sub(rf"!(?=\[)(?!\[[^\[\]\n]*\]\(\s*(?:(?!){links}))", "!\u200b", text)
+    text = re.sub(r"(?i)(?<=[`~])(\s*\{?\s*)(?=mermaid)|(?<=\\)(?=(?:style|require|class|cssid)\b)", "\\1\u200b", text)
+    text = re.sub(r"<(?=[A-Za-z/!?])", "<\u200b", text)
+    text = re.sub(r"(?i)(?<=java)(?=script\s*:)", "\u200b", text)
     return re.sub(rf"(\]\s*[(:]\s*)(?!https?://|mailto:|#{links})(?=\S)", "\\1\u200b", text)
 
 
@@ -242,7 +300,18 @@ def recognise(cells, source):
             for cell in cells:
                 if id(cell) not in taken and defines.search(cell.source):
                     here[grade_id] = cell
+    for grade_id in source.questions.keys() - here.keys():
+        if cell := written.place(cells, source, grade_id, {id(cell) for cell in here.values()}):
+            here[grade_id] = cell
     return here
+
+
+def is_worked_in(nb, source):
+    """Whether anybody wrote an answer into a notebook; it may be changed by that."""
+    here = recognise(nb.cells, source)
+    written.gather(nb.cells, source, here)
+    answers = {name: cell for name, cell in here.items() if not is_locked(source.cells[name])}
+    return any(cell.source.strip() not in ("", source.stubs[name].strip()) for name, cell in answers.items())
 
 
 def lesson_of(nb, root, told=None):

@@ -98,7 +98,7 @@ def _by_size(figure):
         ax.plot(80, 0.25, "X", color=VERMILLION, markersize=11, markeredgecolor="white")
         ax.set_xticks([8, 32, 128, 512], ["8", "32", "128", "512"])
         ax.minorticks_off()
-        ax.yaxis.set_major_formatter(PercentFormatter(1, 0))
+        ax.yaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
         if left < 1:
             ax.set_ylabel("share of it that is found")
     bar = axes_at(figure, 8.68, 0.85, 0.14, 2.5)
@@ -144,7 +144,7 @@ def pulls(image, truth, maps, classes=None, title="Where each loss pulls"):
     legend(figure, names, ignored=bool(ignored.any()), loc="lower center", ncols=len(names) + 1, borderaxespad=0.2)
     last, there = names[-1], truth == len(names) - 1
     figure.alt = told(
-        title, (f"{name}, {m[there].sum():.0%} of the pull on {last} pixels" for name, m in shown.items())
+        title, (f"{name}, {100 * (m[there].sum()):.0f} % of the pull on {last} pixels" for name, m in shown.items())
     )
     return figure
 
@@ -172,7 +172,7 @@ def focus(logits, truth, gamma=2.0, weight=1.0, rare=None, name="rare class"):
     ax.plot(p, plain, color=GREY, linewidth=1.5, label="cross-entropy")
     ax.plot(p, curve, color=BLUE, linewidth=2, label="now, other classes")
     ax.plot(p, weight * curve, color=VERMILLION, linewidth=2, linestyle="--", label=f"now, {name}")
-    ax.legend(frameon=False, fontsize=8.5, loc="upper right")
+    ax.legend(facecolor="white", framealpha=1, edgecolor="none", fontsize=8.5, loc="upper right")  # over the curves
 
     norm, ignored = PowerNorm(0.5, 0, 0.01), numbers(truth == IGNORE)
     high = 2.3
@@ -189,11 +189,11 @@ def focus(logits, truth, gamma=2.0, weight=1.0, rare=None, name="rare class"):
     ax = axes_at(figure, 6.95, 0.55, 2.2, 2.3, xlim=(0, 1), title="who has the pull")
     for y, (label, part), colour in zip((2, 1, 0), parts.items(), (VERMILLION, BLUE, GREEN)):
         ax.barh(y, part, color=colour, height=0.42)
-        ax.text(0, y + 0.27, f"{label}: {part:.0%}", fontsize=8.5, va="bottom")
+        ax.text(0.02, y + 0.27, f"{label}: {100 * part:.0f} %", fontsize=8.5, va="bottom")
     ax.set(yticks=[], ylim=(-0.4, 2.7))
-    ax.xaxis.set_major_formatter(PercentFormatter(1, 0))
+    ax.xaxis.set_major_formatter(PercentFormatter(1, 0, " %"))
     ax.set_xticks([0, 0.5, 1])
-    each = ", ".join(f"{label} {part:.0%} of the pull" for label, part in parts.items())
+    each = ", ".join(f"{label} {100 * part:.0f} % of the pull" for label, part in parts.items())
     figure.alt = f"With gamma {gamma:g} and weight {weight:g}: {each}."
     return figure
 
@@ -216,7 +216,7 @@ def _scale(figure, left, bottom, height, norm):
     edges, values = np.linspace(0, norm.vmax, 129), np.linspace(0, norm.vmax, 128)[:, None]
     bar.pcolormesh([0, 1], edges, values, cmap="magma", norm=norm, rasterized=True)
     bar.yaxis.tick_right()
-    bar.yaxis.set_major_formatter(PercentFormatter(1, 1))
+    bar.yaxis.set_major_formatter(PercentFormatter(1, 1, " %"))
     bar.set(xticks=[], ylim=(0, norm.vmax))
     bar.tick_params(labelsize=8)
     bar.set_title("share", fontsize=8.5, pad=4)
@@ -274,7 +274,9 @@ def trade_off(points, curve=(), curve_name="", title="What each loss buys, and w
             style = {"color": colour, "markersize": 9, "markeredgecolor": "white", "linestyle": "none"}
             ax.plot(*pair, marker=marker, label=name, **style)
     for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(PercentFormatter(1, 0))
+        axis.set_major_formatter(PercentFormatter(1, 0, " %"))
     ax.legend(fontsize=9, **BESIDE)
-    figure.alt = told(title, (f"{name} recall {r:.0%}, precision {p:.0%}" for name, (r, p) in points.items()))
+    figure.alt = told(
+        title, (f"{name} recall {100 * r:.0f} %, precision {100 * p:.0f} %" for name, (r, p) in points.items())
+    )
     return figure

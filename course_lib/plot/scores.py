@@ -7,7 +7,7 @@ from course_lib import metrics
 from course_lib.labels import BLUE, GREEN, ORANGE, SKY
 
 from .canvas import WIDTH, axes_at, picture, put, sheet, styled, told
-from .inks import INK, PALE, WRONG, ghost, paint, palette, swatch
+from .inks import BESIDE, INK, PALE, WRONG, ghost, paint, palette, swatch
 from .inputs import as_image, as_mask, class_names, numbers
 from .masks import errors_over
 
@@ -202,4 +202,19 @@ def ranking(table, title="Which model is ahead? It depends on whom you ask"):
         order = sorted(table, key=lambda model: -table[model][score])
         said.append(f"{score}: " + ", ".join(f"{model} {table[model][score]:.3f}" for model in order))
     figure.alt = told(title, said)
+    return figure
+
+
+@picture
+def training(loss, title=""):
+    """A training run: the loss of each step, and its mean over a twentieth of the steps."""
+    figure = sheet(6.2, 2.7, "Training loss" + (f": {title}" if title else ""))
+    ax, steps, width = axes_at(figure, 0.65, 0.5, 4.0, 1.75), range(1, len(loss) + 1), max(1, len(loss) // 20)
+    means = [sum(loss[max(0, i - width) : i]) / min(i, width) for i in steps]
+    ax.plot(steps, loss, color=SKY, alpha=0.5, linewidth=0.8, label="each step")
+    ax.plot(steps, means, color=BLUE, linewidth=2, label=f"mean of {width}")
+    ax.set(xlabel="step", ylabel="loss", ylim=(min([0, *loss]), None))
+    ax.legend(**BESIDE)
+    if loss:
+        figure.alt = f"{figure.alt}: {loss[0]:.3f} at step 1, {means[-1]:.3f} at last, as a mean of {width} steps."
     return figure

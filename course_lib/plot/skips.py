@@ -108,8 +108,12 @@ def closeup(images, truth, predictions, boxes=None, title=""):
         put(spots[1 + zoomed], _paint(true[cut], true[cut]), heads[1 + zoomed])
         for ax, (name, guess) in zip(spots[2 + zoomed :], guesses.items()):
             share = (guess[row] & true)[cut].sum() / max(true[cut].sum(), 1)
-            found[name].append(f"{share:.0%}")
-            put(ax, _paint(true[cut], guess[row][cut]), f"{name}: {share:.0%}" if row == 0 else f"{share:.0%}")
+            found[name].append(f"{100 * share:.0f} %")
+            put(
+                ax,
+                _paint(true[cut], guess[row][cut]),
+                f"{name}: {100 * share:.0f} %" if row == 0 else f"{100 * share:.0f} %",
+            )
     handles = [swatch(FOUND, "found"), swatch(MISSED, "missed"), swatch(FALSE, "false alarm")]
     figure.legend(handles=handles, ncols=3, **FOOT)
     each = "; ".join(f"{name} finds {', '.join(shares)}" for name, shares in found.items())

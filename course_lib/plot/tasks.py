@@ -190,7 +190,7 @@ def resized(mask, size, mode="bilinear", classes=None, title=""):
     painted = paint(np.where(small < len(names), small, IGNORE), names)
     marked = 0.75 + 0.25 * painted
     marked[wrong] = WRONG
-    count, share, ((first, second, third),) = int(wrong.sum()), f"{wrong.mean():.1%}", axes
+    count, share, ((first, second, third),) = int(wrong.sum()), f"{100 * wrong.mean():.1f} %", axes
     before, after = (f"{height} × {width}" for height, width in (mask.shape, shape))
     put(first, paint(mask, names), f"{before} pixels", mask == IGNORE)
     put(second, painted, f"{after} pixels", small == IGNORE)
@@ -242,7 +242,7 @@ def slid(images, chances, truth, side, stride, title="A classifier slid over sce
         for ax in row:
             ax.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
         frame(true, edge, edge, w * stride, h * stride, PALE, 1, linestyle="--")
-    found = ", ".join(f"{(c > 0.5).mean():.0%}" for c in chances)
+    found = ", ".join(f"{100 * ((c > 0.5).mean()):.0f} %" for c in chances)
     figure.alt = (
         f"{title}: {n} scenes, each with {h} × {w} windows of {side} pixels; the classifier says animal at {found} of "
         "them; its answers as blocks beside the true outlines."

@@ -13,7 +13,8 @@ from .files import write_whole
 
 USAGE = """Usage: python3 -m course_lib lab [NN] [--cpu] [JupyterLab's options: --no-browser --port=8890 --ip=0.0.0.0 …]
 
-Opens lesson NN (00 unless you say another) in your own copy under work/."""
+Opens lesson NN, a number or a word such as unet (00 unless you say another), in your own copy under work/."""
+FLAGS = ("--no-browser", "--allow-root", "--debug", "--cpu")  # of JupyterLab's options, common ones that take no value
 
 
 def main(arguments, ensure, root=environment.ROOT):
@@ -40,9 +41,11 @@ def main(arguments, ensure, root=environment.ROOT):
     # the address is all that a student needs of what Jupyter says at its start
     talk = ("--log-level", "--debug", "--ServerApp.log_level")
     quiet = [] if any(option.startswith(talk) for option in options) else ["--log-level=WARN"]
-    # torch's threads then sleep while they wait; spinning ones slow training many times where other programs run too
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    page = [f"--ServerApp.root_dir={work}", f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb"]
+    page = [
+        "--ServerApp.answer_yes=True",  # Ctrl-C ends it, without a question
+        f"--ServerApp.root_dir={work}",
+        f"--LabApp.default_url=/lab/tree/{lesson}/{lesson}.ipynb",
+    ]
     return environment.run(python, ["-m", "jupyterlab", *page, *as_root, *quiet, *options], replace=True)
 
 
@@ -63,11 +66,11 @@ def copies(lessons, work):
 
 
 def split(arguments):
-    """Take the lesson's number or name out of the arguments: (it or None, what is left for JupyterLab)."""
+    """Take the lesson's number or word out of the arguments: (it or None, what is left for JupyterLab)."""
     for position, argument in enumerate(arguments):
         before = arguments[position - 1] if position else ""
-        is_value = before in ("--port", "--ip") or (before.startswith("--") and "." in before and "=" not in before)
-        if re.match(r"\d{1,2}(_\w+)?$", argument) and not is_value:
+        is_value = before.startswith("--") and "=" not in before and before not in FLAGS
+        if not argument.startswith("-") and not is_value:
             return argument, arguments[:position] + arguments[position + 1 :]
     return None, arguments
 
@@ -78,9 +81,10 @@ def choose(names, wanted, root):
         raise Stop(f"{none}: get the course again, or build the lessons with 'build'.")
     if wanted is None:
         return names[0]
-    number = wanted.partition("_")[0].zfill(2)
+    number, word = wanted.partition("_")[0].zfill(2), re.sub(r"\W", "_", wanted.lower())
     found = [name for name in names if name == wanted or (wanted.isdigit() and name.startswith(number + "_"))]
-    if not found:
+    found = found or [name for name in names if not wanted.isdigit() and word in name]
+    if len(found) != 1:
         raise Stop(f"There is no lesson {wanted}: the lessons are {', '.join(names)}.")
     return found[0]
 

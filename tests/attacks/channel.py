@@ -210,6 +210,24 @@ def garbles_messages():
 
 
 @attack("channel")
+def forges_fields():
+    """Puts a tensor, NaN, a huge number, a nest and lone surrogates where a cell's output, its error, names and layers belong."""
+    return running(
+        FORGE
+        + """
+    odd = [torch.zeros(2), float("nan"), 2 ** 70, [[[[]]]], "\\ud800 \\x1b[31m", None, True, {}, Thing("odd", {"type": torch.zeros(2)})]
+    turn = [0]
+    def anything(self, request):
+        turn[0] += 1
+        value = odd[turn[0] % len(odd)]
+        made = {"cell": {"printed": value, "raised": value}, "reached": [value], "look": ("value", value), "layers": [{"out": value}]}
+        return pack(("done", made.get(request[0], reply(0, printed=value, call=value))))
+    answer.Far.reply = anything
+    """
+    )
+
+
+@attack("channel")
 def half_a_message():
     """Announces a message of a thousand bytes, sends ten, and sleeps."""
     return sending("""

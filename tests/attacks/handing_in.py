@@ -113,9 +113,9 @@ def broken_zip():
     return {"class.zip": zipped((moodle("Cut"), EMPTY))[:-40], "other.zip": b"PK\x03\x04 rubbish"}
 
 
-@handing("is older than another notebook", Twice="full")
+@handing("holds no work, and another notebook of Twice does", Twice="full")
 def same_name_twice():
-    """A zip with two entries of the same name; the last one counts."""
+    """A zip with two entries of the same name; the one that holds work counts."""
     return {"class.zip": zipped((entry(moodle("Twice")), EMPTY), (entry(moodle("Twice")), HONEST))}
 
 
@@ -138,6 +138,29 @@ def names_another_in_a_canvas_zip():
         "class.zip": zipped(
             (zipfile.ZipInfo(f"verena_11_33_{NOTEBOOK}"), HONEST), (entry("mallet_22_44_work.zip"), inner)
         )
+    }
+
+
+def packed_tightly(count):
+    return zipped(*((f"{n}.ipynb", bytes(2**26)) for n in range(count)))
+
+
+@handing("unpacks to more than 256 MB with what lies beside it", Honest="full")
+def zips_in_a_zip():
+    """A zip of 200 KB in the class's zip, in which zips lie whose members have 3 GB together, each of them small enough."""
+    inner = packed_tightly(3)
+    bomb = zipped(*((f"{n}.zip", inner) for n in range(16)))
+    return {"class.zip": zipped((moodle("Packer", "a.zip"), bomb), (moodle("Honest"), HONEST))}
+
+
+@handing("holds a name of 60006 characters", Plain="full")
+def names_that_no_disk_takes():
+    """Students called by 70 letters of four bytes, and a member of a zip with a name of 60 KB full of slashes."""
+    return {
+        "class.zip": zipped(
+            (moodle("\U00010330" * 70), EMPTY), ("/a" * 30_000 + ".ipynb", EMPTY), (moodle("Plain"), HONEST)
+        ),
+        **{f"{chr(0x10330) * 62}/{LESSON}/{NOTEBOOK}": EMPTY},
     }
 
 

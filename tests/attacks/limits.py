@@ -1,8 +1,11 @@
 """Attacks that end, stop, exhaust or outlive what they run in, or leave something behind."""
 
+import json
 import textwrap
 
-from tests.support.submissions import answers
+import nbformat
+
+from tests.support.submissions import POINTS, WRITTEN, answers, full
 
 from .bank import attack, doing, none, running
 
@@ -159,6 +162,67 @@ def hides_memory():
             pass
         return 0
         """)
+
+
+@attack("exhausts")
+def hoards_kernel_memory():
+    """Takes memory of the kernel that no limit counts: System V semaphores, message queues, shared memory whose pages it lets go of, a million and a half empty files, hard links."""
+    return running("""
+        import ctypes, mmap, os
+        libc = ctypes.CDLL(None)
+        took = sum(libc.semget(0, 32_000, 0o600) >= 0 for n in range(300))
+        took += sum(libc.mq_open(b"/q%d" % n, 0o102, 0o600, None) >= 0 for n in range(100))
+        for make in (lambda: mmap.mmap(-1, 2 ** 26), lambda: mmap.mmap(os.open("/dev/zero", os.O_RDWR), 2 ** 26)):
+            try:
+                for n in range(10):
+                    shared = make()
+                    for place in range(0, 2 ** 26, 4096):
+                        shared[place] = 1
+                    shared.madvise(mmap.MADV_DONTNEED)
+                    took += 1
+            except (OSError, ValueError):
+                pass
+        for place in ("/tmp", "/dev/shm"):
+            try:
+                for n in range(1_500_000):
+                    open(f"{place}/n{n}", "w").close()
+                took += 1
+            except OSError:
+                pass
+        print("LOOT" if took else "nothing", took)
+        """)
+
+
+@attack("exhausts")
+def hides_time():
+    """Lets children work whose end it ignores, so that nobody is charged with their time."""
+    return doing("""
+        import os, signal, time
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        for n in range(40):
+            if not os.fork():
+                while time.process_time() < 1:
+                    pass
+                os._exit(0)
+            time.sleep(0.3)
+        print("LOOT")
+        return 0
+        """)
+
+
+@attack("slow text", **{name: points for name, points in POINTS.items() if name != WRITTEN})
+def markdown_without_end():
+    """Everything right, and texts on which making a page takes minutes: brackets, backslashes, links, pictures shown ten thousand times."""
+    made = full()
+    for n, unit in enumerate(("[", "\\\\[", "![a](", "*a", "](", "[a](attachment:a.png) ", "![a](attachment:a.png) ")):
+        cell = nbformat.v4.new_markdown_cell((unit * 120_000)[:120_000], id=f"long{n}")
+        cell.attachments = {
+            "a.png": {"image/png": "A" * 200_000},
+            "n" * 30_000: {"image/png": "A"},
+            "\ud800.png": {"image/png": "A"},
+        }
+        made.nb.cells.append(cell)
+    return json.dumps(made.nb)
 
 
 @attack("exhausts")

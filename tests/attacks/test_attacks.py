@@ -28,7 +28,15 @@ LIMITS = ["--cpu-seconds", "3", "--wall-seconds", "12", "--memory", "700", "--wo
 HONEST = {
     f"{place}_{state}": state for place in ("a", "m", "zz") for state in ("full", "partial")
 }  # before, between, after
-WITH_PAGE = ("markup_everywhere", "lone_surrogates", "odd_metadata", "prints_without_end", "broken_json", "zz_full")
+WITH_PAGE = (
+    "markup_everywhere",
+    "lone_surrogates",
+    "odd_metadata",
+    "prints_without_end",
+    "markdown_without_end",
+    "broken_json",
+    "zz_full",
+)
 PLACES = ("/tmp", "/dev/shm", "/var/tmp")
 
 
@@ -149,7 +157,7 @@ def test_every_attack_is_bounded(batch):
 
 def test_no_page_runs_a_script_of_a_student(batch):
     pages = [*(batch.root / "grading/feedback").rglob("*.html"), *(batch.root / "grading/report").glob("*.html")]
-    assert len(pages) == len(WITH_PAGE) + 1
+    assert len(pages) == len(WITH_PAGE) + 2  # the lesson's and the course's
     for page in pages:
         text = page.read_text(encoding="utf-8")
         text = re.sub(r"<pre>.*?</pre>|<code>.*?</code>", "", text, flags=re.S)

@@ -182,7 +182,7 @@ def test_but_for_badges_and_address_the_lessons_are_this_checkouts(released):
         different = [(a, b) for a, b in zip(here, there, strict=True) if a["source"] != b["source"]]
         assert [a.get("id") == "setup" for a, _ in different] == [False, True]
         (text, launched), (setup, with_address) = [("".join(a["source"]), "".join(b["source"])) for a, b in different]
-        assert re.sub(r"\n\n\[!\[.*\n", "\n", launched) == text
+        assert re.sub(r"\n\n\[Open in Colab\].*\n", "\n", launched) == text
         assert frame.without_address(with_address) == setup == frame.without_address(setup)
 
 

@@ -440,14 +440,14 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: ignores the opacity, always half and half
 # fails: opacity 0 and opacity 1; in between
-# says: This is opacity 0.5, whatever is asked for.
+# says: This is half of the way, whatever is asked for.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.25)
 def blend(image, colours, opacity):
     return (image + colours) / 2
 
 # %% wrong blend: the example's opacity hard-coded
 # fails: opacity 0 and opacity 1; in between
-# says: This is opacity 0.25, whatever is asked for.
+# says: This is a quarter of the way, whatever is asked for.
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.5)
 def blend(image, colours, opacity):
     return 0.75 * image + 0.25 * colours
@@ -522,7 +522,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: an opacity of 0 is taken for "not given"
 # fails: opacity 0 and opacity 1
-# says: your picture is
+# says: An opacity of 0 was taken for none
 # differs at: blend(torch.full((3, 1, 2), 0.2), torch.full((3, 1, 2), 1.0), 0.0)
 def blend(image, colours, opacity):
     opacity = opacity or 0.5
@@ -578,7 +578,7 @@ def blend(image, colours, opacity):
 
 # %% wrong blend: hard-coded to the example's 0.25
 # fails: opacity 0 and opacity 1; in between
-# says: This is opacity 0.25, whatever is asked for.
+# says: This is a quarter of the way, whatever is asked for.
 def blend(image, colours, opacity):
     return image + 0.25 * (colours - image)
 
@@ -593,3 +593,47 @@ def blend(image, colours, opacity):
 # says: the difference keeps its sign
 def blend(image, colours, opacity):
     return image + opacity * (colours - image).abs()
+
+# %% wrong count_pixels: adds up the labels
+# fails: every class is counted; a class that does not occur counts 0; pixels labelled 255 are left out; a batch of masks is counted together
+# says: This adds up the labels
+def count_pixels(mask, classes):
+    return torch.stack([mask[mask == c].sum() for c in range(classes)])
+
+# %% wrong count_pixels: only the first mask of a batch
+# fails: a batch of masks is counted together
+# says: Only the first mask counts.
+def count_pixels(mask, classes):
+    m = mask[0] if mask.dim() == 3 else mask
+    return torch.stack([(m == c).sum() for c in range(classes)])
+
+# %% wrong count_pixels: classes counted from 1
+# fails: every class is counted; a class that does not occur counts 0; pixels labelled 255 are left out; a batch of masks is counted together
+# says: not from 1.
+def count_pixels(mask, classes):
+    return torch.stack([(mask == c).sum() for c in range(1, classes + 1)])
+
+# %% wrong count_pixels: `>=` in place of `==`
+# fails: every class is counted; a class that does not occur counts 0; pixels labelled 255 are left out; a batch of masks is counted together
+# says: This counts a class and all after it
+def count_pixels(mask, classes):
+    return torch.stack([((mask >= c) & (mask != 255)).sum() for c in range(classes)])
+
+# %% wrong colour: blue, green, red
+# fails: every pixel its class's colour; pixels labelled 255 are white
+# says: Red and blue have changed places
+def colour(mask, palette):
+    p = torch.cat([palette.flip(1), torch.ones(1, 3)])
+    return p[mask.masked_fill(mask == 255, len(palette))].permute(2, 0, 1)
+
+# %% wrong blend: multiplies the colours with the photograph
+# fails: opacity 0 and opacity 1; in between
+# says: The colours are multiplied with the photograph
+def blend(image, colours, opacity):
+    return image * (1 - opacity) + image * colours * opacity
+
+# %% wrong blend: a sign turned round
+# fails: opacity 0 and opacity 1; in between
+# says: This goes away from the colours
+def blend(image, colours, opacity):
+    return image - opacity * (colours - image)

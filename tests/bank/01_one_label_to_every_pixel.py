@@ -1159,7 +1159,7 @@ def as_convolutions(head, shape):
     return nn.Sequential(*layers)
 
 # %% wrong as_convolutions: cuts out every window and asks a copy of the head
-# fails: weights that learn, and are copies
+# fails: one layer on the map that it knows; channels, rows and columns in their order; a larger map: at each place the head's own score; several layers, ReLU and Dropout in their places; weights that learn, and are copies
 # says: there is no convolution in your network.
 # differs at: the text wants convolutions; same scores
 import copy

@@ -41,6 +41,18 @@ def conv_out_size(n, k, s=1, p=0, d=1):
     free = n + 2 * p - (k + (k - 1) * (d - 1)) + 1
     return -(-free // s)
 
+# %% wrong conv_out_size: takes the padding off
+# fails: kernel and padding; rounding where the kernel does not fit evenly
+# says: The padding is taken off
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return (n - 2 * p - d * (k - 1) - 1) // s + 1
+
+# %% wrong conv_out_size: one gap for the whole kernel
+# fails: dilation
+# says: This adds one gap
+def conv_out_size(n, k, s=1, p=0, d=1):
+    return (n + 2 * p - (k + d - 1)) // s + 1
+
 # %% wrong conv_out_size: forgets that padding is added at both ends
 # fails: kernel and padding; rounding where the kernel does not fit evenly
 # says: This pads one end only; p pixels are added at both.
@@ -224,6 +236,21 @@ def trace_shapes(rows, shape):
         c = now[0] if kind == "pool" else a[0]
         return c, size[kind](now[1], *a), size[kind](now[2], *a)
     return list(accumulate(rows, step, initial=shape))[1:]
+
+# %% wrong trace_shapes: runs the layers and looks at what comes out
+# fails: convolutions; pooling, odd sizes too; transposed convolutions; a whole encoder and decoder
+# says: Do arithmetic with the numbers of each row.
+def trace_shapes(rows, shape):
+    x, shapes = torch.zeros(1, *shape), []
+    for kind, *numbers in rows:
+        if kind == "pool":
+            x = nn.MaxPool2d(numbers[0])(x)
+        elif kind == "conv":
+            x = nn.Conv2d(x.shape[1], *numbers)(x)
+        else:
+            x = nn.ConvTranspose2d(x.shape[1], *numbers)(x)
+        shapes.append(tuple(x.shape[1:]))
+    return shapes
 
 # %% wrong trace_shapes: includes the input's shape
 # fails: convolutions; pooling, odd sizes too; transposed convolutions; a whole encoder and decoder
@@ -1397,7 +1424,7 @@ def transposed_conv(x, weight, stride):
 
 # %% wrong transposed_conv: stride 2 hard-coded from the example
 # fails: one pixel paints one kernel
-# says: expected shape
+# says: That is the size for stride 2.
 # differs at: transposed_conv(torch.rand(1, 1, 2, 2), torch.rand(1, 1, 3, 3), 3)
 def transposed_conv(x, weight, stride):
     B, _, H, W = x.shape
@@ -1693,7 +1720,7 @@ def overlap_count(n, k, s):
 
 # %% wrong overlap_count: a table k // s for every pixel
 # fails: counts
-# says: This marks the pixels that are painted at all; count how often.
+# says: This is one number everywhere; the count changes from pixel to pixel.
 # differs at: overlap_count(3, 4, 2)
 def overlap_count(n, k, s):
     return torch.full(((n - 1) * s + k,), k // s)

@@ -59,7 +59,7 @@ def sliding(linear, side):
 
 # %% wrong sliding: always 1 × 1, as FC7 and FC8 are
 # fails: one place: what the Linear says; larger maps: a map of scores; its weights can learn
-# says: to have 36 channels, but got 4 channels instead
+# says: as if side were 1. Of each of
 # differs at: side 2, where the Linear has four times as many inputs as the map has channels
 def sliding(linear, side):
     conv = nn.Conv2d(linear.in_features, linear.out_features, 1)
@@ -638,7 +638,7 @@ def fuse(coarse, fine):
 
 # %% wrong fuse: stretches the coarse map to the fine map's size
 # fails: odd sizes
-# says: Resized to 1 × 3, 1 × 2 cells are squeezed into it.
+# says: the coarse cells are squeezed into it.
 # differs at: fine of 3 × 5: coarse stretched instead of cut
 def fuse(coarse, fine):
     return F.interpolate(coarse, size=fine.shape[2:], mode="bilinear", align_corners=False) + fine

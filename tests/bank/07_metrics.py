@@ -356,7 +356,7 @@ def count_pairs(pred, truth, classes):
     return torch.bincount(t * classes + p, minlength=(classes + 1) * classes).view(-1, classes)
 
 # %% wrong count_pairs: forgets minlength
-# fails: every pixel in its cell; any dtype of whole numbers; any shape, none at all, and arguments left alone
+# fails: every pixel in its cell; any shape, none at all, and arguments left alone
 # says: your code stopped with RuntimeError: shape 
 # differs at: maps in which the last cell does not occur
 def count_pairs(pred, truth, classes):
@@ -395,6 +395,60 @@ def count_pairs(pred, truth, classes):
         raise ValueError("a prediction is no class")
     cells = truth.long().masked_fill(ignored, classes) * classes + pred.long()
 
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
+
+# %% wrong count_pairs: cells numbered down the columns
+# fails: every pixel in its cell; a row for ignored pixels; any dtype of whole numbers; any shape, none at all, and arguments left alone
+# says: The cells are numbered down the columns
+def count_pairs(pred, truth, classes):
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any(): raise ValueError("a")
+    if ((pred < 0) | (pred >= classes)).any(): raise ValueError("p")
+    rows = truth.long().masked_fill(ignored, classes)
+    cells = pred.long() * classes + rows
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(-1, classes)
+
+# %% wrong count_pairs: one cell too many in each row
+# fails: every pixel in its cell; a row for ignored pixels; any dtype of whole numbers; any shape, none at all, and arguments left alone
+# says: row r starts at number r · classes.
+def count_pairs(pred, truth, classes):
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any(): raise ValueError("a")
+    if ((pred < 0) | (pred >= classes)).any(): raise ValueError("p")
+    rows = truth.long().masked_fill(ignored, classes)
+    cells = rows * (classes + 1) + pred.long()
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes)[:(classes + 1) * classes].view(classes + 1, classes)
+
+# %% wrong count_pairs: ignored pixels are class 0
+# fails: a row for ignored pixels; any dtype of whole numbers
+# says: The ignored pixels are counted for class 0
+def count_pairs(pred, truth, classes):
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any(): raise ValueError("a")
+    if ((pred < 0) | (pred >= classes)).any(): raise ValueError("p")
+    rows = truth.long().masked_fill(ignored, 0)
+    cells = rows * classes + pred.long()
+    return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
+
+# %% wrong count_pairs: int16, too narrow for many classes
+# fails: any dtype of whole numbers
+# says: bincount
+def count_pairs(pred, truth, classes):
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any(): raise ValueError("a")
+    if ((pred < 0) | (pred >= classes)).any(): raise ValueError("p")
+    rows = truth.to(torch.int16).masked_fill(ignored, classes)
+    return torch.bincount((rows * classes + pred).flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
+
+# %% wrong count_pairs: the ignored pixels' row comes first
+# fails: every pixel in its cell; a row for ignored pixels; any dtype of whole numbers; any shape, none at all, and arguments left alone
+# says: The ignored pixels have the first row here; theirs is the last.
+def count_pairs(pred, truth, classes):
+    ignored = truth == 255
+    if (((truth < 0) | (truth >= classes)) & ~ignored).any(): raise ValueError("a")
+    if ((pred < 0) | (pred >= classes)).any(): raise ValueError("p")
+    rows = (truth.long() + 1).masked_fill(ignored, 0)
+    cells = rows * classes + pred.long()
     return torch.bincount(cells.flatten(), minlength=(classes + 1) * classes).view(classes + 1, classes)
 
 # %% right report: sums of rows and columns
@@ -476,7 +530,7 @@ def report(matrix):
 
 # %% wrong report: a small number in each denominator, so that 0/0 is 0
 # fails: 0/0 is NaN, and a false alarm is 0; accuracy, mean accuracy and mIoU; an empty table, and the argument left alone
-# says: Is something small added below the line?
+# says: 0/0 should stay NaN, not become 0, as a small number below the line
 # differs at: a class that is nowhere
 def report(matrix):
     eps = 1e-9
@@ -670,6 +724,66 @@ def report(matrix):
     found["miou"] = found["iou"].nanmean()
 
     return found
+
+# %% wrong report: Dice as the plain mean of recall and precision
+# fails: IoU and Dice of each class; 0/0 is NaN, and a false alarm is 0
+# says: This is the plain mean of recall and precision.
+def report(matrix):
+    table = matrix.double(); hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    f = {"share": rows / table.sum()}
+    f["recall"], f["precision"] = hits / rows, hits / columns
+    f["iou"] = hits / (rows + columns - hits); f["dice"] = (f["recall"] + f["precision"]) / 2
+    f["accuracy"] = (hits.sum() / table.sum()).item()
+    f["mean_accuracy"] = f["recall"].nanmean().item(); f["miou"] = f["iou"].nanmean().item()
+    return f
+
+# %% wrong report: Dice from recall and precision, 0/0 without a hit
+# fails: 0/0 is NaN, and a false alarm is 0
+# says: Without a hit, recall and precision are 0, and Dice is 0 too
+def report(matrix):
+    table = matrix.double(); hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    f = {"share": rows / table.sum()}
+    f["recall"], f["precision"] = hits / rows, hits / columns
+    f["iou"] = hits / (rows + columns - hits); f["dice"] = 2 * f["recall"] * f["precision"] / (f["recall"] + f["precision"])
+    f["accuracy"] = (hits.sum() / table.sum()).item()
+    f["mean_accuracy"] = f["recall"].nanmean().item(); f["miou"] = f["iou"].nanmean().item()
+    return f
+
+# %% wrong report: every score over all pixels
+# fails: IoU and Dice of each class; share, recall and precision of each class; 0/0 is NaN, and a false alarm is 0; accuracy, mean accuracy and mIoU
+# says: This divides by all pixels of the table
+def report(matrix):
+    table = matrix.double(); hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    f = {"share": rows / table.sum()}
+    f["recall"], f["precision"] = hits / table.sum(), hits / columns
+    f["iou"] = hits / table.sum(); f["dice"] = 2 * hits / table.sum()
+    f["accuracy"] = (hits.sum() / table.sum()).item()
+    f["mean_accuracy"] = f["recall"].nanmean().item(); f["miou"] = f["iou"].nanmean().item()
+    return f
+
+# %% wrong report: means without the background
+# fails: accuracy, mean accuracy and mIoU
+# says: Class 0 is left out; it is a class like the others.
+def report(matrix):
+    table = matrix.double(); hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    f = {"share": rows / table.sum()}
+    f["recall"], f["precision"] = hits / rows, hits / columns
+    f["iou"] = hits / (rows + columns - hits); f["dice"] = 2 * hits / (rows + columns)
+    f["accuracy"] = (hits.sum() / table.sum()).item()
+    f["mean_accuracy"] = f["recall"][1:].nanmean().item(); f["miou"] = f["iou"][1:].nanmean().item()
+    return f
+
+# %% wrong report: adds the hits to sums that hold them
+# fails: IoU and Dice of each class; share, recall and precision of each class; 0/0 is NaN, and a false alarm is 0; accuracy, mean accuracy and mIoU
+# says: The row's sum holds the hits already
+def report(matrix):
+    table = matrix.double(); hits, rows, columns = table.diagonal(), table.sum(dim=1), table.sum(dim=0)
+    f = {"share": rows / table.sum()}
+    f["recall"], f["precision"] = hits / (hits + rows), hits / (hits + columns)
+    f["iou"] = hits / (rows + columns + hits); f["dice"] = 2 * hits / (2 * hits + rows + columns)
+    f["accuracy"] = (hits.sum() / table.sum()).item()
+    f["mean_accuracy"] = f["recall"].nanmean().item(); f["miou"] = f["iou"].nanmean().item()
+    return f
 
 # %% right most_flattered: a dict of gaps, the largest by max
 def most_flattered(matrices):
@@ -926,6 +1040,53 @@ def most_flattered(matrices):
         gaps[name] = (iou[rows > 0].mean() - iou.nanmean()).item()
         best = max(gaps, key=gaps.get)
         return best, gaps[best]
+
+# %% wrong most_flattered: the last model's gap
+# fails: the model with the largest gap
+# says: which is that of `model c`
+def most_flattered(matrices):
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+        each = hits / (rows + columns - hits)
+        gaps[name] = each[rows > 0].mean().item() - each.nanmean().item()
+    return max(gaps, key=gaps.get), gaps[name]
+
+# %% wrong most_flattered: a plain mean over NaN
+# fails: classes that occur nowhere; the model with the largest gap
+# says: alone your function gives the gap NaN.
+def most_flattered(matrices):
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+        each = hits / (rows + columns - hits)
+        gaps[name] = each[rows > 0].mean().item() - each.mean().item()
+    best = max(gaps, key=gaps.get)
+    return best, gaps[best]
+
+# %% wrong most_flattered: classes of truth and prediction for both means
+# fails: the gap of one model; classes that occur nowhere; the model with the largest gap
+# says: One by one, your function gives each of them the gap 0.
+def most_flattered(matrices):
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+        each = hits / (rows + columns - hits)
+        gaps[name] = each[rows > 0].mean().item() - each[(rows > 0) & (columns > 0)].mean().item()
+    best = max(gaps, key=gaps.get)
+    return best, gaps[best]
+
+# %% wrong most_flattered: accuracy less mIoU
+# fails: the gap of one model; classes that occur nowhere
+# says: This starts from the accuracy
+def most_flattered(matrices):
+    gaps = {}
+    for name, table in matrices.items():
+        hits, rows, columns = table.diagonal().double(), table.sum(dim=1), table.sum(dim=0)
+        each = hits / (rows + columns - hits)
+        gaps[name] = (hits.sum() / rows.sum()).item() - each.nanmean().item()
+    best = max(gaps, key=gaps.get)
+    return best, gaps[best]
 
 # %% right two_means: one table a picture
 def two_means(batches, classes):
@@ -1201,6 +1362,48 @@ def two_means(batches, classes):
 
     return whole.miou, torch.tensor(scores).nanmean().item()
 
+# %% wrong two_means: prediction and truth changed places
+# fails: ignored pixels, and pictures without a label; nothing labelled at all, and arguments left alone
+# says: have `pred` and `truth` changed places?
+def two_means(batches, classes):
+    whole, scores = metrics.Confusion(classes), []
+    for pred, truth in batches:
+        whole.update(truth, pred)
+        for p, t in zip(pred, truth): scores.append(metrics.Confusion(classes).update(t, p).miou)
+    return whole.miou, torch.tensor(scores).nanmean().item()
+
+# %% wrong two_means: one table for the pictures of a batch
+# fails: the mean over pictures; ignored pixels, and pictures without a label
+# says: One table goes on growing over the pictures of a batch here.
+def two_means(batches, classes):
+    whole, scores = metrics.Confusion(classes), []
+    for pred, truth in batches:
+        whole.update(pred, truth)
+        c = metrics.Confusion(classes)
+        for p, t in zip(pred, truth): scores.append(c.update(p, t).miou)
+    return whole.miou, torch.tensor(scores).nanmean().item()
+
+# %% wrong two_means: the batch counted once a picture
+# fails: all pixels of batches of unlike sizes; ignored pixels, and pictures without a label
+# says: Each batch is counted once for each of its pictures; count it once.
+def two_means(batches, classes):
+    whole, scores = metrics.Confusion(classes), []
+    for pred, truth in batches:
+        for p, t in zip(pred, truth):
+            whole.update(pred, truth)
+            scores.append(metrics.Confusion(classes).update(p, t).miou)
+    return whole.miou, torch.tensor(scores).nanmean().item()
+
+# %% wrong two_means: the background left out
+# fails: all pixels of one batch; all pixels of batches of unlike sizes; the mean over pictures; ignored pixels, and pictures without a label
+# says: Class 0 is left out; it is a class like the others.
+def two_means(batches, classes):
+    whole, scores = metrics.Confusion(classes), []
+    for pred, truth in batches:
+        whole.update(pred, truth)
+        for p, t in zip(pred, truth): scores.append(metrics.Confusion(classes).update(p, t).iou[1:].nanmean().item())
+    return whole.iou[1:].nanmean().item(), torch.tensor(scores).nanmean().item()
+
 # %% right edge_iou: erosion by max_pool2d over a padded complement
 def edge_iou(pred, truth, width):
     def edge(mask):
@@ -1447,3 +1650,67 @@ def edge_iou(pred, truth, width):
     union = edge(pred | truth)
     both = edge(pred & truth)
     return (both.sum() / union.sum()).item()
+
+# %% wrong edge_iou: what is inside the edges
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; edges wider than the mask, and arguments left alone
+# says: This is the IoU of what is inside the edges
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        beyond = F.pad(1.0 - mask[None, None].float(), [width] * 4, value=1.0)
+        return mask & (F.max_pool2d(beyond, 2 * width + 1, stride=1)[0, 0] == 0)
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()
+
+# %% wrong edge_iou: all that is near the outside, mask or not
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; empty masks; edges wider than the mask, and arguments left alone
+# says: What is no mask counts for edge here
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        beyond = F.pad(1.0 - mask[None, None].float(), [width] * 4, value=1.0)
+        return F.max_pool2d(beyond, 2 * width + 1, stride=1)[0, 0] == 1
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()
+
+# %% wrong edge_iou: the innermost ring alone
+# fails: wider edges; at the rim of the picture; edges wider than the mask, and arguments left alone
+# says: Your edge is only the ring that is `width` pixels deep
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        def e(w):
+            beyond = F.pad(1.0 - mask[None, None].float(), [w] * 4, value=1.0)
+            return mask & (F.max_pool2d(beyond, 2 * w + 1, stride=1)[0, 0] == 1)
+        return e(width) & ~e(width - 1)
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()
+
+# %% wrong edge_iou: one pixel, whatever the width
+# fails: wider edges; at the rim of the picture; edges wider than the mask, and arguments left alone
+# says: Your edge is one pixel wide, whatever `width` is.
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        beyond = F.pad(1.0 - mask[None, None].float(), [1] * 4, value=1.0)
+        return mask & (F.max_pool2d(beyond, 3, stride=1)[0, 0] == 1)
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()
+
+# %% wrong edge_iou: a round window
+# fails: an edge one pixel wide; wider edges; at the rim of the picture
+# says: This looks into a round window; take the whole square.
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        r = torch.arange(-width, width + 1)
+        k = (r[:, None] ** 2 + r[None] ** 2 <= width ** 2).float()[None, None]
+        beyond = F.pad(1.0 - mask[None, None].float(), [width] * 4, value=1.0)
+        return mask & (F.conv2d(beyond, k)[0, 0] > 0.5)
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / (a | b).sum()).item()
+
+# %% wrong edge_iou: over the truth's edge alone
+# fails: an edge one pixel wide; wider edges; at the rim of the picture; empty masks; edges wider than the mask, and arguments left alone
+# says: This divides by the truth's edge alone
+def edge_iou(pred, truth, width):
+    def edge(mask):
+        beyond = F.pad(1.0 - mask[None, None].float(), [width] * 4, value=1.0)
+        return mask & (F.max_pool2d(beyond, 2 * width + 1, stride=1)[0, 0] == 1)
+    a, b = edge(pred), edge(truth)
+    return ((a & b).sum() / b.sum()).item()

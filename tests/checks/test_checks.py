@@ -222,6 +222,21 @@ def test_a_call_that_changes_its_arguments_is_told_so():
         assert message in str(check(lambda v: v.append(2))) and check(lambda v: v).points == 1
 
 
+def test_running_all_cells_spends_no_hint(monkeypatch):
+    check, now = core.Exercise("f", ["one", "two", "three"]), [("a", 3)]
+    monkeypatch.setattr(core.notebook, "running", lambda: now[0])
+
+    def shown(cell, count):
+        now[0] = (cell, count)
+        return str(check.hint())[5]
+
+    assert shown("a", 3) == "1"
+    assert shown("a", 4) == "2"  # the same cell once more, and none between
+    assert shown("b", 5) == "3"
+    assert [shown("a", 12), shown("b", 13)] == ["2", "3"] and shown("a", 22) == "2"  # all cells again, twice
+    assert shown(None, 0) == "3" and str(core.Exercise("g", ["one", "two"]).hint(2)).startswith("Hint 2 of 2")
+
+
 def test_errors_prints_warnings_and_progress_bars_are_swallowed(capfd):
     def f(n):
         import sys

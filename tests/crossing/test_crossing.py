@@ -15,6 +15,7 @@ from course_lib.crossing import codec, stand_ins
 from tests.support import answers
 from tests.support.answers import BANK, CHECKS, names_in, visible
 from tests.support.course import ROOT
+from tests.support.processes import PATIENCE
 
 pytestmark = pytest.mark.usefixtures("one_thread")
 
@@ -40,7 +41,7 @@ def far():
 
     yield process
     mine.close()
-    assert child.wait(10) == 0
+    assert child.wait(PATIENCE) == 0
 
 
 def told(verdict):
@@ -71,6 +72,8 @@ PLAIN = [
     {"k": [1], 2: None, (1, 2): "t"},
 ]
 TENSORS = [
+    torch.arange(6)[1::4][1:],
+    torch.arange(6.0)[::5][:1].reshape(1, 1),
     torch.randn(2, 3),
     torch.zeros(0, 3),
     torch.tensor(7),

@@ -7,7 +7,7 @@ import sys
 import pytest
 import torch
 
-from course_lib.crossing import sandbox, stand_ins
+from course_lib.crossing import fork_server, sandbox, stand_ins
 from tests.support.answers import names_in
 from tests.support.processes import PATIENCE, left_after, started, wait_for
 from tests.support.system_packages import needs_system
@@ -118,7 +118,73 @@ REFUSED = {
     "opens a thousand files": "def f(): return len([open('/dev/null') for n in range(1000)])",
     "starts a hundred threads": "import threading, time\ndef f():\n    for n in range(100): threading.Thread(target=time.sleep, args=(9,), daemon=True).start()",
     "stops": "import sys\ndef f(): sys.exit(0)",
+    "shares memory by no file": "import mmap\ndef f(): mmap.mmap(-1, 2**20)",
+    "makes a million empty files": "def f():\n    for n in range(10**6): open(f'/tmp/{n}', 'w').close()",
+    "makes a million names of one file": "import os\ndef f():\n    open('/dev/shm/x', 'w').close()\n    for n in range(10**6): os.link('/dev/shm/x', f'/dev/shm/{n}')",
 }
+
+
+# System calls whose memory belongs to no process, with arguments that would do.
+CALLS = {
+    "memory": ("shmget", "0, 2**20, 0o1600"),
+    "semaphores": ("semget", "0, 32000, 0o600"),
+    "messages": ("msgget", "0, 0o1600"),
+    "a queue": ("mq_open", "b'/q', 0o102, 0o600, None"),
+    "a nameless file": ("memfd_create", "b'x', 0"),
+}
+
+
+@pytest.mark.parametrize("what", CALLS)
+def test_memory_that_no_process_has_is_refused(lane, what):
+    name, given = CALLS[what]
+    library = "CDLL('librt.so.1', use_errno=True)" if name == "mq_open" else "CDLL(None, use_errno=True)"
+    code = f"import ctypes\nlibc = ctypes.{library}\ndef f(): return [libc.{name}({given}), ctypes.get_errno()]"
+    value, used = ended(lane, code)
+    assert value == [-1, 1] and used["ended"] == "finished", (value, used)
+
+
+def test_dev_zero_gives_no_memory(lane):
+    code = "import mmap\ndef f():\n    with open('/dev/zero', 'r+b') as zero: mmap.mmap(zero.fileno(), 2**20)"
+    assert isinstance(ended(lane, code)[0], Exception)
+
+
+IGNORING = """
+import os, signal, time
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+def f():
+    for n in range(20):
+        if not os.fork():
+            while time.process_time() < 0.2: pass
+            os._exit(0)
+        time.sleep(0.01)
+    try:
+        os.wait()  # as they are not to be waited for, it ends when all have gone
+    except ChildProcessError:
+        pass
+"""
+
+
+def test_processor_time_of_children_that_nobody_waits_for_is_counted(lane):
+    """Each child is gone before it has used much; all twenty together pass the limit."""
+    value, used = ended(lane, IGNORING.replace("0.2", "0.4"))
+    assert isinstance(value, stand_ins.Lost) and used["ended"] == "cpu", (value, used)
+    value, used = ended(lane, IGNORING.replace("0.2", "0.1"))
+    assert value is None and used["cpu"] > 1.8, (value, used)
+
+
+def test_a_machine_without_a_list_of_calls_is_told_apart(monkeypatch):
+    monkeypatch.setattr(os, "uname", lambda: os.uname_result(("Linux", "h", "6", "1", "riscv64")))
+    with pytest.raises(
+        OSError, match="no list of the calls that an answer is refused on a machine of the kind riscv64"
+    ):
+        fork_server.refuse_calls()
+
+
+def test_what_a_fork_is_shut_in_with_is_tried_before_anything_is_graded(monkeypatch):
+    needs_system("bubblewrap", "bwrap")
+    line = sandbox.command()
+    monkeypatch.setattr(sandbox, "command", lambda: [*line, "--setenv", "PYTHONPATH", "/nowhere"])
+    assert sandbox.missing().startswith("bubblewrap can't make a sandbox here: ")
 
 
 @pytest.mark.parametrize("what", REFUSED)

@@ -2,6 +2,7 @@
 
 import io
 import os
+import tracemalloc
 import zipfile
 
 import pytest
@@ -185,3 +186,82 @@ def test_links_locks_bombs_and_rubbish_are_left_out(tmp_path, monkeypatch):
     data[60:70] = b"\0" * 10
     (tmp_path / "c.zip").write_bytes(data)
     assert "can't be read" in found(tmp_path / "c.zip")[1][f"{L2}.ipynb"]
+
+
+# --- what takes too much ------------------------------------------------------------------------------------
+
+
+def deflated(members):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as made:
+        for name, content in members:
+            made.writestr(name, content)
+    return out.getvalue()
+
+
+HANDED = "_4821_assignsubmission_file_"
+
+
+def test_zips_in_zips_are_limited_in_all_and_nobody_else_pays(tmp_path, monkeypatch):
+    """Each member is small enough: together they are not. Whoever packed them loses them, and the class goes on."""
+    monkeypatch.setattr(collect, "MOST_UNPACKED", 3_000_000)
+    deep = deflated([(f"{n}.ipynb", bytes(1_000_000)) for n in range(3)])
+    bomb = deflated([(f"{n}.zip", deep) for n in range(5)])
+    path = tmp_path / "class.zip"
+    path.write_bytes(
+        deflated(
+            [(f"Eve{HANDED}/a.zip", bomb)]
+            + [(f"{who}{HANDED}/{L2}.ipynb", os.urandom(900_000)) for who in ("Bo", "Cy", "Di", "Flo")]
+        )
+    )
+    tracemalloc.start()
+    handed, left = collect.collect([path], LESSONS)
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 500_000  # nothing that was unpacked
+    assert {h.student for h in handed if h.lesson == L2} == {"Bo", "Cy", "Di", "Flo"}
+    assert len([why for _, why in left if "unpacks to more than 3 MB with what lies beside it" in why]) == 12
+    assert all(len(h.file.read()) == 900_000 for h in handed if h.lesson == L2)
+
+
+def test_zips_in_zips_have_so_many_members_and_so_deep(tmp_path, monkeypatch):
+    monkeypatch.setattr(collect, "MOST_INSIDE", 20)
+    many = deflated([(f"{n}.zip", deflated([(f"{k}.txt", "x") for k in range(8)])) for n in range(6)])
+    endless = deflated([("z.zip", deflated([("z.zip", deflated([("z.zip", deflated([("z.ipynb", "x")]))]))]))])
+    path = tmp_path / "class.zip"
+    path.write_bytes(
+        deflated(
+            [(f"Eve{HANDED}/a.zip", many), (f"Max{HANDED}/a.zip", endless), (f"Bo{HANDED}/{L2}.ipynb", "fine")]
+            + [(f"More{n}{HANDED}/{L2}.ipynb", "fine") for n in range(30)]
+        )
+    )
+    handed, left = collect.collect([path], LESSONS)
+    reasons = [why for _, why in left]
+    assert len(handed) == 31 and "lies in too many zips" in reasons
+    assert len([why for why in reasons if "files; at most" in why]) == 5
+    monkeypatch.setattr(collect, "MOST_INSIDE", 3)
+    wide = deflated([("n" * 60_000 + str(n), "") for n in range(60)])
+    path.write_bytes(deflated([(f"Eve{HANDED}/a.zip", wide), (f"Bo{HANDED}/{L2}.ipynb", "fine")]))
+    handed, left = collect.collect([path], LESSONS)
+    assert [h.student for h in handed] == ["Bo"] and "its list of files has 3 MB; at most 3 files" in left[0][1]
+
+
+def test_names_of_thirty_thousand_letters_cost_nothing(tmp_path):
+    path = tmp_path / "class.zip"
+    names = ["/" * 30_000 + "a.ipynb", "a_1" * 10_000 + ".ipynb", "(1)" * 10_000 + ".ipynb", "b" * 60_000 + "/x.ipynb"]
+    path.write_bytes(deflated([*((name, "x") for name in names), (f"Bo{HANDED}/{L2}.ipynb", "fine")]))
+    handed, left = collect.collect([path], LESSONS)
+    assert [h.student for h in handed] == ["Bo"]
+    assert [why for _, why in left] == [f"holds a name of {len(name)} characters" for name in names]
+
+
+@pytest.mark.parametrize("name", ["\U00010330" * 70, "\U00010330" * 62, "é" * 200, "x" * 81, "a\ud800b", "\udcff" * 90])
+def test_a_name_that_no_file_system_takes_becomes_one_that_all_take(name, tmp_path):
+    folder = collect.tidy(name)
+    (tmp_path / f".{folder}.json.part").touch()  # the longest that is made of it
+    assert len(folder.encode()) <= 80
+
+
+def test_long_names_that_begin_alike_are_two_students():
+    assert collect.tidy("\U00010330" * 70) != collect.tidy("\U00010330" * 71)
+    assert collect.tidy("n" * 100 + "a") != collect.tidy("n" * 100 + "b")

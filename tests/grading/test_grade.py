@@ -161,8 +161,14 @@ def test_feedback_shows_verdicts_and_no_hidden_tests(graded):
 
 
 def test_the_table_has_every_part_and_every_student(graded):
-    rows = {row["student"]: row for row in csv.DictReader((graded.root / f"grading/report/{LESSON}.csv").open())}
-    assert rows.keys() == {student for student, (lesson, _) in the_class().items() if lesson == LESSON}
+    rows = {
+        row["student"]: row
+        for row in csv.DictReader((graded.root / f"grading/report/{LESSON}.csv").open(encoding="utf-8-sig"))
+    }
+    known = the_class()
+    assert rows.keys() == known.keys()
+    absent = {student for student, row in rows.items() if row["remark"] == "no submission"}
+    assert absent == {student for student, (lesson, _) in known.items() if lesson != LESSON}
     assert rows["partial"]["score"] == "5" and rows["partial"]["check_receptive_field"] == "1.5"
     assert (
         rows["partial"]["check_receptive_field: dilation"] == "0"
@@ -370,22 +376,29 @@ def test_a_locked_gradebook_is_one_sentence(small, monkeypatch):
 def test_nbgrader_s_rule_for_late_submissions_holds(small, tmp_path):
     with (small.root / "nbgrader_config.py").open("a") as config:
         config.write("\nget_config().LateSubmissionPlugin.penalty_method = 'zero'\n")
-    path = tmp_path / "late.zip"
+    path = tmp_path / "collected.zip"
     with zipfile.ZipFile(path, "w") as made_:
         for student, day in (("early", 1), ("late", 3)):
-            made_.writestr(
-                zipfile.ZipInfo(f"{student}/{LESSON}.ipynb", (2026, 3, day, 12, 0, 0)), the_class()["partial"][1]
-            )
+            entry = zipfile.ZipInfo(f"{student}/{LESSON}/{LESSON}.ipynb", (2026, 3, 30, 12, 0, 0))  # which says nothing
+            made_.writestr(entry, the_class()["partial"][1])
+            made_.writestr(f"{student}/{LESSON}/timestamp.txt", f"2026-03-0{day} 12:00:00 UTC")
+
+    def penalties():
+        with small.gradebook() as gradebook:
+            found = {name: gradebook.find_submission_notebook(LESSON, LESSON, name) for name in ("early", "late")}
+            return {name: (n.score, n.late_submission_penalty) for name, n in found.items()}
+
     small.grade(path, *LIMITS, "--no-feedback")
+    assert penalties() == {"early": (5, None), "late": (5, None)}
+    for due, penalty in (("02", 5), ("04", None), ("02", 5)):  # set, moved, moved again: the next run takes it up
+        with small.gradebook() as gradebook:
+            gradebook.update_or_create_assignment(LESSON, duedate=f"2026-03-{due} 12:00:00 UTC")
+        small.grade(path, *LIMITS, "--no-feedback")
+        assert penalties() == {"early": (5, None), "late": (5, penalty)}
     with small.gradebook() as gradebook:
-        gradebook.update_or_create_assignment(LESSON, duedate="2026-03-02 12:00:00 UTC")
-    small.grade(path, *LIMITS, "--no-feedback", "--again")
-    with small.gradebook() as gradebook:
-        found = {name: gradebook.find_submission_notebook(LESSON, LESSON, name) for name in ("early", "late")}
-        assert {name: (n.score, n.late_submission_penalty) for name, n in found.items()} == {
-            "early": (5, None),
-            "late": (5, 5),
-        }
+        gradebook.grant_extension(LESSON, "late", days=2)
+    small.grade(path, *LIMITS, "--no-feedback")
+    assert penalties()["late"] == (5, None)
 
 
 def test_without_a_sandbox_grading_refuses_unless_told(small, tmp_path):

@@ -432,7 +432,7 @@ CONTRAST = """box => {
         .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
     const behind = e => { while (e && parse(getComputedStyle(e).backgroundColor)[3] === 0) e = e.parentElement;
                           return e ? getComputedStyle(e).backgroundColor : "rgb(255, 255, 255)"; };
-    const says = e => [...e.childNodes].some(n => n.nodeType == 3 && /\\p{L}/u.test(n.data));
+    const says = e => [...e.childNodes].some(n => n.nodeType == 3 && /\\S/.test(n.data));
     const texts = [box, ...box.querySelectorAll("*")].filter(says);
     return Math.min(...texts.map(e => [light(getComputedStyle(e).color), light(behind(e))].sort((a, b) => b - a))
         .map(([high, low]) => (high + 0.05) / (low + 0.05)));

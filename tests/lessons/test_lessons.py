@@ -193,7 +193,7 @@ def seen(run, pattern):
 def experiment(run_notebook):
     """{seed: (error density within 3 px, further away, mIoU, border IoU)}: seed 0 as the lesson ran it, 1 and 2 run here."""
     run = run_notebook("solutions", "02_encoder_decoder")
-    near, far = seen(run, r"four halvings: wrong within 3 px of a boundary: ([\d.]+)%, further away: ([\d.]+)%")
+    near, far = seen(run, r"four halvings: wrong within 3 px of a boundary: ([\d.]+) %, further away: ([\d.]+) %")
     miou, border = seen(run, r"4 halvings: mIoU ([\d.]+) \(.*border ([\d.]+)\)")
     results = {0: (near / 100, far / 100, miou, border)}
     source = next(c.source for c in run.cells if "depth=depth" in c.source)
@@ -236,7 +236,7 @@ def test_thin_parts_are_lost_first_and_fewer_halvings_bring_them_back(run_notebo
     thin, thick = {}, {}
     for depth in (4, 2):
         thin[depth], thick[depth] = seen(
-            run, rf"{depth} halvings: found (\d+)% of the thin pixels and (\d+)% of the thick ones"
+            run, rf"{depth} halvings: found (\d+) % of the thin pixels and (\d+) % of the thick ones"
         )
     # measured: of thin parts 35 to 147 % more, of thick ones 3 to 29 %; in each run the first is four times the second or more
     assert thin[4] < thick[4] - 30
@@ -259,7 +259,7 @@ def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(ru
     )
     network, everywhere = seen(run, r"IoU of animal: network ([\d.]+), animal everywhere ([\d.]+)")
     assert 1.6 < network / everywhere < 2.4  # measured: 1.8 to 2.1
-    surest, fixed = seen(run, r"surest window (\d+)%, the best fixed window (\d+)%")
+    surest, fixed = seen(run, r"surest window (\d+) %, the best fixed window (\d+) %")
     assert surest >= 80 and fixed < 50  # measured: 88 to 97
     ceiling, smooth = (
         seen(run, rf"the right answers, enlarged {how}: IoU ([\d.]+)")[0] for how in ("as blocks", "smoothly")
@@ -275,7 +275,7 @@ def test_a_slid_classifier_finds_animals_and_even_a_perfect_one_is_too_coarse(ru
 def test_skips_pay_along_outlines_and_in_thin_parts_and_elsewhere_change_little(run_notebook, measured):
     run = run_notebook("solutions", "04_unet")
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
-    rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+)%" * 4, text, flags=re.M)
+    rows = re.findall(r"^(skips|closed skips|closed afterwards) " + r" +([\d.]+) %" * 4, text, flags=re.M)
     (short, short_closed), (long, closed, afterwards) = (
         [[float(v) for v in row[1:]] for row in part] for part in (rows[:2], rows[2:])
     )
@@ -336,17 +336,17 @@ def test_two_scores_flatter_a_program_that_never_looks_and_one_the_bold_network(
 def test_losses_change_how_much_is_called_thin_more_than_how_well(run_notebook):
     run = run_notebook("solutions", "06_losses")
     share = {
-        name: seen(run, rf"{name} +(\d+)% +(\d+)% +(\d+)% +(\d+)%")
+        name: seen(run, rf"{name} +(\d+) % +(\d+) % +(\d+) % +(\d+) %")
         for name in ("cross-entropy", "weighted", "focal, γ = 2", "Dice", "sum")
     }
     assert all(ignored == 0 for _, _, _, ignored in share.values())
     # measured: weighted 81 to 92 % (elsewhere 77), focal 82 to 94, easy 7 to 14, Dice's lead 8 to 16, all pictures' 10 to 15
     assert share["weighted"][0] > 67 and share["focal, γ = 2"][1] > 75
     assert share["focal, γ = 2"][2] <= 2 and all(share[name][2] < 20 for name in ("cross-entropy", "Dice", "sum"))
-    over_all = seen(run, r"thin part +[\d.]+% +(\d+)% +[\d.]+\n")[0]
+    over_all = seen(run, r"thin part +[\d.]+ % +(\d+) % +[\d.]+\n")[0]
     assert share["Dice"][0] > share["cross-entropy"][0] > over_all and over_all < 20
-    assert max(seen(run, r"thin part +found: +(\d+)%")) < 50 < min(seen(run, r"accuracy: (\d+)%"))
-    row = r"{} +([\d,]+) +(\d+)% +(\d+)% +([\d.]+) +([\d.]+) +\| +(\d+)% +(\d+)% +([\d.]+)"
+    assert max(seen(run, r"thin part +found: +(\d+) %")) < 50 < min(seen(run, r"accuracy: (\d+) %"))
+    row = r"{} +([\d,]+) +(\d+) % +(\d+) % +([\d.]+) +([\d.]+) +\| +(\d+) % +(\d+) % +([\d.]+)"
     text = "\n".join(run.texts(c) for c in run.cells if c.cell_type == "code")
     table = {name: [float(v.replace(",", "")) for v in re.search(row.format(name), text).groups()] for name in share}
     plain = table["cross-entropy"]
@@ -386,7 +386,7 @@ def test_marker_accuracy_climbs_with_the_field_and_falls_into_holes(run_notebook
     plain, wider, full, holes = right.values()
     assert plain < 0.56 and wider > plain + 0.2 and full > max(wider + 0.1, 0.97) and holes < full - 0.2
     table = {
-        r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+)%")
+        r: seen(run, rf"\[{r}\] +(\d,\d+) +(48) × 48 +(\d+) +([\d.]+) %")
         for r in ("1, 1, 1, 1", "1, 1, 2, 2", "1, 2, 4, 4", "1, 2, 4, 8", "3, 3, 3, 6")
     }
     weights, sides, fields, shares = zip(*table.values())
@@ -416,7 +416,7 @@ def test_each_rung_of_the_ladder_gains_edges_and_the_whole_picture_less(run_note
     whole, edges, thin, allowed = {}, {}, {}, {}
     for s in (32, 16, 8):
         whole[s], edges[s], thin[s] = seen(
-            run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+)%"
+            run, rf" ?{s}s: mIoU ([\d.]+), boundary IoU ([\d.]+), thin parts found at 5 % false alarms (\d+) %"
         )
         allowed[s] = seen(run, rf"stride +{s}: mIoU [\d.]+, boundary IoU ([\d.]+)")[0]
     measured(f"03, mIoU {whole}, boundary IoU {edges}, allowed by the grid {allowed}, thin % {thin}")

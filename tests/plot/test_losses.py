@@ -39,7 +39,7 @@ def test_maps_of_pull_are_shares_of_their_own_total_and_blank_where_nothing_is_l
     one, ten = (ax.images[0].get_array() for ax in figure.axes[2:4])
     assert np.allclose(one, ten) and one.sum() == pytest.approx(1, abs=1e-4)
     assert np.isnan(np.ma.filled(one, np.nan)[:, -3:]).all() and not size[:, -3:].any()
-    assert f"{size[truth == 2].sum() / size.sum():.0%} of the pull on c pixels" in figure.alt
+    assert f"{100 * (size[truth == 2].sum() / size.sum()):.0f} % of the pull on c pixels" in figure.alt
 
 
 def test_a_map_of_another_shape_or_of_nothing_is_refused():
@@ -53,7 +53,7 @@ def test_the_weight_moves_the_pull_to_its_class_and_gamma_to_the_hard():
     _, truth, logits = scene()
 
     def shares(gamma, weight):
-        return [int(v) for v in re.findall(r"(\d+)% of the pull", plot.focus(logits, truth, gamma, weight).alt)]
+        return [int(v) for v in re.findall(r"(\d+) % of the pull", plot.focus(logits, truth, gamma, weight).alt)]
 
     plain, heavy, focal = shares(0, 1), shares(0, 20), shares(4, 1)
     assert heavy[0] > plain[0] + 20 and focal[1] > plain[1] and focal[2] <= plain[2]

@@ -58,7 +58,7 @@ def test_closeup_counts_what_is_found_missed_and_falsely_found():
     half[0, 2:4] = 0
     half[0, 7] = 1
     both = plot.closeup(image, truth, {"all": truth, "half": half}, title="Found")
-    assert both.alt == "Found; of what is in view, all finds 100%; half finds 50%."
+    assert both.alt == "Found; of what is in view, all finds 100 %; half finds 50 %."
     whole = plot.closeup(image, truth, {"all": truth})
     assert area(plot.closeup(image, truth, {"half": half}), skips.MISSED) > 5 * area(whole, skips.MISSED)
     assert area(plot.closeup(image, truth, {"half": half}), skips.FALSE) > 3 * area(whole, skips.FALSE)
@@ -67,7 +67,7 @@ def test_closeup_counts_what_is_found_missed_and_falsely_found():
 def test_closeup_zooms_into_a_box_and_refuses_other_sizes():
     image, truth = torch.rand(2, 3, 16, 16), torch.zeros(2, 16, 16, dtype=torch.bool)
     truth[:, :4] = True
-    assert "100%" in plot.closeup(image, truth, {"p": truth}, [(0, 0, 4), (0, 8, 8)]).alt
+    assert "100 %" in plot.closeup(image, truth, {"p": truth}, [(0, 0, 4), (0, 8, 8)]).alt
     assert "seen close" in texts(plot.closeup(image, truth, {"p": truth}, [(0, 0, 4), (0, 8, 8)]))
     with pytest.raises(ValueError):
         plot.closeup(image, truth[:, :8], {"p": truth})

@@ -107,4 +107,4 @@ def test_slid_puts_each_answer_at_the_middle_of_its_window():
     for ax in (score, answer):
         left, right, bottom, top = ax.images[-1].get_extent()
         assert (left, right, top, bottom) == (7, 87, 7, 55)
-    assert "animal at 7% of them" in figure.alt
+    assert "animal at 7 % of them" in figure.alt

@@ -2,7 +2,7 @@
 
 import pytest
 
-from course_lib.start.files import write_whole
+from course_lib.start.files import write_whole, written
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,8 @@ def test_who_is_stopped_half_way_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old"
     write_whole(path, "new")
     assert list(tmp_path.iterdir()) == [path] and path.read_text() == "new"
+
+
+def test_a_name_is_shown_as_text_whatever_is_in_it():
+    assert written("é \x1b[2J\ud800\n\u202e") == "é \\x1b[2J\\ud800\\n\\u202e"
+    assert len(written("x" * 30_000)) < 310

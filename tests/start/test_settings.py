@@ -1,6 +1,8 @@
 """The user's own settings in pip's way: each is told by a real pip, and becomes one sentence with its file or variable."""
 
+import contextlib
 import re
+import socket
 import subprocess
 import sys
 
@@ -8,6 +10,7 @@ import pytest
 
 from course_lib.start import environment, pip, settings
 from course_lib.start.errors import Stop
+from tests.support import nobody
 from tests.support.hostile import NOWHERE
 from tests.support.processes import PATIENCE
 from tests.support.wheels import small_checkout
@@ -84,6 +87,13 @@ def test_settings_that_are_not_in_the_way_are_not_blamed():
 
 def test_a_pip_that_does_not_start_tells_no_settings(tmp_path):
     assert settings.of_pip(tmp_path / "python") == []
+
+
+def test_a_proxy_that_leads_nowhere_is_left_out_and_one_that_answers_is_kept():
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as server:
+        there = f"127.0.0.1:{server.getsockname()[1]}"
+        assert nobody._answers(f"http://user:word@{there}") and nobody._answers(there)
+    assert not any(map(nobody._answers, (f"http://{there}", "http://127.0.0.1:9", "http://", "nonsense:port")))
 
 
 def test_under_the_worst_settings_the_tests_see_none(tmp_path):

@@ -10,10 +10,12 @@ import functools
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 from pathlib import Path
 
 KEPT = {
@@ -96,9 +98,21 @@ def package_places():
         found["PIP_CACHE_DIR"] = cache.stdout.strip()
     found |= {k: v for k, v in users.items() if k in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")}
     proxies = {k: v for k, v in users.items() if k.lower() in PROXIES}
+    if not all(_answers(v) for k, v in proxies.items() if k.lower() != "no_proxy"):
+        proxies = {}  # what lies on this machine would come all the same, and the rest would not
     for places in (found | proxies, found, {}):
         with tempfile.TemporaryDirectory() as folder:
             asked = [*pip, "download", "-q", "--no-deps", "--retries", "1", "-d", folder, "six==1.17.0"]
             if subprocess.run(asked, env={**os.environ, **places}, capture_output=True).returncode == 0:
                 return places
     return None
+
+
+def _answers(proxy):
+    """Whether something listens at a proxy's address."""
+    parts = urllib.parse.urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), timeout=60).close()
+    except (OSError, ValueError, TypeError):
+        return False
+    return True

@@ -1,7 +1,9 @@
 """Lesson 00: a picture and its colours, mixed."""
 
+import numpy as np
 import torch
 
+from ..causes import cause
 from ..core import Exercise
 from ..values import dtype_name, kind
 
@@ -15,82 +17,95 @@ blend = Exercise(
 )
 
 
-def _mixed(image, colours, opacity):
-    """Value by value in Python, as the statement says it."""
-    pairs = zip(image.flatten().tolist(), colours.flatten().tolist())
-    return torch.tensor([a + (b - a) * opacity for a, b in pairs]).reshape(image.shape)
+WAY = 10  # even steps from the photograph to the colours; at opacity k / WAY, picture k is seen
 
 
-def _but(image, colours, opacity, opaque):
-    """The mix, and the photograph where `opaque`, bool (H, W), is False."""
-    return torch.where(opaque, _mixed(image, colours, opacity), image)
-
-
-SLIPS = [
-    (
-        lambda i, c, o: _mixed(c, i, o),
-        "The two weights have changed places: at opacity 1 only the colours are left.",
-    ),
-    (lambda i, c, o: _but(i, c, o, c.sum(0) > 0), "Black was left out; it is a colour like any other."),
-    (lambda i, c, o: _but(i, c, o, c.sum(0) < 3), "White was left out; it is a colour like any other."),
-    (lambda i, c, o: _mixed(i, c, o / 100), "This takes the opacity for a percentage; it runs from 0 to 1."),
-    (lambda i, c, o: _mixed(i, c, o or 0.5), "An opacity of 0 was taken for none; it is a number like any other."),
-    (lambda i, c, o: _mixed(i, c, o > 0.5), "This switches between the two pictures; in between they mix."),
-    (lambda i, c, o: _mixed(i, c, o * o), "The share is not in proportion: this squares the opacity."),
-    (lambda i, c, o: i + o * (c - i).abs(), "A darker colour must darken the picture: the difference keeps its sign."),
-    (lambda i, c, o: i + o * c, "The photograph keeps its full weight: the weights must add up to 1."),
-    (
-        lambda i, c, o: (i + o * c).clamp(0, 1),
-        "The photograph keeps its full weight, and the rest is cut off: the weights must add up to 1.",
-    ),
-    (lambda i, c, o: i - o + c * o, "The opacity itself is taken off: are brackets missing around `1 - opacity`?"),
-    (lambda i, c, o: (_mixed(i, c, o) * 255).byte() / 255, "The values were cut to 256 steps: leave them floats."),
-]
-SLIPS += [(lambda i, c, o, a=a: _mixed(i, c, a), f"This is opacity {a}, whatever is asked for.") for a in (0.25, 0.5)]
-
-
-def _pictures(t, n=(3, 4, 5)):
-    """A photograph and its colours, black and white among them."""
-    image, colours = 0.1 + 0.8 * t.tensor(*n).sigmoid(), 0.1 + 0.8 * t.tensor(*n).sigmoid()
+def _way(t):
+    """The pictures on the way, the photograph first; the colours, last, have black and white among them."""
+    image, colours = 0.1 + 0.8 * t.tensor(3, 4, 5).sigmoid(), 0.1 + 0.8 * t.tensor(3, 4, 5).sigmoid()
     colours[:, 0, 0] = torch.tensor([0.0, 1.0, 0.0])
     colours[:, 0, 1], colours[:, 1, 0] = 0.0, 1.0
-    return image, colours
+    return list(torch.from_numpy(np.linspace(image.numpy(), colours.numpy(), WAY + 1, dtype="float32")))
 
 
-def _blend_part(t, opacities):
-    image, colours = _pictures(t)
-    for opacity in opacities:
-        got, want = t.call(image, colours, opacity), _mixed(image, colours, opacity)
-        given = f"opacity={opacity:g}"
-        if not isinstance(got, torch.Tensor) or got.shape != image.shape:
-            shape = tuple(image.shape)
+def _known(way, step):
+    """(a wrong picture, what it reveals) where picture `step` of the way is asked for."""
+    image, colours, want, opacity = way[0], way[-1], way[step], step / WAY
+
+    def but(left_out):
+        return torch.where(left_out, image, want)
+
+    return [
+        (way[WAY - step], "The two weights have changed places: at opacity 1 only the colours are left."),
+        (but(colours.sum(0) == 0), "Black was left out; it is a colour like any other."),
+        (but(colours.sum(0) == 3), "White was left out; it is a colour like any other."),
+        (0.99 * image + 0.01 * want, "This takes the opacity for a percentage; it runs from 0 to 1."),
+        (way[step or WAY // 2], "An opacity of 0 was taken for none; it is a number like any other."),
+        (way[WAY if step > WAY / 2 else 0], "This switches between the two pictures; in between they mix."),
+        (way[WAY if step >= WAY / 2 else 0], "This switches between the two pictures; in between they mix."),
+        (image + (want - image) * opacity, "The share is not in proportion: this squares the opacity."),
+        (image + (want - image).abs(), "A darker colour must darken the picture: the difference keeps its sign."),
+        (image + colours * opacity, "The photograph keeps its full weight: the weights must add up to 1."),
+        (
+            (image + colours * opacity).clamp(0, 1),
+            "The photograph keeps its full weight, and the rest is cut off: the weights must add up to 1.",
+        ),
+        (
+            image + (colours - 1) * opacity,
+            "The opacity itself is taken off: are brackets missing around `1 - opacity`?",
+        ),
+        ((want * 255).byte() / 255, "The values were cut to 256 steps: leave them floats."),
+        ((want * 255).round() / 255, "The values were cut to 256 steps: leave them floats."),
+        (0.75 * image + 0.25 * colours, "This is a quarter of the way, whatever is asked for."),
+        (image + (want - image) * opacity**-0.5 if step else want, "The share is not in proportion: this is a root."),
+        ((1 - opacity) * image, "The colours are missing: they get the weight opacity."),
+        (colours * opacity, "The photograph is missing: it gets what is left of 1."),
+        (2 * image - want, "This goes away from the colours: take the photograph from the colours."),
+        (
+            (1 - opacity) * image + opacity * image * colours,
+            "The colours are multiplied with the photograph; they are mixed.",
+        ),
+        (255 * want, "Values run from 0 to 1 here, not to 255."),
+        (way[WAY // 2], "This is half of the way, whatever is asked for."),
+    ]
+
+
+def _blend_part(t, steps):
+    cases, ways = [], [_way(t), _way(t)]
+    for way, step in [(way, step) for way in ways for step in steps]:
+        want, given = way[step], f"opacity={step / WAY:g}"
+        got = t.call(way[0], way[-1], step / WAY)
+        if not isinstance(got, torch.Tensor) or got.shape != want.shape:
+            shape = tuple(want.shape)
             t.fail(f"For {given} and pictures of shape {shape}: expected a tensor of that shape, got {kind(got)}")
-        if got.dtype != image.dtype:
+        if got.dtype != want.dtype:
             t.fail(f"For {given} and pictures of dtype float32: got {dtype_name(got)}. Leave the values floats.")
-        gap = (got.detach() - want).abs().nan_to_num(9.0).flatten()
+        cases.append((got.detach(), want, given, _known(way, step), way))
+    meaning = cause(cases, 5e-4)
+    for got, want, given, _, way in cases:
+        gap = (got - want).abs().nan_to_num(9.0).flatten()
         if gap.max() > 1e-3:
-            a, b, right, have = (float(v.flatten()[gap.argmax()]) for v in (image, colours, want, got))
-            probes = [(image, colours, o) for o in (0.0, 1.0, 0.5, 0.3)] + [(colours, image, 0.0)]
-            more = t.explained(SLIPS, _mixed, probes)
+            a, b, right, have = (float(v.flatten()[gap.argmax()]) for v in (way[0], way[-1], want, got))
             t.fail(
                 f"For {given}: where the photograph is {a:.3f} and the colour {b:.3f}, it should be {right:.3f}; your "
-                f"picture is {have:.3f}.{more}"
+                f"picture is {have:.3f}. {meaning}".rstrip()
             )
 
 
 @blend.part("opacity 0 and opacity 1", 1)
 def _(t):
-    _blend_part(t, (0.0, 1.0))
+    _blend_part(t, (0, WAY))
 
 
 @blend.part("in between", 0.5)
 def _(t):
-    _blend_part(t, (0.5, t.random.choice([0.2, 0.3, 0.7, 0.8])))
+    _blend_part(t, (5, t.random.choice([2, 3, 7, 8])))
 
 
 @blend.part("the arguments stay as they were", 0.5)
 def _(t):
-    image, colours = _pictures(t)
+    way = _way(t)
+    image, colours = way[0], way[-1]
     for opacity in (0.25, 0.0, 1.0):
         got = t.call(image, colours, opacity)
         t.unchanged("one of its pictures. `image *= 2` writes into the caller's tensor; `image * 2` makes a new one.")

@@ -51,8 +51,10 @@ def _colour_part(t, mask, palette):
                 more = ""
                 if label == IGNORE:
                     more = " A pixel labelled 255 is white."
-                elif have == [round(v * 255, 4) for v in want]:
+                elif same(have, [v * 255 for v in want], 1e-3):
                     more = " Colours run from 0 to 1 here."
+                elif have == want[::-1] and want[0] != want[2]:
+                    more = " Red and blue have changed places: the first channel is red."
                 elif have in ([1.0] * 3, [0.0] * 3) and _left_out(got, mask, palette):
                     more = f" Every class from {_left_out(got, mask, palette)} on is left out; there may be any number."
                 elif any([round(v, 4) for v in p.tolist()] == have for p in palette):

@@ -5,6 +5,7 @@ import copy
 import torch
 import torch.nn as nn
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, kind
 
@@ -164,19 +165,36 @@ def _slips(head, net, shape, maps, got, want):
     return known
 
 
-def _slid_part(t, head, shape, size, batch=2):
-    """(the answer's network, the head that it was given, maps) where the two agree at every place."""
-    given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
-    net, sent = _converted(t, head, shape, given)
-    maps = t.tensor(batch, shape[0], *size, low=0, high=4).float()
-    got, want = _scores(t, net, maps, shape), _slid(head, maps, *shape[1:])
-    given += f", on maps of shape {tuple(maps.shape)}"
-    if not isinstance(got, torch.Tensor) or got.shape != want.shape:
-        more = _size_slip(got, want, maps)
-        t.fail(f"For {given}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
-    known, picture = _slips(head, net, shape, maps, got, want), _draw_scores if want.shape[2] > 1 else None
-    t.close(got, want, given, known, tolerance=1e-3, picture=picture)
-    return net, sent, maps
+def _slid_part(t, *settings):
+    """[(the answer's network, the head that it was given, maps)] for each (head, shape, size), where all agree."""
+    found = []
+
+    def cases():
+        for head, shape, size in settings:
+            given = f"a head of {', '.join(type(m).__name__ for m in head)} and shape={shape}"
+            net, sent = _converted(t, head, shape, given)
+            maps = t.tensor(2, shape[0], *size, low=0, high=4).float()
+            got, want = _scores(t, net, maps, shape), _slid(head, maps, *shape[1:])
+            where = f"{given}, on maps of shape {tuple(maps.shape)}"
+            if not isinstance(got, torch.Tensor) or got.shape != want.shape:
+                more = _size_slip(got, want, maps)
+                t.fail(f"For {where}: expected scores of shape {tuple(want.shape)}, got {kind(got)}{more}")
+            yield (
+                got,
+                want,
+                where,
+                _slips(head, net, shape, maps, got, want),
+                _draw_scores if want.shape[2] > 1 else None,
+            )
+            if not any(p.dim() == 4 for p in net.parameters()):
+                t.fail(
+                    f"For {given}: the scores are right, but there is no convolution in your network. Turn the layers "
+                    "themselves into `nn.Conv2d`."
+                )
+            found.append((net, sent, maps))
+
+    judge(t, cases(), 1e-3)
+    return found
 
 
 def _draw_scores(got, want):
@@ -187,26 +205,29 @@ def _draw_scores(got, want):
 
 @as_convolutions.part("one layer on the map that it knows", 0.5)
 def _(t):
-    k, c = t.random.choice([2, 3]), 1
-    _slid_part(t, _head(t, (c, k, k), [t.random.randint(2, 5)]), (c, k, k), (k, k))
+    out = t.random.randint(2, 5)
+    _slid_part(t, *((_head(t, (1, k, k), [out]), (1, k, k), (k, k)) for k in (2, 3)))
 
 
 @as_convolutions.part("channels, rows and columns in their order", 0.75)
 def _(t):
-    shape = t.random.choice([(3, 2, 4), (5, 3, 2), (4, 1, 3)])
-    _slid_part(t, _head(t, shape, [3]), shape, shape[1:])
+    shapes = [(t.random.randint(3, 5), h, w) for h, w in ((2, 4), (3, 2), (1, 3))]
+    _slid_part(t, *((_head(t, shape, [3]), shape, shape[1:]) for shape in shapes))
 
 
 @as_convolutions.part("a larger map: at each place the head's own score", 1)
 def _(t):
-    k = t.random.choice([2, 3])
-    _slid_part(t, _head(t, (1, k, k), [t.random.randint(2, 5)]), (1, k, k), (k + 2, k + 4))
+    out = t.random.randint(2, 5)
+    _slid_part(t, *((_head(t, (1, k, k), [out]), (1, k, k), (k + 2, k + 4)) for k in (2, 3)))
 
 
 @as_convolutions.part("several layers, ReLU and Dropout in their places", 0.75)
 def _(t):
-    _slid_part(t, _head(t, (1, 2, 2), [6, 5, 3], [nn.ReLU()]), (1, 2, 2), (4, 5))
-    net, _, maps = _slid_part(t, _head(t, (1, 3, 3), [40, 4], [nn.ReLU(), nn.Dropout(0.5)]), (1, 3, 3), (5, 4))
+    net, _, maps = _slid_part(
+        t,
+        (_head(t, (1, 2, 2), [6, 5, 3], [nn.ReLU()]), (1, 2, 2), (4, 5)),
+        (_head(t, (1, 3, 3), [40, 4], [nn.ReLU(), nn.Dropout(0.5)]), (1, 3, 3), (5, 4)),
+    )[-1]
     if torch.equal(t.run(net.train(), maps), t.run(net.eval(), maps)):
         t.fail(
             "For a head with Dropout: your network gives the same scores in training and in evaluation, so "
@@ -219,13 +240,8 @@ def _(t):
     shape = (1, 2, 2)
     head = _head(t, shape, [5, 3], [nn.ReLU()])
     head[1].weight.data[0], head[3].weight.data[:, 0] = -1.0, 1.0  # one unit that the ReLU holds at 0, and matters
-    net, sent, maps = _slid_part(t, head, shape, (3, 4))
+    net, sent, maps = _slid_part(t, (head, shape, (3, 4)), (head, shape, (4, 3)))[-1]
     shapes = [tuple(p.shape) for p in net.parameters() if p.dim() == 4]
-    if not shapes:
-        t.fail(
-            f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: the scores are right, but there is no "
-            "convolution in your network. Turn the layers themselves into `nn.Conv2d`."
-        )
     if shapes != [(5, 1, 2, 2), (3, 5, 1, 1)]:
         t.fail(
             f"For a head of Linear(4, 5), ReLU, Linear(5, 3) and shape={shape}: expected convolutions with weights of "

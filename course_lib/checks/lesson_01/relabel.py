@@ -4,6 +4,7 @@ import torch
 
 from course_lib.labels import IGNORE
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import dtype_name
 from .masks import tipped, whole_numbers
@@ -20,21 +21,10 @@ relabel = Exercise(
 )
 
 
-def _relabel_part(t, shape, back, ignored, dtypes=True):
-    given_dtype, result_dtype = (torch.int64, torch.uint8) if back else (torch.uint8, torch.int64)
-    low = 0 if back else 1
-    mask = t.tensor(*shape, low=low, high=low + 3)
-    step = torch.full_like(mask, 1 if back else -1)
-    if ignored:
-        where = t.tensor(*shape, low=0, high=3) == 0
-        where.view(-1)[t.random.randrange(where.numel())] = True
-        mask, step = torch.where(where, IGNORE, mask), torch.where(where, 0, step)
-    given = f"mask {mask.tolist()} of dtype {dtype_name(given_dtype)}" + (" and back=True" if back else "")
-    tips = dict.fromkeys(("ValueError", "IndexError"), "The mask may have any shape: one axis, or three.")
-    got = tipped(t, tips, mask.to(given_dtype), *([True] if back else []))
-    want = mask + step
-    whole_numbers(t, got, shape, None, given)
-    known = [
+def _known(mask, step, back):
+    """(a wrong mask, what it reveals) for the usual slips; `step` is what each label must move by."""
+    want, low = mask + step, 0 if back else 1
+    return [
         (want.masked_fill(mask == IGNORE, 254), "255 − 1 is 254, a label that nobody knows; 255 stays 255."),
         (want.masked_fill(mask == IGNORE, 256), "255 + 1 is 256; 255 stays 255."),
         (
@@ -56,24 +46,44 @@ def _relabel_part(t, shape, back, ignored, dtypes=True):
             "Pet and background have changed places: the file's 1 is the pet.",
         ),
     ]
-    t.equal(got.long(), want, given, known)
-    if dtypes:
-        whole_numbers(t, got, shape, result_dtype, given)
+
+
+def _judged(t, shapes, back, ignored=False, dtypes=True):
+    """Judge the answer in one direction, on a drawn mask of each shape, int64."""
+    given_dtype, result_dtype = (torch.int64, torch.uint8) if back else (torch.uint8, torch.int64)
+    tips = dict.fromkeys(("ValueError", "IndexError"), "The mask may have any shape: one axis, or three.")
+
+    def cases():
+        for shape in shapes:
+            mask = t.tensor(*shape, low=0, high=3) + (0 if back else 1)
+            mask.view(-1)[torch.randperm(mask.numel(), generator=t.generator)[:3]] = torch.arange(3) + (not back)
+            step = torch.full_like(mask, 1 if back else -1)
+            if ignored:
+                where = t.tensor(*shape, low=0, high=3) == 0
+                where.view(-1)[t.random.randrange(where.numel())] = True
+                mask, step = torch.where(where, IGNORE, mask), torch.where(where, 0, step)
+            given = f"mask {mask.tolist()} of dtype {dtype_name(given_dtype)}" + (" and back=True" if back else "")
+            got = tipped(t, tips, mask.to(given_dtype), *([True] if back else []))
+            whole_numbers(t, got, shape, None, given)
+            if dtypes and torch.equal(got.long(), mask + step):
+                whole_numbers(t, got, shape, result_dtype, given)
+            yield got.long(), mask + step, given, _known(mask, step, back)
+
+    judge(t, cases(), 0.0)
 
 
 @relabel.part("from the file", 0.5)
 def _(t):
-    _relabel_part(t, (2, 5), False, ignored=False)
+    _judged(t, ((2, 5), (3, 4)), False)
 
 
 @relabel.part("and back", 0.5)
 def _(t):
-    _relabel_part(t, (2, 5), True, ignored=False)
+    _judged(t, ((2, 5), (3, 4)), True)
 
 
 @relabel.part("255 stays both ways, in a mask of any shape that is left alone", 0.5)
 def _(t):
-    for shape in ((2, 4), (2, 2, 3), (7,)):
-        _relabel_part(t, shape, False, ignored=True, dtypes=False)
-        _relabel_part(t, shape, True, ignored=True, dtypes=False)
+    for back in (False, True):
+        _judged(t, ((2, 4), (2, 2, 3), (7,)), back, ignored=True, dtypes=False)
     t.unchanged("the mask that it was given. Work on a copy.", right="The labels are right")

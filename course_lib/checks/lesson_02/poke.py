@@ -3,9 +3,9 @@
 import torch
 import torch.nn.functional as F
 
+from ..causes import tabled
 from ..core import Exercise
 from ..values import NotYet, dtype_name, kind, same
-from .sizes import conv_size
 
 poke = Exercise(
     "poke",
@@ -23,23 +23,6 @@ poke = Exercise(
 )
 
 
-def _paths(layers, size, everywhere=False):
-    """On how many paths each of `size` input pixels in a row reaches the middle output pixel, or all: float (size,)."""
-    sizes = [size]
-    for k, s, d in layers:
-        sizes.append(conv_size(sizes[-1], k, s, d * (k - 1) // 2, d))
-    row = torch.full((sizes[-1],), float(everywhere))
-    row[sizes[-1] // 2] = 1.0
-    for (k, s, d), n in zip(reversed(layers), reversed(sizes[:-1])):
-        before = torch.zeros(n)
-        for i, paths in enumerate(row.tolist()):
-            for place in range(i * s - d * (k - 1) // 2, i * s + d * (k - 1) // 2 + 1, d):
-                if 0 <= place < n:
-                    before[place] += paths
-        row = before
-    return row
-
-
 def _draw_fields(got, want):
     from course_lib import plot
 
@@ -55,28 +38,19 @@ VALUE = " This is the output itself. Its gradient is asked for: call `.backward(
 PROBES = [([(3, 1, 1), (3, 1, 1)], 9), ([(3, 2, 1), (3, 1, 2)], 11)]
 
 
-def _out(layers, size):
-    for k, s, d in layers:
-        size = conv_size(size, k, s, d * (k - 1) // 2, d)
-    return size, size
+def _squares(*rows):
+    """For each row the map that is its product with itself; tests/checks/test_tables.py works the rows out."""
+    return [torch.outer(row, row) for row in map(torch.tensor, rows)]
 
 
-def _output(layers, size):
-    """What the stack puts out for an image of ones."""
-    image = torch.ones(1, 1, size, size)
-    for k, s, d in layers:
-        image = F.conv2d(image, torch.ones(1, 1, k, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
-    return image[0, 0]
+RIGHT = _squares([0.0, 0, 1, 2, 3, 2, 1, 0, 0], [0.0, 1, 1, 1, 0, 1, 1, 1, 0, 1, 1])
+OUTPUT = _squares([5.0, 8, 9, 9, 9, 9, 9, 8, 5], [5.0, 6, 8, 8, 6, 5])  # what the stack makes of an image of ones
+SUMMED = _squares([5.0, 8, 9, 9, 9, 9, 9, 8, 5], [2.0, 4, 2, 5, 3, 6, 3, 5, 2, 4, 2])  # the gradient of its sum
 
 
-def _summed(layers, size):
-    row = _paths(layers, size, everywhere=True)
-    return row[:, None] * row
-
-
-def _makes(t, slip):
-    """Whether the answer gives what this slip gives."""
-    return bool(t.explained([(slip, "This.")], lambda layers, size: None, PROBES))
+def _makes(t, maps):
+    """Whether these are what the answer gives on the probes."""
+    return bool(tabled(t, PROBES, RIGHT, [(maps, "This.")]))
 
 
 def _weighed(t, got, want, given):
@@ -108,8 +82,12 @@ def _poke_part(t, layers, size):
             stopped.message
             + " After a stride the output is smaller than the input: its middle is at its own h // 2, w // 2."
         )
-    row = _paths(layers, size)
-    values = row[:, None] * row
+    # One number after the other: what the middle of the output becomes where a single pixel of a row is 1.
+    pokes = torch.eye(size)[:, None]
+    for k, s, d in layers:
+        pokes = F.conv1d(pokes, torch.ones(1, 1, k), stride=s, padding=d * (k - 1) // 2, dilation=d)
+    middle = pokes.shape[-1]
+    values = torch.outer(*[pokes[:, 0, middle // 2]] * 2)
     want = values > 0
     given = f"layers {layers} and size {size}"
     if not isinstance(got, torch.Tensor):
@@ -119,7 +97,7 @@ def _poke_part(t, layers, size):
         t.fail(f"For {given}: expected the gradient itself, a float tensor, got dtype {dtype_name(got)}.")
     if got.shape != want.shape:
         more = " Drop the first two axes." if tuple(got.shape) == (1, 1, size, size) else ""
-        if got.dim() == 2 and tuple(got.shape) == _out(layers, size) and _makes(t, _output):
+        if got.dim() == 2 and tuple(got.shape) == (middle, middle) and _makes(t, OUTPUT):
             more = VALUE
         t.fail(f"For {given}: expected shape ({size}, {size}), got {tuple(got.shape)}.{more}")
     mine = got.detach() != 0
@@ -135,9 +113,9 @@ def _poke_part(t, layers, size):
             " Nothing reaches the input. Has something cut the gradient, such as weights of 0 or a ReLU on a "
             "negative number?"
         )
-    elif mine.all() and _makes(t, _output):
+    elif mine.all() and _makes(t, OUTPUT):
         count += VALUE
-    elif mine.all() and _makes(t, _summed):
+    elif mine.all() and _makes(t, SUMMED):
         count += " Every pixel counts here: poke one output pixel, not the sum of all of them."
     elif int(mine.sum()) == int(want.sum()) and _extent(mine) < _extent(want):
         count += (

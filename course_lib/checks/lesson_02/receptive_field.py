@@ -1,7 +1,8 @@
-"""Lesson 02: the receptive field, counted backwards from one output position."""
+"""Lesson 02: the receptive field, measured by the library, which an answer may not ask."""
 
-import math
+from course_lib.models.fields import box, influence
 
+from ..causes import tabled
 from ..core import Exercise
 
 receptive_field = Exercise(
@@ -20,107 +21,6 @@ receptive_field = Exercise(
 )
 
 
-def _reached(layers, start=0):
-    """The input positions, as a set, that one output position looks at: from the last layer back to the first."""
-    places = {start}
-    for k, s, d in reversed(layers):
-        places = {i * s + j * d for i in places for j in range(k)}
-    return places
-
-
-def _span(layers):
-    places = _reached(layers)
-    return max(places) - min(places) + 1
-
-
-def _walked(layers, step, own=lambda k, s, d: d * (k - 1)):
-    """1, and for each layer what it adds times the step before it; `step(step, s)` is the step after a stride."""
-    field, now = 1, 1
-    for k, s, d in layers:
-        field, now = field + own(k, s, d) * now, step(now, s)
-    return field
-
-
-def _own_stride(layers):
-    """Each stride counts for its own layer already."""
-    return _span([(1, s, 1) for _, s, _ in layers[:1]] + [(k, s, d) for (k, _, d), s in zip(layers, _later(layers))])
-
-
-def _later(layers):
-    return [s for _, s, _ in layers[1:]] + [1]
-
-
-def _scaled(layers, before):
-    """The field so far times the stride; `before` or after the layer has been added."""
-    field = 1
-    for k, s, d in layers:
-        field = field * s + d * (k - 1) if before else (field + d * (k - 1)) * s
-    return field
-
-
-SLIPS = [
-    (
-        lambda layers: _span([(k, 1, d) for k, _, d in layers]),
-        "This forgets the strides: after a stride of s every later step is s input pixels long.",
-    ),
-    (_own_stride, "This lets a layer's own stride count for itself; a stride changes only the layers after it."),
-    (
-        lambda layers: _span([(k, s, 1) for k, s, _ in layers]),
-        "This forgets the dilation: a layer adds d(k − 1) steps.",
-    ),
-    (
-        lambda layers: _span([(d * k, s, 1) for k, s, d in layers]),
-        "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1.",
-    ),
-    (
-        lambda layers: _span([(k + d - 1, s, 1) for k, s, d in layers]),
-        "This adds one gap, d − 1, for the whole kernel; each of its k − 1 gaps grows.",
-    ),
-    (
-        lambda layers: _span(layers[::-1]),
-        "This is the field of the layers in reversed order. One that keeps a step goes from the first layer on; one "
-        "that multiplies the field by the stride goes from the last layer back.",
-    ),
-    (
-        lambda layers: _scaled(layers, before=True),
-        "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field.",
-    ),
-    (
-        lambda layers: _scaled(layers, before=False),
-        "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field.",
-    ),
-    (
-        lambda layers: _walked(layers, lambda step, s: s),
-        "A step is the product of all strides before it, not the last one.",
-    ),
-    (
-        lambda layers: _walked(layers, lambda step, s: step + s),
-        "A step is the product of all strides before it, not their sum.",
-    ),
-    (
-        lambda layers: _walked(layers, lambda step, s: step + s - 1),
-        "A step is the product of all strides before it, not their sum.",
-    ),
-    (
-        lambda layers: _walked(layers, lambda step, s: step * s, lambda k, s, d: 2 * d),
-        "The kernel is taken to be 3 always; a layer adds d(k − 1) steps.",
-    ),
-    (
-        lambda layers: _walked(layers, lambda step, s: step * s, lambda k, s, d: d * k),
-        "A layer adds d(k − 1) steps, not d·k: its first tap was there before.",
-    ),
-    (
-        lambda layers: math.prod(d * (k - 1) + 1 for k, _, d in layers),
-        "This multiplies the kernels; neighbours look at the same pixels, so the field grows by adding.",
-    ),
-    (lambda layers: _span(layers) ** 2, "This is an area; the field is a length in one direction."),
-    (lambda layers: _span(layers[:-1]), "The last layer is missing."),
-    (lambda layers: _span(layers) - 1, "This starts from 0; a pixel without layers sees itself, so start from 1."),
-    (
-        lambda layers: len(_reached(layers)),
-        "This counts the pixels that are read; the field spans from the first to the last of them, holes included.",
-    ),
-]
 PROBES = [
     [(5, 1, 1)],
     [(7, 1, 1), (3, 1, 1)],
@@ -133,14 +33,60 @@ PROBES = [
     [(2, 1, 3), (5, 1, 4)],
     [],
 ]
+RIGHT = [5, 9, 15, 51, 18, 31, 39, 9, 20, 1]
+SLIPS = [  # what each mistake gives on the probes; tests/checks/test_tables.py works them out
+    (
+        [5, 9, 7, 11, 9, 31, 17, 9, 20, 1],
+        "This forgets the strides: after a stride of s every later step is s input pixels long.",
+    ),
+    (
+        [5, 9, 21, 79, 21, 31, 49, 9, 20, 1],
+        "This lets a layer's own stride count for itself; a stride changes only the layers after it.",
+    ),
+    ([5, 9, 15, 51, 18, 9, 23, 3, 6, 1], "This forgets the dilation: a layer adds d(k − 1) steps."),
+    ([5, 9, 15, 51, 18, 42, 47, 12, 25, 1], "This takes a dilated kernel as d·k long; its taps span d(k − 1) + 1."),
+    (
+        [5, 9, 15, 51, 18, 20, 31, 6, 11, 1],
+        "This adds one gap, d − 1, for the whole kernel; each of its k − 1 gaps grows.",
+    ),
+    (
+        [5, 9, 9, 21, 18, 31, 25, 9, 20, 1],
+        "This is the field of the layers in reversed order. One that keeps a step goes from the first layer "
+        "on; one that multiplies the field by the stride goes from the last layer back.",
+    ),
+    (
+        [5, 9, 12, 32, 21, 31, 28, 9, 20, 1],
+        "This multiplies the field so far by the stride; a stride makes later steps longer, and leaves the field.",
+    ),
+    (
+        [5, 9, 18, 58, 24, 31, 36, 9, 20, 1],
+        "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field.",
+    ),
+    ([5, 9, 11, 23, 13, 31, 27, 9, 20, 1], "A step is the product of all strides before it, not the last one."),
+    ([5, 11, 19, 47, 32, 99, 61, 9, 36, 1], "A step is the product of all strides before it, not their sum."),
+    ([5, 9, 13, 33, 16, 31, 35, 9, 20, 1], "A step is the product of all strides before it, not their sum."),
+    ([3, 5, 15, 45, 21, 31, 35, 9, 15, 1], "The kernel is taken to be 3 always; a layer adds d(k − 1) steps."),
+    ([6, 11, 22, 73, 28, 46, 56, 13, 27, 1], "A layer adds d(k − 1) steps, not d·k: its first tap was there before."),
+    (
+        [5, 21, 27, 135, 108, 2295, 525, 9, 68, 1],
+        "This multiplies the kernels; neighbours look at the same pixels, so the field grows by adding.",
+    ),
+    ([25, 81, 225, 2601, 324, 961, 1521, 81, 400, 1], "This is an area; the field is a length in one direction."),
+    ([1, 7, 7, 27, 10, 15, 23, 1, 4, 1], "The last layer is missing."),
+    ([4, 8, 14, 50, 17, 30, 38, 8, 19, 0], "This starts from 0; a pixel without layers sees itself, so start from 1."),
+    (
+        [5, 9, 15, 51, 18, 31, 39, 3, 10, 1],
+        "This counts the pixels that are read; the field spans from the first to the last of them, holes included.",
+    ),
+]
 
 
 def _field_part(t, stacks):
     for layers in stacks:
-        got, want = t.call(layers), _span(layers)
+        got, want = t.call(layers), int(box(influence(layers))[2]) if layers else 1
         t.whole(got, f"layers {layers}")
         if got != want:
-            t.equal(got, want, f"layers {layers}", t.explained(SLIPS, _span, [(probe,) for probe in PROBES]))
+            t.equal(got, want, f"layers {layers}", tabled(t, [(probe,) for probe in PROBES], RIGHT, SLIPS))
         t.unchanged("the list of layers that it was given. Work on a copy.")
 
 

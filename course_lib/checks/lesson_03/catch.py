@@ -5,9 +5,10 @@ import torch.nn as nn
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, dtype_name, kind
-from .enlarging import enlarged
+from .enlarging import between, copied, cubic, stretched
 
 catch = Exercise(
     "catch",
@@ -102,36 +103,25 @@ def _(t):
 
 @catch.part("the repair still blends between cells", 0.75)
 def _(t):
-    for stride in (8, 16, 32):
-        if not isinstance(repaired := _pair(t, stride)[1], nn.Module):
-            t.fail("There is no `nn.Module` to try.")
-        x = t.tensor(1, 1, 4, 6)
-        got, want = (
-            _size(t, repaired, x, stride)[..., stride:-stride, stride:-stride],
-            enlarged(x, stride)[..., stride:-stride, stride:-stride],
-        )
-        known = [
-            (
-                F.interpolate(x, scale_factor=stride, mode="nearest")[..., stride:-stride, stride:-stride],
-                "Blocks have no seam, but they no longer blend.",
-            ),
-            (
-                enlarged(x, stride, align_corners=True)[..., stride:-stride, stride:-stride],
-                "This is the copied layer's own result.",
-            ),
-            (
-                F.interpolate(x, scale_factor=stride, mode="bicubic")[..., stride:-stride, stride:-stride],
-                "This is bicubic; bilinear is asked for.",
-            ),
-            (0 * want, "Nothing is left of the scores."),
-        ]
-        t.close(
-            got,
-            want,
-            f"stride={stride} and random scores of shape {tuple(x.shape)}, {stride} px from the rim",
-            known,
-            picture=pictures.maps,
-        )
+    def cases():
+        for stride in (8, 16, 32):
+            if not isinstance(repaired := _pair(t, stride)[1], nn.Module):
+                t.fail("There is no `nn.Module` to try.")
+            x = t.tensor(1, 1, 4, 6)
+            got = _size(t, repaired, x, stride)
+            down, right = ((2 * torch.arange(n * stride) + 1 - stride) / (2 * stride) for n in x.shape[2:])
+            want = between(x, down, right)
+            known = [
+                (copied(x, stride), "Blocks have no seam, but they no longer blend."),
+                (stretched(x, stride), "This is the copied layer's own result."),
+                (cubic(x, stride), "This is bicubic; bilinear is asked for."),
+                (0 * want, "Nothing is left of the scores."),
+            ]
+            inside = [m[..., stride:-stride, stride:-stride] for m in (got, want, *(wrong for wrong, _ in known))]
+            given = f"stride={stride} and random scores of shape {tuple(x.shape)}, {stride} px from the rim"
+            yield *inside[:2], given, [(wrong, says) for wrong, (_, says) in zip(inside[2:], known)]
+
+    judge(t, cases(), picture=pictures.maps)
 
 
 def _size(t, net, x, stride):

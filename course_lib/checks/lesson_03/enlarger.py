@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, kind
-from .enlarging import enlarged, painted
+from .enlarging import between, copied, stretched
 
 enlarger = Exercise(
     "enlarger",
@@ -34,11 +35,6 @@ def _layer(t, classes, s):
         raise
 
 
-def _round(a, b):
-    """The weight by the distance in the plane, of two weights by the distance in a direction."""
-    return (1 - ((1 - a) ** 2 + (1 - b) ** 2).sqrt()).clamp(min=0)
-
-
 def _sized(t, layer, x, s):
     """The layer's output for x, which must be s times as high and wide."""
     got, want = t.run(layer, x), (*x.shape[:2], s * x.shape[2], s * x.shape[3])
@@ -56,98 +52,93 @@ def _sized(t, layer, x, s):
     return got
 
 
-def _inside(x, s):
-    """Away from the rim, where tents of cells beyond it are missing."""
-    return x[..., s:-s, s:-s]
+def _painted(x, s, brush, padding):
+    """Every cell of x paints this brush on its own class, `s` pixels apart; then `padding` pixels are cut off."""
+    big = F.conv_transpose2d(x.flatten(0, 1)[:, None], brush[None, None], stride=s, padding=padding)
+    return big.unflatten(0, x.shape[:2])[:, :, 0, : s * x.shape[2], : s * x.shape[3]]
 
 
-def _values(t, classes, s):
-    x = t.tensor(2, classes, 6, 7)
-    got, want = _sized(t, _layer(t, classes, s), x, s), enlarged(x, s)
-    flat = 1 - (torch.arange(2 * s) - s).abs() / s
-    known = [
+def _known(x, s, want):
+    """(a wrong map, what it reveals) for the usual slips."""
+    half = (torch.arange(2 * s) - s + 0.5).abs() / s  # how far a pixel is from a cell's middle, in cells
+    down, right = half[:, None].expand(2 * s, 2 * s), half.expand(2 * s, 2 * s)
+    on_pixel = 1 - (torch.arange(2 * s) - s).abs() / s
+    nearest = copied(x, s)
+
+    def painted(brush, padding=s // 2):
+        return _painted(x, s, brush, padding)
+
+    return [
         (
-            _inside(enlarged(x.sum(1, keepdim=True), s).expand_as(want), s),
+            want.sum(1, keepdim=True).expand_as(want),
             "Every class paints on every class, so each map is the sum of all. Only weight[c, c] holds a tent.",
         ),
         (
-            _inside(want / s**2, s),
+            want / s**2,
             "The weights sum to 1, so the map fades: s² pixels share what one cell has. They must sum to s².",
         ),
         (
-            _inside(painted(x, s, _round), s),
+            painted((1 - (down**2 + right**2).sqrt()).clamp(min=0)),
             "The brush is round: its weights follow the distance in the plane. In two directions the two weights are "
             "multiplied.",
         ),
         (
-            _inside(painted(x, s, lambda a, b: (1 - a) * (1 - b)), s),
+            painted(down * right),
             "The tent is upside down: it is distance/stride. At the middle the weight is largest: 1 − distance/stride.",
         ),
-        (_inside(want * s**2, s), "The map is s² times too bright."),
+        (want * s**2, "The map is s² times too bright."),
         (
-            _inside(painted(x, s, torch.minimum), s),
+            painted(1 - torch.maximum(down, right)),
             "The k × k tent holds the smaller of the two weights. In two directions they are multiplied.",
         ),
         (
-            _inside(
-                F.interpolate(
-                    F.interpolate(x, size=(s * x.shape[2], x.shape[3]), mode="bilinear"), scale_factor=(1, s)
-                ),
-                s,
-            ),
-            "The tent falls off from row to row only. In two directions the weights are multiplied.",
+            painted(2 - down - right),
+            "The k × k tent holds the sum of the two weights. In two directions they are multiplied.",
+        ),
+        *(
+            (
+                painted((1 - one) * block),
+                f"The tent falls off from {what} only. In two directions the weights are multiplied.",
+            )
+            for one, other, what in ((down, right, "row to row"), (right, down, "column to column"))
+            for block in (other < 0.5, 1.0)
+        ),
+        (painted(torch.eye(2 * s) * (1 - down)), "Only the tent's diagonal is filled. `torch.outer` fills all of it."),
+        (nearest, "This copies each cell to a block. A tent falls off from its middle."),
+        (stretched(x, s), "This puts the first cell's middle on the first pixel (align_corners=True)."),
+        (
+            painted(torch.outer(*[(1 - half + 0.5 / s).clamp(0, 1)] * 2)),
+            "The pixels next to a cell's middle have weight 1. They are half a pixel away from it: 1 − 0.5/stride.",
+        ),
+        *(
+            (want.roll((by, by), (2, 3)), "The tents stand one pixel away from their cells: look at the padding.")
+            for by in (1, -1)
         ),
         (
-            _inside(
-                F.interpolate(
-                    F.interpolate(x, size=(x.shape[2], s * x.shape[3]), mode="bilinear"), scale_factor=(s, 1)
-                ),
-                s,
-            ),
-            "The tent falls off from column to column only. In two directions the weights are multiplied.",
-        ),
-        (
-            _inside(F.interpolate(x, scale_factor=s, mode="nearest"), s),
-            "This copies each cell to a block. A tent falls off from its middle.",
-        ),
-        (
-            _inside(enlarged(x, s, align_corners=True), s),
-            "This puts the first cell's middle on the first pixel (align_corners=True).",
+            painted(torch.outer(on_pixel, on_pixel)),
+            "The tent's top is on a pixel. The middle of a cell lies between two pixels: the distances are 0.5, 1.5, …",
         ),
     ]
-    known.append(
-        (
-            _inside(painted(x, s, torch.mul, shift=0.5), s),
-            "The pixels next to a cell's middle have weight 1. They are half a pixel away from it: 1 − 0.5/stride.",
-        )
-    )
-    for shift in (1, -1):
-        known += [
-            (
-                _inside(want.roll(shift, 3).roll(shift, 2), s),
-                "The tents stand one pixel away from their cells: look at the padding.",
-            )
-        ]
-    row = F.conv_transpose2d(x.flatten(0, 1)[:, None], torch.outer(flat, flat)[None, None], stride=s, padding=s // 2)
-    known.append(
-        (
-            _inside(row.reshape(want.shape), s),
-            "The tent's top is on a pixel. The middle of a cell lies between two pixels: the distances are 0.5, 1.5, …",
-        )
-    )
-    t.close(
-        _inside(got, s),
-        _inside(want, s),
-        f"classes={classes}, stride={s} and random scores of shape {tuple(x.shape)}, {s} px from the rim",
-        known,
-        picture=pictures.maps,
-    )
+
+
+def _values(t, classes, strides):
+    """Judge the layer's map at each stride, away from the rim, where tents of cells beyond it are missing."""
+
+    def cases():
+        for s in strides:
+            x = t.tensor(2, classes, 6, 7)
+            got = _sized(t, _layer(t, classes, s), x, s)
+            want = between(x, *((2 * torch.arange(n * s) + 1 - s) / (2 * s) for n in x.shape[2:]))
+            known = [(wrong[..., s:-s, s:-s], says) for wrong, says in _known(x, s, want)]
+            given = f"classes={classes}, stride={s} and random scores of shape {tuple(x.shape)}, {s} px from the rim"
+            yield got[..., s:-s, s:-s], want[..., s:-s, s:-s], given, known
+
+    judge(t, cases(), picture=pictures.maps)
 
 
 @enlarger.part("one class", 1.75)
 def _(t):
-    for s in (2, 4, t.random.choice([6, 8])):
-        _values(t, 1, s)
+    _values(t, 1, (2, 4, t.random.choice([6, 8])))
 
 
 @enlarger.part("classes keep apart", 1.25)
@@ -163,14 +154,14 @@ def _(t):
             f"For classes={classes}, stride=2 and scores of 1 in class {lit}, 0 in the others: in the middle the "
             f"classes come out as {[round(v, 3) for v in middle.tolist()]}. Only class {lit} should be lit: "
             "`weight[a, b]` is what class a paints on class b.",
-            lambda: pictures.maps(got, enlarged(x, 2)),
+            lambda: pictures.maps(got, copied(x, 2)),
         )
     if not abs(middle[lit] - 1) < 1e-3:
         t.fail(
             f"For classes={classes}, stride=2 and scores of 1 in class {lit}: in the middle it comes out as "
             f"{middle[lit]:.3f}. A flat map should stay as it is."
         )
-    _values(t, classes, 2)
+    _values(t, classes, (2, 4))
 
 
 @enlarger.part("a transposed convolution that can learn", 0.5)

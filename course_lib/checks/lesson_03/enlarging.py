@@ -1,29 +1,37 @@
-"""Lesson 03: maps enlarged, in torch's way and by hand."""
+"""Lesson 03: maps read between their cells. Where to read, each part says for itself."""
 
 import torch
 import torch.nn.functional as F
 
 
-def enlarged(x, s, **options):
-    return F.interpolate(x, scale_factor=s, mode="bilinear", **options)
+def between(x, rows, columns):
+    """The values of maps x (B, C, h, w) at these places, 1-D tensors, counted in cells: 0 is the first one's middle.
+
+    From one middle to the next they change evenly; beyond the outermost ones a map goes on as it ends.
+    """
+    for axis, places in ((2, rows), (3, columns)):
+        places = places.clamp(0, x.shape[axis] - 1)
+        low = places.floor().long()
+        high, share = (low + 1).clamp(max=x.shape[axis] - 1), places - low
+        share = share[:, None] if axis == 2 else share
+        x = x.index_select(axis, low) * (1 - share) + x.index_select(axis, high) * share
+    return x
 
 
-def painted(x, s, join, shift=0.0):
-    """Every cell paints the brush that `join` makes of two rows of tent weights, their distances `shift` too short."""
-    k = 2 * s
-    far = [abs(i - (k - 1) / 2) - shift for i in range(k)]
-    row = torch.tensor([max(0.0, 1 - d / s) for d in far])
-    brush = join(row[:, None].expand(k, k), row[None].expand(k, k))
-    return F.conv_transpose2d(x.flatten(0, 1)[:, None], brush[None, None], stride=s, padding=s // 2).reshape(
-        *x.shape[:2], s * x.shape[2], s * x.shape[3]
-    )
+def stretched(x, s):
+    """As `align_corners=True` does it: the outermost middles on the outermost pixels, `s` times as large."""
+    return between(x, *(torch.linspace(0, n - 1, s * n) for n in x.shape[2:]))
 
 
-def doubled(coarse, h, w):
-    """Twice the size, from a map that goes on beyond its rim as it ends there; then cut. By hand, not F.interpolate."""
-    x = F.pad(coarse, (1, 1, 1, 1), mode="replicate")
-    for axis in (2, 3):
-        n = x.shape[axis] - 2
-        before, here, after = (x.narrow(axis, i, n) for i in (0, 1, 2))
-        x = torch.stack([0.25 * before + 0.75 * here, 0.75 * here + 0.25 * after], axis + 1).flatten(axis, axis + 1)
-    return x[:, :, :h, :w]
+def squeezed(x, h, w):
+    """All of the map in h × w pixels."""
+    return between(x, *((torch.arange(m) + 0.5) * n / m - 0.5 for n, m in zip(x.shape[2:], (h, w))))
+
+
+def copied(x, s):
+    """Each cell a block of s × s pixels."""
+    return x.repeat_interleave(s, 2).repeat_interleave(s, 3)
+
+
+def cubic(x, s):
+    return F.interpolate(x, scale_factor=s, mode="bicubic")

@@ -1,12 +1,12 @@
 """Lesson 03: coarse scores doubled, finer ones added."""
 
 import torch
-import torch.nn.functional as F
 
 from .. import pictures
+from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, kind
-from .enlarging import doubled, enlarged, painted
+from .enlarging import between, copied, cubic, squeezed, stretched
 
 fuse = Exercise(
     "fuse",
@@ -55,78 +55,91 @@ def _swaps(t):
     return True
 
 
-def _fuse_part(t, coarse, fine):
-    h, w = fine.shape[2:]
-    want = doubled(coarse, h, w) + fine
-    twice = enlarged(coarse, 2)
-    given = f"coarse of shape {tuple(coarse.shape)}, fine of shape {tuple(fine.shape)}"
-    if fine.numel() <= 8:
-        given = f"coarse {coarse.tolist()} and fine {fine.tolist()}"
-    got = _fused(t, coarse, fine)
-    if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape != want.shape:
-        more = ""
-        if got.shape[1] == 2 * fine.shape[1]:
-            more = " This stacks the two as channels. FCN adds: the result has as many channels as each of them."
-        elif got.shape[2:] == coarse.shape[2:]:
-            more = " This shrinks the fine map to the coarse one. Its detail is what we want: the coarse one grows."
-        elif got.shape[2:] == twice.shape[2:]:
-            more = " The coarse map's surplus row and column should be cut off."
-        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
-    known = [
-        (
-            F.interpolate(coarse, scale_factor=2, mode="nearest")[:, :, :h, :w] + fine,
-            "This copies each coarse cell to a block of four; blend between cells (bilinear).",
-        ),
-        (
-            enlarged(coarse, 2, align_corners=True)[:, :, :h, :w] + fine,
-            "This is enlarged with align_corners=True: exercise 3's lie.",
-        ),
-        (
-            F.interpolate(coarse, scale_factor=2, mode="bicubic")[:, :, :h, :w] + fine,
-            'This is enlarged with mode="bicubic"; bilinear is asked for.',
-        ),
-        (
-            painted(coarse, 2, torch.mul)[:, :, :h, :w] + fine,
-            "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats "
-            "the rim's cells.",
-        ),
-        (want / 2, "This is the mean of the two. FCN adds them."),
-        (want - fine, "The fine scores are missing."),
-        (fine, "The coarse scores are missing."),
-        ((want - fine) * fine, "This multiplies the two. FCN adds them."),
-    ]
-    if (h, w) != tuple(twice.shape[2:]):
-        resized = F.interpolate(coarse, size=(h, w), mode="bilinear")
-        known += [
-            (
-                resized + fine,
-                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. They stand "
-                f"for {twice.shape[2]} × {twice.shape[3]}: double them exactly, then cut.",
-            ),
-            (
-                F.interpolate(coarse, size=(h, w), mode="bilinear", align_corners=True) + fine,
-                f"Resized to {h} × {w}, {coarse.shape[2]} × {coarse.shape[3]} cells are squeezed into it. "
-                "Double them exactly, then cut.",
-            ),
-            (
-                twice[:, :, twice.shape[2] - h :, twice.shape[3] - w :] + fine,
-                "The surplus is cut off at the top or left. It lies at the bottom and right.",
-            ),
-        ]
-    t.close(got, want, given, known, picture=pictures.maps)
+def _shape_slip(got, coarse, fine):
+    """What a sum of a wrong shape tells; "" where it tells nothing."""
+    if got.shape[1] == 2 * fine.shape[1]:
+        return " This stacks the two as channels. FCN adds: the result has as many channels as each of them."
+    if got.shape[2:] == coarse.shape[2:]:
+        return " This shrinks the fine map to the coarse one. Its detail is what we want: the coarse one grows."
+    if tuple(got.shape[2:]) == (2 * coarse.shape[2], 2 * coarse.shape[3]):
+        return " The coarse map's surplus row and column should be cut off."
+    return ""
+
+
+def _fuse_part(t, *pairs):
+    """Judge the answer on pairs of coarse and fine scores."""
+
+    def cases():
+        for coarse, fine in pairs:
+            given = f"coarse of shape {tuple(coarse.shape)}, fine of shape {tuple(fine.shape)}"
+            if fine.numel() <= 8:
+                given = f"coarse {coarse.tolist()} and fine {fine.tolist()}"
+            got, (h, w), (rows, columns) = _fused(t, coarse, fine), fine.shape[2:], coarse.shape[2:]
+            if isinstance(got, torch.Tensor) and got.dim() == 4 and got.shape != fine.shape:
+                more = _shape_slip(got, coarse, fine)
+                t.fail(f"For {given}: expected shape {tuple(fine.shape)}, got {tuple(got.shape)}.{more}")
+            down, right = (torch.arange(2.0 * n) / 2 - 0.25 for n in (rows, columns))  # pixels' middles, in cells
+            grown = between(coarse, down[:h], right[:w])
+            rim = [torch.ones(2 * n).index_fill(0, torch.tensor([0, 2 * n - 1]), 0.75) for n in (rows, columns)]
+            known = [
+                (
+                    copied(coarse, 2)[:, :, :h, :w] + fine,
+                    "This copies each coarse cell to a block of four; blend between cells (bilinear).",
+                ),
+                (
+                    stretched(coarse, 2)[:, :, :h, :w] + fine,
+                    "This is enlarged with align_corners=True: exercise 3's lie.",
+                ),
+                (
+                    cubic(coarse, 2)[:, :, :h, :w] + fine,
+                    'This is enlarged with mode="bicubic"; bilinear is asked for.',
+                ),
+                (
+                    grown * torch.outer(*rim)[:h, :w] + fine,
+                    "At the rim the scores fade, as tents of cells beyond it are missing. `F.interpolate` repeats "
+                    "the rim's cells.",
+                ),
+                ((grown + fine) / 2, "This is the mean of the two. FCN adds them."),
+                (grown, "The fine scores are missing."),
+                (fine, "The coarse scores are missing."),
+                (grown * fine, "This multiplies the two. FCN adds them."),
+                (grown - fine, "This subtracts the fine scores. FCN adds the two."),
+                (torch.maximum(grown, fine), "This keeps the larger of the two. FCN adds them."),
+                ((grown + fine).relu(), "There is a ReLU too many: scores may be below 0."),
+            ]
+            if (h, w) != (2 * rows, 2 * columns):
+                squeeze = "Resized to the fine map's size, the coarse cells are squeezed into it. They stand for twice "
+                squeeze += "their own number of rows and columns: double them exactly, then cut."
+                corners = between(coarse, torch.linspace(0, rows - 1, h), torch.linspace(0, columns - 1, w))
+                known += [
+                    (squeezed(coarse, h, w) + fine, squeeze),
+                    (corners + fine, squeeze),
+                    (
+                        between(coarse, down[-h:], right[-w:]) + fine,
+                        "The surplus is cut off at the top or left. It lies at the bottom and right.",
+                    ),
+                ]
+            yield got, grown + fine, given, known
+
+    judge(t, cases(), picture=pictures.maps)
+
+
+def _small(t, width):
+    """A coarse map of two cells, and a fine one of `width` in a row or two: whole numbers, that a message can show."""
+    coarse = t.tensor(1, 1, 1, 2, low=1, high=5).float()
+    return coarse + torch.tensor([0.0, 3.0]), 10 * t.tensor(1, 1, 1 + (width == 4), width, low=1, high=5).float()
 
 
 @fuse.part("even sizes", 1)
 def _(t):
-    _fuse_part(t, t.tensor(1, 1, 1, 2, low=0, high=5).float(), 10 * t.tensor(1, 1, 2, 4, low=1, high=5).float())
-    _fuse_part(t, t.tensor(2, 3, 4, 5), t.tensor(2, 3, 8, 10))
+    _fuse_part(t, _small(t, 4), (t.tensor(2, 3, 4, 5), t.tensor(2, 3, 8, 10)))
 
 
 @fuse.part("odd sizes", 1)
 def _(t):
-    _fuse_part(t, t.tensor(1, 1, 1, 2, low=1, high=5).float(), 10 * t.tensor(1, 1, 1, 3, low=1, high=5).float())
-    for h, w in ((7, 10), (8, 9), (11, 5)):
-        _fuse_part(t, t.tensor(2, 3, (h + 1) // 2, (w + 1) // 2), t.tensor(2, 3, h, w))
+    sizes = (7, 10), (8, 9), (11, 5)
+    maps = ((t.tensor(2, 3, (h + 1) // 2, (w + 1) // 2), t.tensor(2, 3, h, w)) for h, w in sizes)
+    _fuse_part(t, _small(t, 3), *maps)
 
 
 @fuse.part("gradients flow to both, arguments stay as they were", 0.5)

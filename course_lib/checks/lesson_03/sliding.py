@@ -4,6 +4,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, same
 
@@ -43,62 +44,78 @@ def _linear(t, channels, side, out):
     return linear
 
 
-def _slid(t, side, extra, channels, out, batch=2):
-    """Compare the module with the `Linear` asked for one window after another; fail with what went wrong."""
-    linear, shape = _linear(t, channels, side, out), (batch, channels, side + extra[0], side + extra[1])
-    x, made = t.tensor(*shape), _made(t, linear, side)
-    with torch.no_grad():
-        windows = x.unfold(2, side, 1).unfold(3, side, 1).movedim(1, 3)  # picture, row, column, channel, side, side
-        want = linear(windows.flatten(3)).movedim(3, 1)
-        orders = [  # how else the weights may be read
-            (
-                windows.movedim(3, 5),
-                "The kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel.",
-            ),
-            (windows.transpose(4, 5), "Rows and columns of the kernel have changed places."),
-            (windows.flip((4, 5)), "The kernel is upside down: nothing is flipped here."),
-        ]
-        known = [(linear(other.flatten(3)).movedim(3, 1), says) for other, says in orders]
-        known.append((want - linear.bias[:, None, None], "The bias is missing."))
-        known.append((F.relu(want), "There is a ReLU too many: what the `Linear` says may be below 0."))
-    given = f"nn.Linear({linear.in_features}, {out}), side={side} and maps of shape {shape}"
+def _ran(t, made, x, linear, side):
+    """What the module makes of the maps; where it stops, with what its error tells."""
     try:
-        got = t.run(made, x)
+        return t.run(made, x)
     except NotYet as stopped:
+        channels = x.shape[1]
         if side > 1 and f"to have {linear.in_features} channels, but got {channels}" in stopped.message:
             stopped.message += (
                 f" The layer reads {linear.in_features} channels, as if side were 1. Of each of {channels} channels "
                 f"a unit has side · side = {side**2} weights."
             )
         raise
-    if isinstance(got, torch.Tensor) and got.shape == want.shape:
-        shift = (got.detach() - want).mean((0, 2, 3), keepdim=True)
-        if want[0].numel() < want.numel():  # more than one number a channel says that it is the bias alone
-            meaning = "All but the bias is right: it is not the `Linear`'s. Copy it, too."
-            known.append((want + shift, meaning))
-    if isinstance(got, torch.Tensor) and got.shape != want.shape:
-        more = ""
-        rows, columns = want.shape[2:]
-        if got.dim() == 2:
-            more = " The scores are a map, even where it has only one place: flatten nothing."
-        elif got.dim() == 4 and tuple(got.shape[2:]) == ((rows - 1) // side + 1, (columns - 1) // side + 1):
-            more = " The kernel steps by its own size. It should step by 1: every place where it fits gets its scores."
-        elif got.dim() == 4 and got.shape[2] > rows:
-            more = " The kernel needs no padding: a place counts where the whole kernel fits."
-        t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
-    t.close(got, want, given, known, tolerance=1e-3)
+
+
+def _size_slip(got, want, side):
+    """What scores of a wrong shape tell; "" where they tell nothing."""
+    rows, columns = want.shape[2:]
+    if got.dim() == 2:
+        return " The scores are a map, even where it has only one place: flatten nothing."
+    if got.dim() == 4 and tuple(got.shape[2:]) == ((rows - 1) // side + 1, (columns - 1) // side + 1):
+        return " The kernel steps by its own size. It should step by 1: every place where it fits gets its scores."
+    if got.dim() == 4 and got.shape[2] > rows:
+        return " The kernel needs no padding: a place counts where the whole kernel fits."
+    return ""
+
+
+def _slid(t, *settings):
+    """Compare the module with the `Linear` asked for one window after another, for (side, extra, channels, out)."""
+
+    def cases():
+        for side, extra, channels, out in settings:
+            linear, shape = _linear(t, channels, side, out), (2, channels, side + extra[0], side + extra[1])
+            x, made = t.tensor(*shape), _made(t, linear, side)
+            given = f"nn.Linear({linear.in_features}, {out}), side={side} and maps of shape {shape}"
+            got = _ran(t, made, x, linear, side)
+            with torch.no_grad():
+                windows = x.unfold(2, side, 1).unfold(3, side, 1).movedim(1, 3)  # picture, row, column, then a window
+                want = linear(windows.flatten(3)).movedim(3, 1)
+                orders = [  # how else the weights may be read
+                    (
+                        windows.movedim(3, 5),
+                        "The kernel is read in the order (rows, columns, channels); `Flatten` goes channel by channel.",
+                    ),
+                    (windows.transpose(4, 5), "Rows and columns of the kernel have changed places."),
+                    (windows.flip((4, 5)), "The kernel is upside down: nothing is flipped here."),
+                ]
+                known = [(linear(other.flatten(3)).movedim(3, 1), says) for other, says in orders]
+                known.append((want - linear.bias[:, None, None], "The bias is missing."))
+                known.append((want + linear.bias[:, None, None], "The bias is added twice."))
+                known.append((F.relu(want), "There is a ReLU too many: what the `Linear` says may be below 0."))
+            if isinstance(got, torch.Tensor) and got.shape != want.shape:
+                more = _size_slip(got, want, side)
+                t.fail(f"For {given}: expected shape {tuple(want.shape)}, got {tuple(got.shape)}.{more}")
+            if isinstance(got, torch.Tensor) and want[0].numel() < want.numel():
+                # more than one number a channel says that it is the bias alone
+                shift = (got.detach() - want).mean((0, 2, 3), keepdim=True)
+                known.append((want + shift, "All but the bias is right: it is not the `Linear`'s. Copy it, too."))
+            yield got, want, given, known
+
+    judge(t, cases(), 1e-3)
 
 
 @sliding.part("one place: what the Linear says", 1.25)
 def _(t):
-    _slid(t, t.random.choice([2, 3]), (0, 0), t.random.randint(3, 5), 4)
-    _slid(t, 1, (0, 0), 6, 3)
+    sides = [2, 3, 1]
+    _slid(t, *((side, (0, 0), t.random.randint(3, 5), 4) for side in sides))
 
 
 @sliding.part("larger maps: a map of scores", 1.25)
 def _(t):
-    for side in (2, 1, t.random.choice([3, 4])):
-        _slid(t, side, (t.random.randint(2, 4), t.random.randint(4, 6)), t.random.randint(2, 6), t.random.randint(2, 5))
+    sizes = ((side, (t.random.randint(2, 4), t.random.randint(4, 6))) for side in (2, 1, 3, 4))
+    _slid(t, *((side, extra, t.random.randint(2, 6), t.random.randint(2, 5)) for side, extra in sizes))
 
 
 @sliding.part("its weights can learn", 0.5)

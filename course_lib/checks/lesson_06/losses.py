@@ -83,6 +83,17 @@ def like(t, got, want, given):
         t.fail(f"For {given}: expected a float tensor, got {dtype_name(got)}.")
 
 
-def small_logits(t, *shape):
-    """Whole numbers as floats, small enough to show."""
-    return t.tensor(*shape, low=-2, high=4).float()
+def believed(t, *shape):
+    """(odds, logits): how the classes of a pixel stand to each other, and logits that say so.
+
+    odds    whole numbers from 1 to 6 as float64, (B, C, H, W): a probability is a class's share of its pixel's odds
+    logits  float32, of the same shape; each pixel's are moved by a number of its own
+    """
+    odds = t.tensor(*shape, low=1, high=7).double()
+    return odds, (odds.log() + t.tensor(shape[0], 1, *shape[2:], low=-3, high=4)).float()
+
+
+def shown(logits, target):
+    """The logits and the classes of a picture that is small enough to be listed, as a message has them."""
+    listed = [[round(v, 3) for v in pixel] for pixel in logits.flatten(2)[0].T.tolist()]
+    return f"logits {listed} (a list for each pixel), target {target.flatten().tolist()}"

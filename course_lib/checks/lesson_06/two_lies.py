@@ -51,6 +51,8 @@ def _handed_in(t, which):
             f"In the {name} input, `logits` should be a float tensor (B, C, H, W) and `target` an int64 "
             f"tensor (B, H, W); got {_described(logits)} and {_described(target)}."
         )
+    if not logits.isfinite().all():
+        t.fail(f"The {name} input's logits hold NaN or infinity; a network's are finite, on ignored pixels too.")
     classes = logits.shape[1]
     if not 2 <= classes <= 21 or target.numel() > 100_000:
         t.fail(

@@ -1,4 +1,4 @@
-"""Lesson 07: the outline. Edges are found by convolution."""
+"""Lesson 07: the outline. Masks are drawn as lists of places, and an edge is known from the distances between them."""
 
 import torch
 import torch.nn.functional as F
@@ -32,37 +32,14 @@ edge_iou = Exercise(
 )
 
 
-def _edge(mask, width, rim=1.0, window=None):
-    """The mask's pixels with an outsider in a square window: counted by convolution, outside of the image included."""
-    reach = width if window is None else window
-    out = F.pad((~mask)[None, None].double(), (reach,) * 4, value=rim)
-    return mask & (F.conv2d(out, torch.ones(1, 1, 2 * reach + 1, 2 * reach + 1, dtype=torch.float64))[0, 0] > 0.5)
-
-
 def _share(a, b):
     return ratio(int((a & b).sum()), int((a | b).sum()))
 
 
-def _diamond(mask, width):
-    """The edge by steps along rows and columns only."""
-    inside = F.pad(mask, (width,) * 4)
-    cross = torch.tensor([[0.0, 1, 0], [1, 1, 1], [0, 1, 0]], dtype=torch.float64)[None, None]
-    for _ in range(width):
-        inside = inside & ~(F.conv2d((~inside)[None, None].double(), cross, padding=1)[0, 0] > 0)
-    return mask & ~inside[width:-width, width:-width]
-
-
-def _rolled(mask, width):
-    """The edge where the picture goes on at its other side."""
-    wide = F.pad((~mask)[None, None].double(), (width,) * 4, mode="circular")
-    return mask & (F.max_pool2d(wide, 2 * width + 1, stride=1)[0, 0] > 0)
-
-
-def _draw_edges(pred, truth, width):
+def _draw_edges(masks, edges):
     from course_lib import plot
 
-    edges = [_edge(m, width) for m in (truth, pred)]
-    maps = [torch.where(e, 2, m.long()) for e, m in zip(edges, (truth, pred))]
+    maps = [torch.where(e, 2, m.long()) for e, m in zip(edges, masks)]
     both = torch.where(edges[0] & edges[1], 2, (edges[0] | edges[1]).long())
     return plot.grid(
         [*maps, both],
@@ -71,21 +48,48 @@ def _draw_edges(pred, truth, width):
     )
 
 
-def _case(t, pred, truth, width, given):
-    """(got, want, given, known mistakes, picture) of one pair of masks."""
+def _case(t, size, places, width, given):
+    """(got, want, given, known mistakes, picture) of one pair of masks.
+
+    size    height and width of the picture
+    places  int64 (n, 2) of the prediction's pixels and of the truth's: row and column
+    """
+    pred, truth = masks = torch.zeros(2, *size, dtype=torch.bool)
+    for mask, points in zip(masks, places):
+        mask[tuple(points.T)] = True
     got = t.call(pred, truth, width)
     if isinstance(got, torch.Tensor) and got.numel() == 1:
         got = got.item()
     if not is_number(got):
         t.fail(f"For {given}: expected one number, got {kind(got)}")
-    a, b = (_edge(m, width) for m in (pred, truth))
-    want = _share(a, b)
+    far = {
+        name: [] for name in ("square", "steps", "disc", "arms", "inside", "round")
+    }  # from each pixel to what is not its mask
+    for mask in (pred, truth, pred & truth, pred | truth):
+        touched = F.max_pool2d(F.pad(mask[None, None].float(), (1,) * 4, mode="circular"), 3, 1, 1)[0, 0] > 0
+        outside = (touched & ~F.pad(mask, (1,) * 4)).nonzero() - 1  # the nearest ones are beside the mask
+        within = (outside >= 0).all(1) & (outside < torch.tensor(size)).all(1)
+        apart = (mask.nonzero().short()[:, None] - outside.short()).abs()
+        torus = torch.minimum(apart, torch.tensor(size).short() - apart)[:, within]
+        square = apart.amax(2)
+        arms = torch.where(apart.amin(2) == 0, square, 10_000)  # along the row and the column alone
+        disc = apart.float().square().sum(2).sqrt()
+        for name, distances in zip(far, (square, apart.sum(2), disc, arms, square[:, within], torus.amax(2))):
+            of = torch.full(size, torch.inf)
+            of[mask] = torch.cat([distances.float(), torch.full((len(distances), 1), torch.inf)], 1).amin(1)
+            far[name].append(of)
+    a, b = (distance <= width for distance in far["square"][:2])
+    want, shared = _share(a, b), int((a & b).sum())
+    parts = bool((pred & ~a).any() and (truth & ~b).any())  # whether there is something inside the edges
+
+    def wide(m):
+        return F.max_pool2d(m[None, None].double(), 2 * width + 1, stride=1, padding=width)[0, 0] > 0
 
     def both(edge):
         return _share(edge(pred), edge(truth))
 
-    def wide(m):
-        return F.max_pool2d(m[None, None].double(), 2 * width + 1, stride=1, padding=width)[0, 0] > 0
+    def within(name, reach):
+        return _share(*(distance <= reach for distance in far[name][:2]))
 
     band = wide(truth) & wide(~truth)
     known = [
@@ -106,34 +110,55 @@ def _case(t, pred, truth, width, given):
             "This looks at both masks in the band around the truth. Each mask has an edge of its own.",
         ),
         (
-            _share(pred & b, truth & b),
+            _share(pred & b, truth & b) if parts else None,
             "This looks at both masks where the truth has its edge. Each mask has an edge of its own.",
         ),
         (
-            both(lambda m: _edge(m, width, rim=0.0)),
+            within("inside", width),
             (
                 "An animal that touches the rim of the picture has an edge there too: outside of the picture is not"
                 " mask. (`F.max_pool2d` pads with −∞.)"
             ),
         ),
         (
-            both(lambda m: _rolled(m, width)) if width <= min(truth.shape) else None,
+            within("round", width) if width <= min(size) else None,
             "What leaves the picture on one side comes in on the other here (`torch.roll` does that); outside of the"
             " picture is not mask.",
         ),
         (
-            ratio(int(_edge(pred & truth, width).sum()), int(_edge(pred | truth, width).sum())),
+            ratio(*(int((distance <= width).sum()) for distance in far["square"][2:])),
             "These are the edges of what the masks share and of the two together. Find each mask's edge first, then"
             " what the edges share.",
         ),
         (
-            both(lambda m: _diamond(m, width)),
+            within("steps", width),
             "This counts steps along rows and columns. A diagonal step is one step too: use square windows.",
         ),
-        (both(lambda m: _edge(m, width - 1)) if width > 1 else None, "The edge is one pixel too thin."),
-        (both(lambda m: _edge(m, width + 1)), "The edge is one pixel too thick."),
+        (within("disc", width), "This looks into a round window; take the whole square."),
+        (within("arms", width), "This looks along the row and the column of a pixel alone; take the whole square."),
+        (within("square", 1), "Your edge is one pixel wide, whatever `width` is."),
         (
-            both(lambda m: _edge(m, width // 2)) if width > 1 else None,
+            within("square", 2 * width + 1),
+            "Your window reaches 2·width + 1 pixels to each side; that is how wide it is in all.",
+        ),
+        (
+            _share(far["square"][0] == width, far["square"][1] == width),
+            "Your edge is only the ring that is `width` pixels deep; what lies further out belongs to it, too.",
+        ),
+        (_share(pred & ~a, truth & ~b), "This is the IoU of what is inside the edges; take the edges."),
+        (
+            _share(~pred | a, ~truth | b) if want == want else None,
+            "What is no mask counts for edge here; the edge is a part of the mask.",
+        ),
+        (ratio(shared, int(b.sum())) if parts else None, "This divides by the truth's edge alone; divide by both."),
+        (
+            ratio(shared, int(a.sum())) if parts else None,
+            "This divides by the prediction's edge alone; divide by both.",
+        ),
+        (within("square", width - 1) if width > 1 else None, "The edge is one pixel too thin."),
+        (within("square", width + 1), "The edge is one pixel too thick."),
+        (
+            within("square", width // 2) if width > 1 else None,
             "The edge is too thin: a window that reaches `width` pixels to each side is 2·width + 1 wide.",
         ),
         (
@@ -147,32 +172,41 @@ def _case(t, pred, truth, width, given):
         ),
     ]
     alike = same(got, want, 1e-4)
-    picture = None if alike or not (pred | truth).any() else (lambda *_: _draw_edges(pred, truth, width))
+    edges = [distance <= width for distance in far["square"][:2]]
+    picture = None if alike or not masks.any() else (lambda *_: _draw_edges(masks.flip(0), edges[::-1]))
     return got, want, given, known, picture
 
 
+def _box(top, bottom, left, right):
+    """The places of a box: rows top to bottom - 1, columns left to right - 1."""
+    return torch.cartesian_prod(torch.arange(top, bottom), torch.arange(left, right))
+
+
+def _without(places, hole):
+    """The places that are not in the hole."""
+    return torch.tensor([p for p in places.tolist() if p not in hole.tolist()])
+
+
 def _blobs(t, h, w, free=3):
-    """Two overlapping masks made of boxes and a disc, all at least `free` px from the rim."""
-    y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
-    masks = []
+    """Places of two overlapping masks made of boxes and a disc, all at least `free` px from the rim."""
+    found, everywhere = [], _box(0, h, 0, w)
     shift = t.random.randint(1, 2)
     top, left = free + t.random.randint(0, 2), free + t.random.randint(0, 2)
     for move in (0, shift):
-        box = (y >= top + move) & (y < h - free - 3 + move) & (x >= left) & (x < w // 2 + move)
-        disc = (y - h // 2) ** 2 + (x - w // 2 - move) ** 2 <= (min(h, w) // 2 - free - 3) ** 2
-        masks.append(box | disc)
-    return masks
+        near = (everywhere - torch.tensor([h // 2, w // 2 + move])).square().sum(1)
+        disc = everywhere[near <= (min(h, w) // 2 - free - 3) ** 2]
+        found.append(torch.cat([disc, _box(top + move, h - free - 3 + move, left, w // 2 + move)]).unique(dim=0))
+    return found[::-1]
 
 
 @edge_iou.part("an edge one pixel wide", 0.75)
 def _(t):
     def cases():
-        truth, pred = torch.zeros(2, 10, 10, dtype=torch.bool)
-        truth[2:7, 2:7], pred[3:8, 3:8] = True, True
-        yield _case(t, pred, truth, 1, "a 5 × 5 square and the same one pixel lower and to the right, width 1")
+        squares = _box(3, 8, 3, 8), _box(2, 7, 2, 7)
+        yield _case(t, (10, 10), squares, 1, "a 5 × 5 square and the same one pixel lower and to the right, width 1")
         for high in (16, t.random.randint(20, 26)):
-            pred, truth = _blobs(t, high, t.random.randint(28, 34))
-            yield _case(t, pred, truth, 1, f"masks of shape {tuple(truth.shape)}, width 1")
+            size = high, t.random.randint(28, 34)
+            yield _case(t, size, _blobs(t, *size), 1, f"masks of shape {size}, width 1")
 
     judge(t, cases())
 
@@ -181,8 +215,8 @@ def _(t):
 def _(t):
     def cases():
         for width in (3, 2, t.random.choice((4, 5))):
-            pred, truth = _blobs(t, t.random.randint(30, 40), t.random.randint(42, 50), free=6)
-            yield _case(t, pred, truth, width, f"masks of shape {tuple(truth.shape)}, width {width}")
+            size = t.random.randint(30, 40), t.random.randint(42, 50)
+            yield _case(t, size, _blobs(t, *size, free=6), width, f"masks of shape {size}, width {width}")
 
     judge(t, cases())
 
@@ -192,38 +226,34 @@ def _(t):
     h, w = t.random.randint(14, 18), t.random.randint(20, 24)
 
     def cases():
-        for width in (1, t.random.choice((2, 3))):
-            truth, pred = torch.zeros(2, h, w, dtype=torch.bool)
-            truth[5:, 4:15], pred[6:, 5:16] = True, True
-            yield _case(t, pred, truth, width, f"masks that touch the lower rim, of shape {(h, w)}, width {width}")
-            truth, pred = truth.T.flip(1).contiguous(), pred.T.flip(1).contiguous()
-            yield _case(t, pred, truth, width, f"masks that touch the left rim, of shape {(w, h)}, width {width}")
-            truth, pred = torch.ones(2, h, w, dtype=torch.bool)
-            truth[5:8, 6:10], pred[6:9, 7:11] = False, False
-            yield _case(t, pred, truth, width, f"masks that touch all four rims, of shape {(h, w)}, width {width}")
+        for width in (1, 4):
+            low = _box(6, h, 5, 16), _box(5, h, 4, 15)
+            yield _case(t, (h, w), low, width, f"masks that touch the lower rim, of shape {(h, w)}, width {width}")
+            left = _box(5, 16, 0, h - 6), _box(4, 15, 0, h - 5)
+            yield _case(t, (w, h), left, width, f"masks that touch the left rim, of shape {(w, h)}, width {width}")
+            whole = _box(0, h, 0, w)
+            holed = _without(whole, _box(6, 9, 7, 11)), _without(whole, _box(5, 8, 6, 10))
+            yield _case(t, (h, w), holed, width, f"masks that touch all four rims, of shape {(h, w)}, width {width}")
 
     judge(t, cases())
 
 
 @edge_iou.part("empty masks", 0.25)
 def _(t):
-    pred, truth = _blobs(t, 22, 26)
-    none = torch.zeros_like(truth)
+    (pred, truth), none = _blobs(t, 22, 26), torch.zeros(0, 2, dtype=torch.int64)
     for width in (1, t.random.choice((2, 3))):
         for a, b, given in (
-            (pred, none, f"an empty truth and a prediction of {int(pred.sum())} pixels"),
-            (none, truth, f"an empty prediction and a truth of {int(truth.sum())} pixels"),
+            (pred, none, f"an empty truth and a prediction of {len(pred)} pixels"),
+            (none, truth, f"an empty prediction and a truth of {len(truth)} pixels"),
             (none, none, "two empty masks"),
         ):
-            judge(t, [_case(t, a, b, width, f"{given}, width {width}")], least=1)
+            judge(t, [_case(t, (22, 26), (a, b), width, f"{given}, width {width}")], least=1)
 
 
 @edge_iou.part("edges wider than the mask, and arguments left alone", 0.25)
 def _(t):
     h, w = t.random.randint(9, 12), t.random.randint(13, 16)
-    truth, pred = torch.zeros(2, h, w, dtype=torch.bool)
-    truth[3:7, 3:8], pred[3:7, 4:9] = True, True
-    given = f"masks of shape {(h, w)} whose every pixel is edge"
-    judge(t, (_case(t, pred, truth, width, f"{given}, width {width}") for width in (4, 20)))
+    boxes, given = (_box(3, 7, 4, 10), _box(3, 7, 3, 8)), f"masks of shape {(h, w)} whose every pixel is edge"
+    judge(t, (_case(t, (h, w), boxes, width, f"{given}, width {width}") for width in (4, 20)))
     t.call(torch.ones(h, w, dtype=torch.bool), torch.ones(h, w, dtype=torch.bool), 2)
     t.unchanged("one of its masks.")

@@ -1,14 +1,9 @@
 """Lesson 07: who is in the mean, and whom that flatters."""
 
-import math
-
-import torch
-import torch.nn.functional as F
-
 from ..causes import judge, rounded
 from ..core import Exercise
-from ..values import kind
-from .scores import NAN, mean_of, scores_of
+from ..values import kind, same, show
+from .scores import NAN, drawn, mean_of, table_of
 
 most_flattered = Exercise(
     "most_flattered",
@@ -30,17 +25,6 @@ most_flattered = Exercise(
 )
 
 
-def _two(matrix):
-    """mIoU over the classes of the truth, and over those of truth or prediction."""
-    s = scores_of(matrix)
-    return mean_of([v for v, share in zip(s["iou"], s["share"]) if share > 0]), s["miou"]
-
-
-def _gap(matrix):
-    narrow, wide = _two(matrix)
-    return narrow - wide
-
-
 def _flattered(t, matrices):
     got = t.call(matrices)
     if not isinstance(got, (tuple, list)) or len(got) != 2 or not isinstance(got[0], str):
@@ -50,19 +34,21 @@ def _flattered(t, matrices):
     return got
 
 
-def _case(t, matrix):
+def _case(t, table):
     """(got, want, given, known mistakes) of one model's gap."""
-    name, gap = _flattered(t, {"only": matrix})
-    want, (narrow, wide), iou = _gap(matrix), _two(matrix), scores_of(matrix)["iou"]
-    every = sum(0 if math.isnan(v) else v for v in iou) / len(iou)
-    there = [i for i, share in enumerate(scores_of(matrix)["share"]) if share > 0]
-    called = mean_of([v for v, column in zip(iou, matrix.sum(0).tolist()) if column])
-    hits, both = matrix.diagonal().tolist(), (matrix.sum(0) + matrix.sum(1)).tolist()
-    halves = [h / n if n else NAN for h, n in zip(hits, both)]
-    recall = mean_of(scores_of(matrix)["recall"])
+    name, gap = _flattered(t, {"only": table.matrix})
+    each = [(h, m, a) for h, m, a in zip(*table[1:]) if h + m + a]  # the classes that occur
+    iou = [h / (h + m + a) for h, m, a in each]
+    narrow, wide = mean_of([v for v, (h, m, _) in zip(iou, each) if h + m]), mean_of(iou)
+    want, called = narrow - wide, mean_of([v for v, (h, _, a) in zip(iou, each) if h + a])
+    halves = [h / (2 * h + m + a) for h, m, a in each]
+    recalls = [h / (h + m) for h, m, _ in each if h + m]
+    there = [c for c, (h, m) in enumerate(zip(table.hits, table.misses)) if h + m]
+    kept = table.matrix[there][:, there]
+    small = kept.diagonal() / (kept.sum(0) + kept.sum(1) - kept.diagonal())
     known = [
         (
-            _two(matrix[there][:, there])[0] - wide,
+            small.mean().item() - wide,
             "The false alarms are cut off with their column. Keep each IoU as it is, and choose which go "
             "into the mean.",
         ),
@@ -75,9 +61,19 @@ def _case(t, matrix):
             "Your second mean is over the classes that are called; one that is there and never called counts, too.",
         ),
         (
-            mean_of([halves[i] for i in there]) - mean_of(halves),
+            mean_of([v for v, (h, m, _) in zip(halves, each) if h + m]) - mean_of(halves),
             "Below the line of each IoU the hits are counted twice, in the row's sum and in the column's. Take them off"
             " once.",
+        ),
+        (
+            2 * sum(v for v, (h, m, _) in zip(halves, each) if h + m) / len(there) - 2 * mean_of(halves),
+            "These are means of Dice; take those of IoUs: take the hits off once below the line.",
+        ),
+        (100 * want, "This is in per cent; return a difference of shares."),
+        (narrow / wide, "This is one mean over the other; take the difference."),
+        (
+            sum(table.hits) / sum(table.hits + table.misses) - wide,
+            "This starts from the accuracy; start from the mean of IoUs over the truth's classes.",
         ),
         *rounded(want),
         (-want, "The difference is the wrong way round: the mean over the truth's classes comes first."),
@@ -85,65 +81,74 @@ def _case(t, matrix):
         (wide, "This is the mean over the classes of truth or prediction, not the difference."),
         (NAN, "A class that is nowhere has IoU NaN, and must be left out of both means."),
         (
-            narrow - every,
+            narrow - sum(iou) / len(table.hits),
             "A class that is neither in the truth nor in the prediction counts as 0 in your second mean; leave it out.",
         ),
-        (recall - recall * len(there) / sum(v == v for v in iou), "These are means of recalls; take those of IoUs."),
+        (
+            mean_of(recalls) - sum(recalls) / len(each),
+            "These are means of recalls; take those of IoUs.",
+        ),
         (
             0.0 if want else None,
-            "Both of your means are over the same classes. The truth's classes are the rows with pixels.",
+            "Your two numbers are alike. Are both over the same classes? The truth's classes are the rows with pixels.",
         ),
     ]
-    return gap, want, f"one model with the table {matrix.tolist()}", known
-
-
-def _model(t, classes, alarms):
-    """A table of a model: the last class is not in the truth, and is called on `alarms` pixels."""
-    matrix = t.tensor(classes, classes, low=1, high=12) + torch.diag(t.tensor(classes, low=40, high=90))
-    matrix[-1], matrix[:, -1] = 0, 0
-    matrix[0, -1] = alarms
-    return matrix
+    return gap, want, f"one model with the table {table.matrix.tolist()}", known
 
 
 @most_flattered.part("the gap of one model", 1)
 def _(t):
-    tables = [
-        torch.tensor([[8, 0, 0], [0, 3, 1], [0, 0, 0]]),
-        torch.tensor([[6, 0, 0, 2], [0, 4, 0, 0], [3, 0, 0, 1], [0, 0, 0, 0]]),  # class 2 is never called
-        _model(t, t.random.randint(3, 5), t.random.randint(1, 5)),
-        _model(t, 4, 3),
-    ]
-    tables[-1][:, 1] = 0  # nor is class 1 here
+    size = t.random.randint(3, 5)
+    tables = (
+        table_of([8, 3, 0], {(1, 2): 1}),
+        table_of([6, 4, 0, 0], {(0, 3): 2, (2, 0): 3, (2, 3): 1}),  # class 2 is never called
+        drawn(t, size, dict.fromkeys(range(size - 1), True), range(size)),  # the last class is not there
+        drawn(t, 4, {0: True, 1: False, 2: True}, (0, 2, 3)),  # nor is class 1 called here
+    )
     judge(t, (_case(t, table) for table in tables))
 
 
 @most_flattered.part("classes that occur nowhere", 0.5)
 def _(t):
-    tables = [_model(t, 5, t.random.randint(1, 5)) for _ in range(2)]
-    for nowhere, table in zip((1, 2), tables):
-        table[nowhere], table[:, nowhere] = 0, 0
+    tables = [drawn(t, 5, dict.fromkeys(there, True), (*there, 4)) for there in ((0, 2, 3), (0, 1, 3))]
     judge(t, (_case(t, table) for table in tables))
 
 
 @most_flattered.part("the model with the largest gap", 0.5)
 def _(t):
-    honest, flattered, weak = (F.pad(_model(t, 4, alarms), (0, 1, 0, 1)) for alarms in (1, 2, 0))
-    honest[range(3), range(3)] += 300  # the best under either mean
-    flattered[range(3), range(3)] += 30
-    flattered[1, 4] = 2  # calls both of the classes that are not there; weak calls none
-    weak[range(3), range(3)] = t.tensor(3, low=1, high=4)
-    models = {"model a": honest, "model b": flattered, "model c": weak}
+    shown, models, gaps = dict.fromkeys(range(3), True), {}, {}
+    for name, hits, called in (
+        ("model a", (340, 390), 4),  # the best under either mean
+        ("model b", (70, 120), 5),  # calls both of the classes that are not there
+        ("model c", (1, 3), 3),  # calls none of them
+    ):
+        table = drawn(t, 5, shown, range(called), hits, (1, 5))
+        models[name] = table.matrix
+        gaps[name] = sum(h / (h + m + a) for h, m, a in list(zip(*table[1:]))[:3]) * (1 / 3 - 1 / called)
     orders = [[f"model {k}" for k in order] for order in ("abc", "cab", "bca")]
-    names = [_flattered(t, {k: models[k] for k in order})[0] for order in orders]
+    found = [_flattered(t, {k: models[k] for k in order}) for order in orders]
+    names, alone = [name for name, _ in found], {k: _flattered(t, {k: table})[1] for k, table in models.items()}
     for name, order in zip(names, orders):
         if name != "model b":
             more = " That is the smallest gap." if name == "model c" else ""
-            if names == [order[0] for order in orders]:
+            if nothing := [k for k, gap in alone.items() if same(gap, NAN)]:
+                more = f" Of `{nothing[0]}` alone your function gives the gap NaN."
+            elif all(same(gap, alone["model a"], 1e-4) for gap in alone.values()):
+                more = f" One by one, your function gives each of them the gap {show(alone['model a'])}."
+            elif names == [order[0] for order in orders]:
                 more = " Whatever the order, the first of them comes back: does a `return` stand inside the loop?"
             elif names == [order[-1] for order in orders]:
                 more = " Whatever the order, the last of them comes back."
             elif names == ["model a"] * 3:
                 more = " It has the highest mIoU over the truth's classes, but that is another question."
-            gaps = {k: round(_gap(models[k]), 3) for k in order}
-            t.fail(f"For three models with gaps {gaps}: the most flattered is `model b`, not `{name}`.{more}")
+            said = {k: round(gaps[k], 3) for k in order}
+            t.fail(f"For three models with gaps {said}: the most flattered is `model b`, not `{name}`.{more}")
+    for (_, gap), order in zip(found, orders):
+        if not same(gap, alone["model b"], 1e-4):
+            own = [k for k in order if same(gap, alone[k], 1e-4)]
+            whose = f", which is that of `{own[0]}`" if own else ""
+            t.fail(
+                f"For three models, of which `model b` is the most flattered: its name comes back with the gap "
+                f"{show(gap)}{whose}. Of `model b` alone your function gives {show(alone['model b'])}."
+            )
     t.unchanged("a table that it was given.")

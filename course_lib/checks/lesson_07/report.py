@@ -1,4 +1,4 @@
-"""Lesson 07: scores from the table. What is expected is computed in plain Python numbers."""
+"""Lesson 07: scores from the table, whose hits, misses and false alarms are known from how it is made."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from ..causes import judge, rounded
 from ..core import Exercise
 from ..values import kind, same, show
-from .scores import NAN, mean_of, ratio, scores_of
+from .scores import NAN, drawn, mean_of, ratio, table_of
 
 report = Exercise(
     "report",
@@ -49,15 +49,26 @@ def _report(t, matrix):
 
 
 def _entries(t, tables, known_of, keys):
-    """Compare some of the entries of each table's report; `known_of` gives {key: known mistakes} for a table."""
-    reports = [(matrix, _report(t, matrix), known_of(matrix)) for matrix in tables]
+    """Compare some entries of each table's report; `known_of(table, right)` gives {key: known mistakes}."""
+    reports = []
+    for table in tables:
+        got, right, total = _report(t, table.matrix), {}, sum(table.hits) + sum(table.misses)
+        each = list(zip(table.hits, table.misses, table.alarms))
+        right["share"] = [ratio(h + m, total) for h, m, _ in each]
+        right["recall"] = [ratio(h, h + m) for h, m, _ in each]
+        right["precision"] = [ratio(h, h + a) for h, _, a in each]
+        right["iou"] = [ratio(h, h + m + a) for h, m, a in each]
+        right["dice"] = [ratio(2 * h, 2 * h + m + a) for h, m, a in each]
+        right["accuracy"] = ratio(sum(table.hits), total)
+        right["mean_accuracy"], right["miou"] = mean_of(right["recall"]), mean_of(right["iou"])
+        reports.append((table, got, right, known_of(table, right)))
     for key in keys:
-        judge(t, (_entry(t, got, matrix, key, known.get(key, ())) for matrix, got, known in reports))
+        judge(t, (_entry(t, got, table, key, right[key], known.get(key, ())) for table, got, right, known in reports))
 
 
-def _entry(t, got, matrix, key, known):
+def _entry(t, got, table, key, want, known):
     """(got, want, given, known mistakes) of one entry of a report."""
-    given, want = f"the table {matrix.tolist()}, `{key}`", scores_of(matrix)[key]
+    given = f"the table {table.matrix.tolist()}, `{key}`"
     if key not in got:
         t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
     value = got[key]
@@ -73,46 +84,72 @@ def _entry(t, got, matrix, key, known):
     return value, want, given, [*known, percent, *rounded(want)]
 
 
-def _tick(t, classes):
-    return t.tensor(classes, classes, low=1, high=30) + torch.diag(t.tensor(classes, low=5, high=60))
+EXAMPLE = table_of([6, 1], {(0, 1): 2, (1, 0): 1})
+
+
+def _full(t, classes):
+    """A table in which every class is there, found, and mistaken for every other."""
+    return drawn(t, classes, dict.fromkeys(range(classes), True), range(classes), (6, 80), (1, 30))
+
+
+def _gaps(t):
+    """A table in which one class occurs nowhere, another only as a false alarm, and a third is never called."""
+    a, b, alarm, never, _ = t.random.sample(range(5), 5)
+    return drawn(t, 5, {a: True, b: True, never: False}, (a, b, alarm), (6, 80), (4, 30))
 
 
 @report.part("IoU and Dice of each class", 0.75)
 def _(t):
-    def known_of(matrix):
-        right, true, called = matrix.diagonal().double(), matrix.sum(1).double(), matrix.sum(0).double()
-        s = scores_of(matrix)
+    def known_of(table, s):
+        hits, misses, alarms = (torch.tensor(counts).double() for counts in table[1:])
         return {
             "iou": [
                 (
-                    right / (true + called),
+                    hits / (2 * hits + misses + alarms),
                     (
                         "The hits are counted twice below the line: once in the row's sum, once in the column's. Take"
                         " them off once."
                     ),
                 ),
-                (right / true, "This is recall: false alarms are missing below the line."),
+                (s["recall"], "This is recall: false alarms are missing below the line."),
                 (s["dice"], "This is Dice."),
-                (right / called, "This is precision: misses are missing below the line."),
+                (
+                    hits / (hits + misses).sum(),
+                    "This divides by all pixels of the table; divide by those of the class.",
+                ),
+                (
+                    hits / (3 * hits + misses + alarms),
+                    "The hits are added once more below the line; the row's and the column's sum hold them already.",
+                ),
+                (s["precision"], "This is precision: misses are missing below the line."),
             ],
             "dice": [
-                (right / (true + called), "The 2 above the line is missing."),
+                (hits / (2 * hits + misses + alarms), "The 2 above the line is missing."),
+                (
+                    (torch.tensor(s["recall"]) + torch.tensor(s["precision"])) / 2,
+                    "This is the plain mean of recall and precision. Dice is 2 · hits over the sum of both sets.",
+                ),
+                (
+                    2 * hits / (hits + misses).sum(),
+                    "This divides by all pixels of the table; divide by those of the class.",
+                ),
                 (s["iou"], "This is IoU. Dice counts the hits twice, above and below the line."),
-                (2 * right / (true + called - right), "Below the line stands the sum of both sets, not their union."),
+                (2 * hits / (hits + misses + alarms), "Below the line stands the sum of both sets, not their union."),
             ],
         }
 
-    _entries(t, [torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5))], known_of, ("iou", "dice"))
+    _entries(t, [EXAMPLE, _full(t, t.random.randint(3, 5))], known_of, ("iou", "dice"))
 
 
 @report.part("share, recall and precision of each class", 0.75)
 def _(t):
-    def known_of(matrix):
-        s, total = scores_of(matrix), matrix.sum()
+    def known_of(table, s):
+        hits, misses, alarms = (torch.tensor(counts).double() for counts in table[1:])
+        total = (hits + misses).sum()
         return {
             "share": [
                 (
-                    matrix.sum(0) / total,
+                    (hits + alarms) / total,
                     "This is the share of each class in the prediction; take the truth's, which stands in the rows.",
                 )
             ],
@@ -124,8 +161,10 @@ def _(t):
                         " it is there."
                     ),
                 ),
+                (hits / total, "This divides by all pixels of the table; divide by those that are of the class."),
+                (hits / (2 * hits + misses), "The row's sum holds the hits already; don't add them once more."),
                 (
-                    1 - (matrix.sum(0) + matrix.sum(1) - 2 * matrix.diagonal()) / total,
+                    1 - (misses + alarms) / total,
                     "This also counts the pixels that are rightly *not* of the class. Recall asks only for "
                     "those of the class.",
                 ),
@@ -141,23 +180,18 @@ def _(t):
             ],
         }
 
-    tables = torch.tensor([[6, 2], [1, 1]]), _tick(t, t.random.randint(3, 5)), _tick(t, 3)
+    tables = EXAMPLE, _full(t, t.random.randint(3, 5)), _full(t, 3)
     _entries(t, tables, known_of, ("share", "recall", "precision"))
-
-
-def _gaps(t):
-    """A table in which one class occurs nowhere, another only as a false alarm, and a third is never called."""
-    matrix = _tick(t, 5)
-    nowhere, alarm, never = t.random.sample(range(5), 3)
-    matrix[nowhere], matrix[:, nowhere], matrix[alarm], matrix[:, never] = 0, 0, 0, 0
-    matrix[[c for c in range(5) if c not in (nowhere, alarm)], alarm] += 3
-    return matrix
 
 
 @report.part("0/0 is NaN, and a false alarm is 0", 0.5)
 def _(t):
-    def known_of(matrix):
-        want, known = scores_of(matrix), {}
+    def known_of(table, want):
+        known, missed, absent = (
+            {},
+            torch.tensor([h == 0 for h in table.hits]),
+            torch.tensor([v == 0 for v in want["share"]]),
+        )
         for key in EACH:
             right = torch.tensor(want[key], dtype=torch.float64)
             known[key] = [
@@ -165,15 +199,21 @@ def _(t):
                     right.nan_to_num(0.0),
                     (
                         "Where the class is in neither, there is nothing to score: 0/0 should stay NaN, not become"
-                        " 0. Is something small added below the line?"
+                        " 0, as a small number below the line, `clamp` or `nan_to_num` makes it."
                     ),
                 ),
                 (right.nan_to_num(1.0), "A class with nothing to score gets NaN, not a perfect 1."),
                 (
-                    right.masked_fill(matrix.sum(1) == 0, NAN),
+                    right.masked_fill(absent, NAN),
                     "A class that is only called, and never there, has IoU and Dice 0, not NaN: that is a false alarm.",
                 ),
             ]
+        known["dice"].append(
+            (
+                torch.tensor(want["dice"]).double().masked_fill(missed, NAN),
+                "Without a hit, recall and precision are 0, and Dice is 0 too, not 0/0. Work it out from the counts.",
+            )
+        )
         return known
 
     _entries(t, [_gaps(t), _gaps(t)], known_of, EACH)
@@ -181,10 +221,10 @@ def _(t):
 
 @report.part("accuracy, mean accuracy and mIoU", 0.75)
 def _(t):
-    def known_of(matrix):
-        s, there = scores_of(matrix), matrix.sum(1) > 0
+    def known_of(table, s):
+        there = torch.tensor(s["share"]) > 0
         zeros = {k: torch.tensor(s[k], dtype=torch.float64).nan_to_num(0.0).mean().item() for k in ("iou", "recall")}
-        hits, total = int(matrix.trace()), int(matrix.sum())
+        hits, total = sum(table.hits), sum(table.hits) + sum(table.misses)
         return {
             "accuracy": [
                 (s["mean_accuracy"], "This is the mean accuracy: each class has one vote. Here each pixel has one.")
@@ -202,6 +242,8 @@ def _(t):
                     ),
                 ),
                 (mean_of(s["precision"]), "This is the mean of the precisions."),
+                (s["miou"], "This is the mean of the IoUs; take the mean of the recalls."),
+                (mean_of(s["recall"][1:]), "Class 0 is left out; it is a class like the others."),
                 (None if there.all() else NAN, "A single NaN makes the whole mean NaN: leave those classes out."),
             ],
             "miou": [
@@ -222,6 +264,7 @@ def _(t):
                     "A single NaN makes the whole mean NaN: leave those classes out.",
                 ),
                 (mean_of(s["dice"]), "This is the mean of Dice."),
+                (mean_of(s["iou"][1:]), "Class 0 is left out; it is a class like the others."),
                 (
                     sum(share * iou for share, iou in zip(s["share"], s["iou"]) if share),
                     "Each IoU is weighted by the class's share of the pixels here. Each class has one vote.",
@@ -229,7 +272,7 @@ def _(t):
             ],
         }
 
-    _entries(t, [torch.tensor([[6, 2], [1, 1]]), _tick(t, 4), _gaps(t), _gaps(t)], known_of, SUMMARY)
+    _entries(t, [EXAMPLE, _full(t, 4), _gaps(t), _gaps(t)], known_of, SUMMARY)
 
 
 @report.part("an empty table, and the argument left alone", 0.25)
@@ -240,8 +283,10 @@ def _(t):
         if key not in got:
             t.fail(f"The report has no entry `{key}`; it has {', '.join(map(str, got)) or 'none'}.")
         value = got[key]
+        if key in EACH and not isinstance(value, torch.Tensor):
+            t.fail(f"For a table of zeros, `{key}`: expected a tensor of shape {(len(matrix),)}, got {kind(value)}")
         values = value.flatten().tolist() if isinstance(value, torch.Tensor) else [value]
         if not values or not all(same(v, NAN) for v in values):
             t.fail(f"For a table of zeros: `{key}` should be NaN, since nothing was scored; got {show(value)}.")
-    t.call(_tick(t, 3))
+    t.call(EXAMPLE.matrix)
     t.unchanged("the table that it was given.")
