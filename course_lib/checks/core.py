@@ -43,6 +43,9 @@ class Exercise:
     def part(self, name: str, points: float) -> Callable[[Part], Part]:
         """Decorator: add a named part worth `points`. The function gets a `Trial` and passes by returning."""
 
+        if name in self.parts:
+            raise ValueError(f"{self.name} has two parts that are called {name!r}")
+
         def add(function):
             self.parts[name] = (points, function)
             return function
