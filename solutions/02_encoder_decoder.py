@@ -183,7 +183,7 @@ def receptive_field(layers):
 #
 # Write `poke(layers, size)`. A stack of convolutions `(k, s, d)` with odd *k*, for one channel and with all weights 1, is there and has run on a `size` × `size` input. Take the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. Return the gradient of that one pixel with respect to every input pixel, as it is: a float tensor `(size, size)`.
 #
-# For example, `poke([(3, 1, 1)], 5)` is 1 on the middle 3 × 3 of a 5 × 5 map, and 0 around it. The library's `influence` and `box` are no answer.
+# For example, `poke([(3, 1, 1)], 5)` is 1 on the middle 3 × 3 of a 5 × 5 map, and 0 around it. The library's measured fields are no answer.
 
 # %% answer="poke"
 def poke(layers, size):
