@@ -12,8 +12,8 @@ def expect_weights(t, net, what, wanted):
             more = ""
             if not found:
                 more = " It has none: make the layers in `__init__`, and keep a list of them as an `nn.ModuleList`."
-            elif not any(s == shape for s in found):
-                more = f" There is none of {shape}."
+            elif missing := [s for s in wanted if s not in found]:
+                more = f" There is none of {missing[0]}."
                 if len(found) < sum(wanted.values()):
                     more += " Is it made in `__init__`, and a list of such layers an `nn.ModuleList`?"
             t.fail(
