@@ -294,7 +294,13 @@ def _nothing_follows(t, branch, what, x):
 @build_aspp.part("every weight learns", 0.25)
 def _(t):
     net, _ = _made(t, 8, (1, 2, 3))
-    gradients = t.weight_gradients(net.train(), t.tensor(2, 3, 9, 9))
+    _map(t, net.train(), x := t.tensor(2, 3, 9, 9))
+    gradients = t.weight_gradients(net, x)
+    if not any(g is not None for g in gradients.values()):
+        t.fail(
+            "No gradient reaches any weight. Work on tensors throughout, without `.detach()`, `.data`, "
+            "`torch.no_grad()`, or `torch.tensor(...)`."
+        )
     if len([g for g in gradients.values() if g is not None and g.dim() == 4]) < 6:
         t.fail(
             "Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an "

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from .. import pictures
 from ..causes import judge
 from ..core import Exercise
-from ..values import NotYet, kind, same
+from ..values import NotYet, kind, same, show
 
 dilated_conv = Exercise(
     "dilated_conv",
@@ -253,14 +253,14 @@ def _(t):
 @dilated_conv.part("gradients flow, arguments stay as they were", 0.5)
 def _(t):
     x, weight = t.tensor(1, 2, 5, 5).requires_grad_(), t.tensor(2, 2, 3, 3).requires_grad_()
-    t.call(x.detach(), weight.detach(), 2)
+    got = t.call(x.detach(), weight.detach(), 2)
     t.unchanged("one of its arguments. Pad and add up in new tensors.")
-    got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
-    if not isinstance(got, torch.Tensor) or got.dim() != 4:
+    if not isinstance(got, torch.Tensor) or got.dim() != 4 or not got.is_floating_point():
         t.fail(
-            "For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, "
-            f"W), got {kind(got)}"
+            "For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a float map of shape (B, C, H, "
+            f"W), got {show(got) if isinstance(got, torch.Tensor) else kind(got)}"
         )
+    _, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
         if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
             t.fail(

@@ -103,7 +103,8 @@ def _traded(t, net, output_stride):
             more = (
                 " A layer's `stride` and `dilation` are pairs, such as (2, 2): is one of them set to a single number?"
             )
-        t.retold(f"For {given} your code{stopped.message.partition(' your code')[2] or '…'}", more)
+        said = stopped.message.partition(" your code")[2]
+        t.retold(f"For {given} your code{said}" if said else stopped.message, more)
     return t.module(got, given).eval()
 
 
