@@ -10,8 +10,8 @@ import torch.nn.functional as F
 from .. import pictures
 from ..causes import judge
 from ..core import Exercise
-from ..values import NotYet, dtype_name, kind
-from .modules import expect_weights, set_weights
+from ..values import NotYet, kind
+from .modules import expect_weights, run_floats, set_weights
 
 build_aspp = Exercise(
     "build_aspp",
@@ -37,10 +37,8 @@ def _made(t, stride, rates, channels=3, width=4):
     what = f"channels={channels}, width={width}, reaches={reaches}, stride={stride}"
     net = t.module(t.call(channels, width, reaches, stride), what).eval()
     t.unchanged("the list of reaches that it was given. Work on a copy.", who="`build_aspp`")
-    try:
-        t.registered(t.layers(net, t.tensor(2, channels, 8, 9)))
-    except NotYet as stopped:
-        _stopped(t, stopped, channels, width)
+    x = t.tensor(2, channels, 8, 9)
+    _ran(t, lambda: t.registered(t.layers(net, x)), channels, width)
     if sum(p.shape[2:] == (3, 3) for p in net.parameters()) == 1:
         t.fail(
             f"For {what}: there is one set of 3 × 3 weights for three rates. Each rate has a layer with weights of its "
@@ -72,39 +70,26 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     return branch, what, small, large
 
 
-def _map(t, net, x):
-    """What the module makes of a map: a float tensor of its size, or what is no tensor at all."""
-    got = t.run(net, x)
-    if isinstance(got, torch.Tensor) and not got.is_floating_point():
-        t.fail(f"A map of float numbers is asked for; yours holds {dtype_name(got)}.")
-    if isinstance(got, torch.Tensor) and not got.numel():
-        t.fail(f"For a map of shape {tuple(x.shape)}: got {kind(got)} It is empty.")
-    return got
-
-
-def _ran(t, net, x, width):
-    """What the module makes of a map; where torch stops it, what its message tells."""
+def _ran(t, run, channels, width):
+    """What comes of running the module; where torch stops it, what its message tells."""
     try:
-        return _map(t, net, x)
+        return run()
     except NotYet as stopped:
-        _stopped(t, stopped, x.shape[1], width)
-
-
-def _stopped(t, stopped, channels, width):
-    """Fail with what stopped the module, and what its message tells."""
-    more = ""
-    if "of (float, float)" in stopped.message:
+        message, more = stopped.message, ""
+    if "of (float, float)" in message:
+        about = message.partition(" stopped with")[0]
         t.retold(
-            f"{stopped.message.partition(' stopped with')[0]} stopped with a TypeError: a convolution's rate or "
-            "padding is a float.",
+            f"{about} stopped with a TypeError: a convolution's rate or padding is a float.",
             " A rate is a whole number: divide with `//`.",
         )
-    if mixed := re.search(r"weight of size \[\d+, (\d+), 1, 1\], expected input\[\d+, (\d+),", stopped.message):
+    if mixed := re.search(r"weight of size \[\d+, (\d+), 1, 1\], expected input\[\d+, (\d+),", message):
         if int(mixed[1]) == 5 * width:
             more = f" Five branches of {width} channels are mixed; {mixed[2]} channels came."
-    elif re.search(rf"weight of size \[\d+, {channels}, 3, 3\], expected input\[\d+, {width},", stopped.message):
+    elif re.search(rf"weight of size \[\d+, {channels}, 3, 3\], expected input\[\d+, {width},", message):
         more = " A 3 × 3 layer got what a branch put out. Every branch reads the map `x` itself."
-    t.fail(stopped.message + more)
+    elif "Sizes of tensors must match except in dimension 1" in message:
+        more = " A branch has another size than the map: a 3 × 3 layer of rate r keeps it with a padding of r."
+    t.fail(message + more)
 
 
 def _branches(t, numbers, settings):
@@ -140,7 +125,7 @@ def _branches(t, numbers, settings):
                 break
         maps = [here, *(far(x, r) for r in rates), average]
         for place, number in enumerate(numbers):
-            got = _map(t, branch(number), x)
+            got = run_floats(t, branch(number), x)
             got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
             known = [
                 (
@@ -156,6 +141,7 @@ def _branches(t, numbers, settings):
                 known += _rate_slips(partial(far, x), stride, rates[number - 1], 6 * number)
                 again = far(x, rates[0])
                 known.append((again, "This is the first rate again: each of the three has a reach of its own."))
+                known.append((maps[3], "This is the third rate, in each of the three places: append in the loop."))
                 known.append(
                     (sum(maps[: number + 1]), "Each branch is added to the one before it; put them side by side.")
                 )
@@ -197,6 +183,7 @@ def _rate_slips(far, stride, rate, paper):
         (far(rate + 1), f"The rate is one more than the reach divided by the stride, which is {rate}."),
         (far(max(1, rate - 1)), f"The rate is one less than the reach divided by the stride, which is {rate}."),
         (far(max(1, reach // 16)), "The reach is divided by 16, whatever the stride is."),
+        (far(stride), f"The rate is the stride, {stride}; it should be the reach divided by the stride, {rate}."),
         (far(1), f"The taps are next to each other here; they should stand {rate} cells apart."),
     ]
 
@@ -209,7 +196,7 @@ def _(t):
     for mode in ("evaluation", "training"):
         net.train(mode == "training")
         for shape in ((2, channels, 9, 12), (1, channels, t.random.randint(3, 8), 5), (3, channels, 4, 4)):
-            got = _ran(t, net, t.tensor(*shape), width)
+            got = _ran(t, partial(run_floats, t, net, t.tensor(*shape)), channels, width)
             want = (shape[0], width, *shape[2:])
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
                 t.fail(f"For {what} and a map of shape {shape}: expected {want}, got {kind(got)}")
@@ -236,7 +223,7 @@ def _(t):
         net, low = branch(number), False
         for mode in ("evaluation", "training"):
             net.train(mode == "training")
-            one, ten = _map(t, net, x), _map(t, net, 10 * x)
+            one, ten = run_floats(t, net, x), run_floats(t, net, 10 * x)
             if not isinstance(one, torch.Tensor):
                 t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(one)}")
             low = low or one.min() < -1e-6
@@ -269,12 +256,12 @@ def _(t):
 def _nothing_follows(t, branch, what, x):
     """Fail unless the module's output is -2 times as large once the weights of the mixing convolution are."""
     net = branch(4).train()
-    before = _map(t, net, x)
+    before = run_floats(t, net, x)
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() == 4 and p.shape[1] == 5 * p.shape[0]:
                 p.mul_(-2)
-    after = _map(t, net, x)
+    after = run_floats(t, net, x)
     if (
         isinstance(before, torch.Tensor)
         and isinstance(after, torch.Tensor)
@@ -294,7 +281,7 @@ def _nothing_follows(t, branch, what, x):
 @build_aspp.part("every weight learns", 0.25)
 def _(t):
     net, _ = _made(t, 8, (1, 2, 3))
-    _map(t, net.train(), x := t.tensor(2, 3, 9, 9))
+    run_floats(t, net.train(), x := t.tensor(2, 3, 9, 9))
     gradients = t.weight_gradients(net, x)
     if not any(g is not None for g in gradients.values()):
         t.fail(

@@ -6,8 +6,8 @@ import torch.nn.functional as F
 from .. import pictures
 from ..causes import judge
 from ..core import Exercise
-from ..values import NotYet, dtype_name, kind
-from .modules import expect_weights, set_weights
+from ..values import NotYet, kind
+from .modules import expect_weights, run_floats, set_weights
 
 build_decoder = Exercise(
     "build_decoder",
@@ -33,7 +33,7 @@ def _decoder(t, fine, coarse, reduced, classes):
 def _ran(t, net, maps):
     """What the module makes of the two maps; where torch stops it, which step was left out, if the numbers tell."""
     try:
-        got = t.run(net, maps)
+        return run_floats(t, net, maps)
     except NotYet as stopped:
         fine, coarse = maps
         taken = f"expected input[{len(fine)}, "
@@ -43,14 +43,13 @@ def _ran(t, net, maps):
             more = " Both maps meet in full: `thin` the fine one first."
         elif f", {fine.shape[1]}, 1, 1], {taken}{coarse.shape[1]}, " in stopped.message:
             more = " The coarse map comes to `thin`. The list holds the fine map first."
+        elif f"tensor a ({thinned}) must match the size of tensor b ({coarse.shape[1]})" in stopped.message:
+            more = " The two maps have so many channels: put them side by side with `torch.cat`, don't add them up."
         elif "Sizes of tensors must match except in dimension 2" in stopped.message:
             more = " This puts one map below the other; channels are axis 1."
         elif "Sizes of tensors must match" in stopped.message:
             more = " The coarse map has not got the fine one's height and width, `fine.shape[2:]`, when the two meet."
         t.fail(stopped.message + more)
-    if isinstance(got, torch.Tensor) and not got.is_floating_point():
-        t.fail(f"Logits are float numbers; yours are {dtype_name(got)}.")
-    return got
 
 
 UNSCORED = " These are the channels that `join` puts out; `classify` makes logits of them."

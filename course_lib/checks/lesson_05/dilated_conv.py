@@ -37,10 +37,16 @@ def _convolved(t, x, weight, rate):
         return t.call(x, weight, rate)
     except NotYet as stopped:
         more, ends = "", _all(t, _reads_last, (3, 2), (5, 2))
-        if _all(t, lambda got, w, v: got.numel() == 0, (1, 2), (1, 3)):
+        alone = [_tried(t, (3, 3), 1, far) for far in (1, 2)]  # under a kernel of 1
+        if all(isinstance(got, torch.Tensor) and got.numel() == 0 for got in alone):
             more = (
                 " A window is empty, even of a kernel of 1: a slice that ends at −0 ends at 0. Let it end h rows, and "
                 "w columns, after its beginning."
+            )
+        elif all(same(got, _nine()[:, :, far:, far:]) for got, far in zip(alone, (1, 2))):
+            more = (
+                " The windows begin too late: even that of a kernel of 1 runs off the end of `wide`. The window of tap "
+                "(0, 0) begins at row 0 and column 0 of `wide`."
             )
         elif ends and _all(t, lambda got, w, v: got.numel() == 0, (3, 1), (5, 1)):
             more = (

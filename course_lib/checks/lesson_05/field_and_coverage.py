@@ -105,7 +105,7 @@ def _shares(t, stacks):
         (found, got), field = _pair(t, rates), 2 * sum(rates) + 1
         share = (seen / field) ** 2
         known = [
-            (1 if found == 2 * field + 1 else None, WHOLE),
+            (got if found == 2 * field + 1 else None, WHOLE),
             (
                 (seen / (2 * field + 1)) ** 2,
                 "This is the share of the whole picture; divide by the pixels of the field.",
@@ -148,7 +148,7 @@ def _shares(t, stacks):
 def _(t):
     last = t.random.choice([7, 8])  # 1, 2, 4 are whole; a rate up to 15 leaves no hole beside them
     a, b = t.random.choice([(5, 2), (6, 2), (4, 3), (5, 3)])  # nine places
-    judge(t, _fields(t, [([1, 2, 4, last], 15 + 2 * last), ([a, b], 9), ([2, 2], 5)]), 0)
+    judge(t, _fields(t, [([1, 2, 4, last], 15 + 2 * last), ([a, b], 9), ([2, 2], 5)]), 1e-9)
 
 
 @field_and_coverage.part("the share that is seen", 1)
@@ -177,5 +177,5 @@ def _(t):
         ([1] * many, 2 * many + 1),
         ([1] * 4, 9),
     ]
-    judge(t, _fields(t, stacks), 0)
+    judge(t, _fields(t, stacks), 1e-9)
     judge(t, _shares(t, stacks))

@@ -152,10 +152,7 @@ def _lies_part(t, which, *sets):
     if all(ls[which] == lies(ss[:1], which) for ss, ls in seen):
         t.fail(f"For {short}: only the first stack is looked at. Does `return` stand inside the loop?")
     if sorted(map(str, got)) == sorted(map(str, want)):
-        t.fail(
-            f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; "
-            "leave both as they came."
-        )
+        t.fail(f"For {short}: `{name}` holds the right stacks in another order; keep that of `stacks`.")
     if all(ls[which] == _once_each(lies(ss, which)) for ss, ls in seen):
         t.fail(f"For {short}: a stack that comes twice should be in `{name}` twice.")
     if got != want and sorted(map(sorted, got)) == sorted(map(sorted, want)):

@@ -21,6 +21,19 @@ schedule = Exercise(
 
 
 SLIPS = (  # {(layers, field): rates} that a mistake gives
+    (
+        {(3, 7): [1, 2, 4], (4, 43): [1, 2, 4, 8]},
+        "Each is twice the one before, whatever the field; they have to add up to (field − 1)/2.",
+    ),
+    (
+        {(3, 7): [1, 3, 9], (4, 43): [1, 3, 9, 27]},
+        "These are the largest that the rule allows, whatever the field; no more may be taken than is `left`.",
+    ),
+    (
+        {(3, 7): [1, 1, 0], (4, 43): [1, 3, 9, 3]},
+        "Take off `left` what the new layer takes, not all rates so far: those before it are off already.",
+    ),
+    ({(3, 7): [1], (4, 43): [1]}, "Does `return` stand inside the loop?"),
     ({(3, 23): [1, 2, 4], (4, 43): [1, 2, 4, 8]}, "A rate may be up to *twice* the sum of those before it, plus 1."),
     ({(3, 23): [1, 2, 6], (4, 79): [1, 2, 6, 18]}, "A rate may be up to twice the sum of those before it, *plus 1*."),
     ({(3, 25): [1, 3, 7], (4, 79): [1, 3, 7, 15]}, "A rate may be up to twice the *sum* of those before it, plus 1."),
@@ -32,7 +45,7 @@ SLIPS = (  # {(layers, field): rates} that a mistake gives
         "Leave 1 for each layer that is still to come, `later`, not for all others.",
     ),
     (
-        {(2, 5): [1, 3], (3, 7): [1, 3, 9]},
+        {(3, 7): [1, 3, 9], (4, 43): [18, 37, 111, 333]},
         "Take the *smaller* of the two: the rule's limit, and what may be taken of `left`.",
     ),
     ({(3, 7): [1, 0, 1], (4, 43): [1, 3, 9, -5]}, "Take the rate off `left` once: `left` is the sum still to be made."),
@@ -64,7 +77,7 @@ def _known(t):
     for table, meaning in SLIPS:
         if all(rates(*given) == wrong for given, wrong in table.items()):
             return f" {meaning}"
-    found = {field: rates(3, field) for field in (9, 11, 13)}
+    found = {field: rates(layers, field) for layers, field in ((3, 9), (3, 11), (3, 13), (4, 31), (5, 101))}
     if all(isinstance(v, (list, tuple)) and all(is_number(r) for r in v) for v in found.values()):
         for target, meaning in SUMS:
             if all(sum(v) == target(field) for field, v in found.items()):
@@ -109,6 +122,7 @@ def _(t):
     cases = [
         (4, t.random.randrange(33, 72, 2)),
         (4, 31),
+        (4, 79),  # wide enough to tell every slower rule on every seed
         (3, t.random.randrange(17, 26, 2)),
         (5, t.random.randrange(101, 240, 2)),
     ]

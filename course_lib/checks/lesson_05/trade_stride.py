@@ -57,6 +57,8 @@ SLIPS = {
     "add": "The dilation grows by 2 with each stride lost; it must double.",
     "plus": "The dilation grows by the stride of each later layer; it must be multiplied by it.",
     "each": "The dilation doubles at every layer; only a stride that is lost makes the map finer.",
+    "every": "The dilation counts the strides that stay, too: only those taken away make the map finer than it was.",
+    "output": "The dilation is the output stride; it is how many times finer the map is that a layer reads.",
     "stride": "The dilation is the stride that the layer had. It is how many times finer the map is that it reads.",
     "much": "The dilation is too large by the output stride: it counts the strides lost alone.",
     "rows": "Only the rows move apart: a dilation is a pair, of rows and of columns.",
@@ -134,6 +136,8 @@ def _cases(t, rows, old=False):
             "add": [6 if r == 8 else r for r in dilations],
             "plus": [1 + sum(strides[j] for j in range(i) if full[j]) for i in range(len(left))],
             "each": [2 ** sum(full[:i]) for i in range(len(left))],
+            "every": [math.prod(strides[:i]) for i in range(len(left))],
+            "output": [output_stride if full[i] else 1 for i in range(len(left))],
             "stride": list(strides),
             "much": [r * output_stride for r in dilations],
             "rows": [(r, 1) for r in dilations],
@@ -158,14 +162,27 @@ def _cases(t, rows, old=False):
         yield got[:, :, ::step, ::step], first if old else want, given, look, pictures.maps
 
 
-ASKED = ((2, 1, 2, 1), 2), ((2, 2, 2, 1), 4), ((1, 2, 1, 2), 2), ((2, 1, 2, 1), 4), ((2, 2, 1, 2), 1)
-KEPT = (  # (the strides that a mistake leaves of each of ASKED, what it is); right are 2111 2211 1211 2121 1111
-    ("2121 2221 1212 2121 2111", "One stride too many stays: where `reached` is `output_stride`, none may."),
-    ("2121 2221 1212 2121 1111", "No stride is taken away: `reached` has to grow with each stride that stays."),
-    ("2121 2221 1212 2121 2212", "No stride is taken away."),
-    ("2111 2211 1111 2111 1111", "The strides are added up in `reached`; they multiply: 2 and 2 are 4, 2 and 1 are 2."),
-    ("2111 2221 1111 2121 1111", "This counts layers in `reached`; it has to be multiplied by each stride that stays."),
-    ("1111 1111 1111 1111 1111", "Every stride is taken away; the first ones stay, until they make `output_stride`."),
+ASKED = ((2, 1, 2, 1), 2), ((2, 2, 2, 1), 4), ((1, 2, 1, 2), 2), ((2, 1, 2, 1), 4), ((2, 2, 1, 2), 1), ((2, 2, 2, 1), 2)
+KEPT = (  # (the strides that a mistake leaves of each of ASKED, what it is); right are 2111 2211 1211 2121 1111 2111
+    ("2121 2221 1212 2121 2111 2211", "One stride too many stays: where `reached` is `output_stride`, none may."),
+    ("2121 2221 1212 2121 1111 2221", "No stride is taken away: `reached` has to grow with each stride that stays."),
+    ("2121 2221 1212 2121 2212 2221", "No stride is taken away."),
+    (
+        "2111 2211 1111 2111 1111 2111",
+        "The strides are added up in `reached`; they multiply: 2 and 2 are 4, 2 and 1 are 2.",
+    ),
+    (
+        "2111 2221 1111 2121 1111 2111",
+        "This counts layers in `reached`; it has to be multiplied by each stride that stays.",
+    ),
+    (
+        "2111 2211 1211 2121 1212 2121",
+        "A stride that is taken away makes `reached` grow, too; only those that stay do.",
+    ),
+    (
+        "1111 1111 1111 1111 1111 1111",
+        "Every stride is taken away; the first ones stay, until they make `output_stride`.",
+    ),
 )
 
 
