@@ -214,6 +214,12 @@ class Trial:
         """End the part: `message` says why; `picture` draws it, and is called where the verdict is shown."""
         raise NotYet(message, picture)
 
+    def retold(self, sentence: str, more: str = "") -> NoReturn:
+        """Fail for the last exception with a sentence of the check's own; a later part is not told it again."""
+        if self.stops:
+            self.stops.append((sentence, self.stops[-1][1]))
+        self.fail(sentence + more)
+
     def unchanged(self, what: str, right: str = "", who: str = "your function") -> None:
         """Fail where a call has changed its arguments: "`right`, but `who` changed `what`"."""
         if self.changed:

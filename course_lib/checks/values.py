@@ -113,6 +113,11 @@ def show(value, limit=160, digits=3):
     if isinstance(value, (list, tuple)):
         inner = ", ".join(show(v, limit, digits) for v in value)
         text = f"[{inner}]" if isinstance(value, list) else f"({inner}{',' if len(value) == 1 else ''})"
+    elif isinstance(value, dict):
+        text = "{" + ", ".join(f"{k!r}: {show(v, limit, digits)}" for k, v in value.items()) + "}"
+    elif isinstance(value, torch.nn.Module):  # its own text has many lines
+        layers = sum(1 for m in value.modules() if not any(m.children()))
+        text = f"a `{type(value).__name__}` of {layers} layers"
     else:
         text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -263,7 +263,7 @@ def dilated_conv(x, weight, rate):
 
 # %% wrong dilated_conv: counts the taps from the middle one
 # fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
-# says: The windows have not all the same size:
+# says: A window begins before `wide` does
 def dilated_conv(x, weight, rate):
     h, w = x.shape[2:]
     k = weight.shape[-1]
@@ -842,7 +842,7 @@ def find_lies(stacks):
 
 # %% wrong find_lies: sorts each stack in place
 # fails: holes that the rule misses; false alarms; rates in any order, single layers
-# says: Work on copies, or use `sorted(...)`, which makes one.
+# says: sort nothing in place
 from itertools import combinations
 from math import gcd
 
@@ -859,7 +859,7 @@ def find_lies(stacks):
 
 # %% wrong find_lies: returns the stacks in sorted order
 # fails: holes that the rule misses; false alarms; rates in any order, single layers
-# says: `missed` holds the right stacks in another order, or with their rates sorted;
+# says: `missed` holds the right stacks in another order; keep that of `stacks`.
 from itertools import combinations
 from math import gcd
 
@@ -1573,7 +1573,7 @@ def trade_stride(net, output_stride):
 
 # %% wrong trade_stride: keeps one stride too many
 # fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
-# says: That is the size that the net given has.
+# says: One stride too many stays
 import copy
 
 def trade_stride(net, output_stride):
@@ -1728,7 +1728,7 @@ def trade_stride(net, output_stride):
 
 # %% wrong trade_stride: takes all strides away
 # fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
-# says: Too few strides are left:
+# says: Every stride is taken away
 import copy
 
 
@@ -2341,7 +2341,7 @@ def build_aspp(channels, width, reaches, stride):
 
 # %% wrong build_aspp: layers in a plain list
 # fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
-# says: a list of such layers an `nn.ModuleList`?
+# says: keep a list of them as an `nn.ModuleList`, not a plain list
 def conv_norm_relu(inputs, outputs, kernel, rate=1):
     conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
     return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
@@ -2890,6 +2890,1011 @@ class Sharpen(nn.Module):
         thin = self.thin(fine)
         grown = F.relu(F.interpolate(coarse, size=thin.shape[2:], mode="bilinear"))
         return self.classify(self.join(torch.cat([thin, grown], 1)))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong dilated_conv: the rate only pads, the taps stay neighbours
+# fails: other rates; kernels of other sizes, batch and channels
+# says: should begin `rate` pixels apart.
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i : i + h, j : j + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: rate is the number of holes between two taps
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: The windows begin `rate` + 1 pixels apart
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i * (rate + 1) : i * (rate + 1) + h, j * (rate + 1) : j * (rate + 1) + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: h and w mixed up, fine on squares
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels
+# says: Height and width have changed places
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i * rate : i * rate + w, j * rate : j * rate + h]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: the window is cut without gradients
+# fails: gradients flow, arguments stay as they were
+# says: `torch.no_grad()`
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            with torch.no_grad():
+                window = wide[:, :, i * rate : i * rate + h, j * rate : j * rate + w].clone()
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: offset counted from the middle tap, forgetting that wide is padded
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: A window begins before `wide` does
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            top, left = (i - k // 2) * rate, (j - k // 2) * rate
+            window = wide[:, :, top : top + h, left : left + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: return indented into the loop over the rows of taps
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels
+# says: Only the first row of taps is read.
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i * rate : i * rate + h, j * rate : j * rate + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+        return total
+
+# %% wrong field_and_coverage: sums the gradient (the ways) instead of counting pixels
+# fails: the share that is seen; one layer, none, wide ones and many
+# says: This counts ways, not pixels
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide // 2, wide // 2].backward()
+    hit = picture.grad[0, 0] != 0
+    columns = hit.any(0).nonzero()
+    field = int(columns.max() - columns.min()) + 1
+    return field, picture.grad.sum().item() / field**2
+
+# %% wrong field_and_coverage: last minus first, without + 1
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: The field is one pixel too short here
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide // 2, wide // 2].backward()
+    hit = picture.grad[0, 0] != 0
+    columns = hit.any(0).nonzero()
+    field = int(columns.max() - columns.min())
+    return field, hit.sum().item() / max(field, 1) ** 2
+
+# %% wrong field_and_coverage: pokes all outputs, not the middle one
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: the share: expected 0.1296, got 1. This is the whole picture.
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out.sum().backward()
+    hit = picture.grad[0, 0] != 0
+    columns = hit.any(0).nonzero()
+    field = int(columns.max() - columns.min()) + 1
+    return field, hit.sum().item() / field**2
+
+# %% wrong find_lies: whole read as has a hole
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: that the rule passes and that have no holes.
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) and whole:
+            missed.append(rates)
+        if not no_common_factor(rates) and not whole:
+            alarms.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: += instead of append flattens the stacks
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: which are lists of rates; it holds a `int`
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) and not whole:
+            missed += rates
+        elif not no_common_factor(rates) and whole:
+            alarms += rates
+    return missed, alarms
+
+# %% wrong find_lies: return indented into the loop
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: only the first stack is looked at.
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) and not whole:
+            missed.append(rates)
+        if not no_common_factor(rates) and whole:
+            alarms.append(rates)
+        return missed, alarms
+
+# %% wrong find_lies: no_common_factor not called, always true
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: The rule is taken to pass every stack.
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor and not whole:
+            missed.append(rates)
+        if not no_common_factor and whole:
+            alarms.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: takes the right stacks out of the list while walking it
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: Take nothing out
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) == whole:
+            stacks.remove(rates)
+        elif whole:
+            alarms.append(rates)
+        else:
+            missed.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: skips single rates: they have no pair to judge
+# fails: rates in any order, single layers
+# says: A stack of one rate passes the rule
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if len(rates) < 2:
+            continue
+
+        if no_common_factor(rates) and not whole:
+            missed.append(rates)
+        if not no_common_factor(rates) and whole:
+            alarms.append(rates)
+    return missed, alarms
+
+# %% wrong schedule: leaves nothing for the later layers
+# fails: rates that add up to the field; the widest and the narrowest field
+# says: Leave at least 1 for each later layer.
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(2 * sum(rates) + 1, left)
+        rates.append(rate)
+        left -= rate
+    return rates
+
+# %% wrong schedule: the rule as 2 S, without + 1
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: *plus 1*
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(max(1, 2 * sum(rates)), left - later)
+        rates.append(rate)
+        left -= rate
+    return rates
+
+# %% wrong schedule: twice the last rate plus one, not twice the sum
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: twice the *sum*
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(2 * rates[-1] + 1 if rates else 1, left - later)
+        rates.append(rate)
+        left -= rate
+    return rates
+
+# %% wrong schedule: max instead of min
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Take the *smaller* of the two
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = max(2 * sum(rates) + 1, left - later)
+        rates.append(rate)
+        left -= rate
+    return rates
+
+# %% wrong schedule: splits what is left evenly
+# fails: no holes; the widest and the narrowest field
+# says: The rates below 60 add up to 0
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = left // (later + 1)
+        rates.append(rate)
+        left -= rate
+    return rates
+
+# %% wrong schedule: takes 2 r from left, which counts rates
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Take the rate off `left` once
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(2 * sum(rates) + 1, left - later)
+        rates.append(rate)
+        left -= 2 * rate
+    return rates
+
+# %% wrong schedule: true division, so the rates are floats
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: `/` makes a float
+def schedule(layers, field):
+    left, rates = (field - 1) / 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(2 * sum(rates) + 1, left - later)
+        rates.append(rate)
+        left -= rate
+    return rates
+
+# %% wrong trade_stride: dilation 2 everywhere after the first trade
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: output_stride=2 and pictures of 19 × 24: the shape is right
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            if reached < output_stride:
+                reached *= stride
+            elif stride == 2:
+                layer.stride = (1, 1)
+                finer = 2
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: finer counts up by one per lost stride: 1, 2, 3
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: grows by 1 with each stride lost
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            if reached < output_stride:
+                reached *= stride
+            elif stride == 2:
+                layer.stride = (1, 1)
+                finer += 1
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: dilation set to a number, not a pair
+# fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation; the net given stays as it was
+# says: is one of them set to a single number?
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = finer
+            if reached < output_stride:
+                reached *= stride
+            else:
+                layer.stride = 1
+                finer *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: dilates only layers that lose a stride, not the plain ones after
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: Only the layers that lose a stride are dilated
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            if reached < output_stride:
+                reached *= stride
+            elif stride == 2:
+                layer.dilation = (finer, finer)
+                layer.stride = (1, 1)
+                finer *= 2
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: reached is never updated
+# fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation; the net given stays as it was
+# says: `reached` has to grow with each stride that stays
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            if reached >= output_stride:
+                layer.stride = (1, 1)
+                finer *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: strides add up instead of multiplying
+# fails: the cells between, and nothing but the weights given
+# says: The strides are added up in `reached`
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]
+            layer.dilation = (finer, finer)
+            if reached < output_stride:
+                reached += stride
+            else:
+                layer.stride = (1, 1)
+                finer *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong build_aspp: a plain list, so the branches are not registered
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: not a plain list
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = [conv_norm_relu(channels, width, 3, r // stride) for r in reaches]
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: true division gives a float rate
+# fails: (B, width, H, W), for a map of any size; the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: A rate is a whole number: divide with `//`.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, r / stride) for r in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: kernel 1 copied from branch 1
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing
+# says: There is none of (4, 3, 3, 3).
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 1, r // stride) for r in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: one module used three times
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: there is one set of 3 × 3 weights
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList([conv_norm_relu(channels, width, 3, reaches[0] // stride)] * 3)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: bare convolutions, no norm and no ReLU
+# fails: batch normalisation and ReLU in the branches, nothing after the mixing
+# says: Batch normalisation, before the ReLU, is missing, too.
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(nn.Conv2d(channels, width, 3, padding=r // stride, dilation=r // stride) for r in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_decoder: classify forgotten
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: expected logits of shape (2, 4, 9, 12)
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = self.thin(maps[0]), maps[1]
+        coarse = F.interpolate(coarse, fine.shape[2:], mode="bilinear")
+        return self.join(torch.cat([fine, coarse], 1))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong dilated_conv: counts the windows from one
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels; gradients flow, arguments stay as they were
+# says: The windows begin too late
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, (i + 1) * rate : (i + 1) * rate + h, (j + 1) * rate : (j + 1) * rate + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong dilated_conv: rate added once to the tap's number
+# fails: rate 1: an ordinary convolution; other rates; kernels of other sizes, batch and channels
+# says: The windows begin too late
+def dilated_conv(x, weight, rate):
+    h, w = x.shape[2:]
+    k = weight.shape[-1]
+    wide = F.pad(x, [rate * (k // 2)] * 4)  # zeros on all four sides
+    total = 0
+    for i in range(k):
+        for j in range(k):
+            window = wide[:, :, i + rate : i + rate + h, j + rate : j + rate + w]
+            total = total + torch.einsum("bchw,oc->bohw", window, weight[:, :, i, j])
+    return total
+
+# %% wrong field_and_coverage: the corner poked
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: Poke the middle
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, 0, 0].backward()
+    hit = picture.grad[0, 0] != 0
+    rows = torch.where(hit.any(1))[0]
+    field = int(rows[-1] - rows[0]) + 1
+    return field, hit.sum().item() / field**2
+
+# %% wrong field_and_coverage: share and field swapped
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: This is the share; the field comes first.
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide // 2, wide // 2].backward()
+    hit = picture.grad[0, 0] != 0
+    field = 1 + 2 * sum(rates)
+    return hit.sum().item() / field**2, field
+
+# %% wrong field_and_coverage: gradient of out's middle row only
+# fails: the field; the share that is seen; one layer, none, wide ones and many
+# says: the share: expected 0.1296, got 0.176471. This is the whole picture.
+def field_and_coverage(rates):
+    wide = 4 * sum(rates) + 3
+    kernel = torch.ones(1, 1, 3, 3)  # no weight is below 0, so nothing cancels
+    out = picture = torch.ones(1, 1, wide, wide, requires_grad=True)
+    for rate in rates:
+        out = F.conv2d(out, kernel, padding=rate, dilation=rate)
+    out[0, 0, wide // 2].sum().backward()
+    hit = picture.grad[0, 0] != 0
+    rows = torch.where(hit.any(0))[0]
+    field = int(rows[-1] - rows[0]) + 1
+    return field, hit.sum().item() / field**2
+
+# %% wrong find_lies: append([rates])
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: which are lists of rates; it holds a `list`
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) and not whole:
+            missed.append([rates])
+        if not no_common_factor(rates) and whole:
+            alarms.append([rates])
+    return missed, alarms
+
+# %% wrong find_lies: elif on whole alone
+# fails: false alarms
+# says: `alarms` holds all stacks without holes.
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) and not whole:
+            missed.append(rates)
+        elif whole:
+            alarms.append(rates)
+    return missed, alarms
+
+# %% wrong find_lies: insert at the front
+# fails: holes that the rule misses; false alarms; rates in any order, single layers
+# says: in another order; keep that of `stacks`.
+from itertools import combinations
+from math import gcd
+
+
+def no_common_factor(rates):
+    return all(gcd(a, b) == 1 for a, b in combinations(rates, 2))
+
+
+def find_lies(stacks):
+    missed, alarms = [], []
+    for rates in stacks:
+        whole = bool(models.paths(rates).all())  # True: every pixel of the field is seen
+        if no_common_factor(rates) and not whole:
+            missed.insert(0, rates)
+        if not no_common_factor(rates) and whole:
+            alarms.insert(0, rates)
+    return missed, alarms
+
+# %% wrong schedule: adds rate after taking it off left twice
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Take off `left` what the new layer takes
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(2 * sum(rates) + 1, left - later)
+        rates.append(rate)
+        left = left - sum(rates)
+    return rates
+
+# %% wrong schedule: powers of three
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: These are the largest that the rule allows
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rates.append(3 ** (layers - 1 - later))
+    return rates
+
+# %% wrong schedule: powers of two
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Each is twice the one before
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rates.append(2 ** (layers - 1 - later))
+    return rates
+
+# %% wrong schedule: return inside
+# fails: rates that add up to the field; no holes; the widest and the narrowest field
+# says: Does `return` stand inside the loop?
+def schedule(layers, field):
+    left, rates = (field - 1) // 2, []
+    for later in reversed(range(layers)):  # layers - 1, ..., 1, 0
+        rate = min(2 * sum(rates) + 1, left - later)
+        rates.append(rate)
+        left -= rate
+        return rates
+    return rates
+
+# %% wrong trade_stride: finer grows with every stride, kept or not
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: The dilation counts the strides that stay, too
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]  # layer.stride and layer.dilation are pairs: (2, 2)
+            layer.dilation = (finer, finer)
+            finer *= stride
+            if reached == output_stride:
+                layer.stride = (1, 1)
+            else:
+                reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: dilation is output_stride after the trade
+# fails: the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: The dilation is the output stride
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]  # layer.stride and layer.dilation are pairs: (2, 2)
+            if reached == output_stride:
+                layer.stride = (1, 1)
+                layer.dilation = (output_stride, output_stride)
+            else:
+                reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong trade_stride: reached grows after the stride is gone
+# fails: the size of every map; the old map, at every second (fourth, …) place; the cells between, and nothing but the weights given; other kernels and batch normalisation
+# says: A stride that is taken away makes `reached` grow, too
+import copy
+
+
+def trade_stride(net, output_stride):
+    net = copy.deepcopy(net)
+    reached, finer = 1, 1  # both of the map that the next layer reads
+    for layer in net:
+        if isinstance(layer, nn.Conv2d):
+            stride = layer.stride[0]  # layer.stride and layer.dilation are pairs: (2, 2)
+            layer.dilation = (finer, finer)
+            if reached == output_stride:
+                layer.stride = (1, 1)
+                finer *= stride
+            reached *= stride
+            layer.padding = tuple(r * (k - 1) // 2 for r, k in zip(layer.dilation, layer.kernel_size))
+    return net
+
+# %% wrong build_aspp: kernel is the rate
+# fails: (B, width, H, W), for a map of any size; the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: A branch has another size than the map
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, r // stride) for r in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: stride passed as a convolution's stride
+# fails: three rates, in cells
+# says: The rate is the stride, 8
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, stride) for r in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            branches.append(branch(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: layers made in forward
+# fails: the 1 × 1 branch and the average of the map; three rates, in cells; batch normalisation and ReLU in the branches, nothing after the mixing; every weight learns
+# says: are not in `net.parameters()`
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.rates = [r // stride for r in reaches]
+        self.channels, self.width = channels, width
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for r in self.rates:
+            branches.append(conv_norm_relu(self.channels, self.width, 3, r)(x))
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_aspp: only the last branch is kept
+# fails: three rates, in cells; every weight learns
+# says: This is the third rate, in each of the three places
+def conv_norm_relu(inputs, outputs, kernel, rate=1):
+    conv = nn.Conv2d(inputs, outputs, kernel, padding=rate * (kernel // 2), dilation=rate)
+    return nn.Sequential(conv, nn.BatchNorm2d(outputs), nn.ReLU())
+
+
+class Pyramid(nn.Module):
+    def __init__(self, channels, width, reaches, stride):
+        super().__init__()
+        self.near = conv_norm_relu(channels, width, 1)  # branch 1
+        self.overall = nn.Sequential(nn.Conv2d(channels, width, 1), nn.ReLU())  # branch 5
+        self.mix = nn.Conv2d(5 * width, width, 1)
+        self.far = nn.ModuleList(conv_norm_relu(channels, width, 3, r // stride) for r in reaches)
+
+    def forward(self, x):
+        branches = [self.near(x)]
+        for branch in self.far:
+            out = branch(x)
+        branches += [out, out, out]
+        branches.append(self.overall(x.mean((2, 3), keepdim=True)).expand_as(branches[0]))  # one average, everywhere
+        return self.mix(torch.cat(branches, dim=1))
+
+
+def build_aspp(channels, width, reaches, stride):
+    return Pyramid(channels, width, reaches, stride)
+
+# %% wrong build_decoder: adds instead of concatenating
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: put them side by side with `torch.cat`
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = self.thin(maps[0]), maps[1]
+        coarse = F.interpolate(coarse, fine.shape[2:], mode="bilinear")
+        return self.classify(self.join(fine + coarse))
+
+
+def build_decoder(fine, coarse, reduced, classes):
+    return Sharpen(fine, coarse, reduced, classes)
+
+# %% wrong build_decoder: argmax at the end
+# fails: logits of the fine map's size; the right values; batch normalisation in training, and gradients
+# says: Neither `argmax` nor rounding
+class Sharpen(nn.Module):
+    def __init__(self, fine, coarse, reduced, classes):
+        super().__init__()
+        self.thin = nn.Sequential(nn.Conv2d(fine, reduced, 1), nn.BatchNorm2d(reduced), nn.ReLU())
+        both = nn.Conv2d(reduced + coarse, coarse, 3, padding=1)  # the paper has two of these
+        self.join = nn.Sequential(both, nn.BatchNorm2d(coarse), nn.ReLU())
+        self.classify = nn.Conv2d(coarse, classes, 1)
+
+    def forward(self, maps):
+        fine, coarse = self.thin(maps[0]), maps[1]
+        coarse = F.interpolate(coarse, fine.shape[2:], mode="bilinear")
+        return self.classify(self.join(torch.cat([fine, coarse], 1))).argmax(1)
 
 
 def build_decoder(fine, coarse, reduced, classes):

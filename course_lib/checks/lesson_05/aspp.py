@@ -11,7 +11,7 @@ from .. import pictures
 from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, kind
-from .modules import expect_weights, set_weights
+from .modules import expect_weights, run_floats, set_weights
 
 build_aspp = Exercise(
     "build_aspp",
@@ -31,23 +31,31 @@ build_aspp = Exercise(
 BRANCHES = ("the 1 × 1 branch", "the first rate", "the second rate", "the third rate", "the average")
 
 
-def _pyramid(t, stride, rates, channels=3, width=4):
-    """The answer's ASPP, its text, and the two kernels that all its branches have been given."""
+def _made(t, stride, rates, channels=3, width=4):
+    """The answer's ASPP in evaluation mode, all of whose layers PyTorch knows of, and its text."""
     reaches = [stride * r for r in rates]
     what = f"channels={channels}, width={width}, reaches={reaches}, stride={stride}"
     net = t.module(t.call(channels, width, reaches, stride), what).eval()
     t.unchanged("the list of reaches that it was given. Work on a copy.", who="`build_aspp`")
+    x = t.tensor(2, channels, 8, 9)
+    _ran(t, lambda: t.registered(t.layers(net, x)), channels, width)
+    if sum(p.shape[2:] == (3, 3) for p in net.parameters()) == 1:
+        t.fail(
+            f"For {what}: there is one set of 3 × 3 weights for three rates. Each rate has a layer with weights of its "
+            "own."
+        )
+    return net, what
+
+
+def _pyramid(t, stride, rates, channels=3, width=4):
+    """The answer's ASPP, its text, and the two kernels that all its branches have been given."""
+    net, what = _made(t, stride, rates, channels, width)
     shapes = (width, channels, 1, 1), (width, channels, 3, 3), (width, 5 * width, 1, 1)
     wide = [p.shape[1] for p in net.parameters() if p.shape[2:] == (3, 3)]
     if len(wide) == 3 and width in wide:
         t.fail(
             f"For {what}: {wide.count(width)} of the three 3 × 3 convolutions read {width} channels, as many as a "
             f"branch puts out. Every branch reads the map itself, which has {channels}."
-        )
-    if len(wide) == 1:
-        t.fail(
-            f"For {what}: there is one set of 3 × 3 weights for three rates. Each rate has a layer with weights of its "
-            "own."
         )
     expect_weights(t, net, what, dict(zip(shapes, (2, 3, 1))))
     small, large = t.tensor(*shapes[0]), t.tensor(*shapes[1]) / 3
@@ -62,20 +70,26 @@ def _pyramid(t, stride, rates, channels=3, width=4):
     return branch, what, small, large
 
 
-def _ran(t, net, x, width):
-    """What the module makes of a map; where torch stops it, what its message tells."""
+def _ran(t, run, channels, width):
+    """What comes of running the module; where torch stops it, what its message tells."""
     try:
-        return t.run(net, x)
+        return run()
     except NotYet as stopped:
-        more = ""
-        if mixed := re.search(r"weight of size \[\d+, (\d+), 1, 1\], expected input\[\d+, (\d+),", stopped.message):
-            if int(mixed[1]) == 5 * width:
-                more = f" Five branches of {width} channels are mixed; {mixed[2]} channels came."
-        elif re.search(rf"weight of size \[\d+, {x.shape[1]}, 3, 3\], expected input\[\d+, {width},", stopped.message):
-            more = " A 3 × 3 layer got what a branch put out. Every branch reads the map `x` itself."
-        elif "of (float, float)" in stopped.message:
-            more = " A rate is a whole number: divide with `//`."
-        t.fail(stopped.message + more)
+        message, more = stopped.message, ""
+    if "of (float, float)" in message:
+        about = message.partition(" stopped with")[0]
+        t.retold(
+            f"{about} stopped with a TypeError: a convolution's rate or padding is a float.",
+            " A rate is a whole number: divide with `//`.",
+        )
+    if mixed := re.search(r"weight of size \[\d+, (\d+), 1, 1\], expected input\[\d+, (\d+),", message):
+        if int(mixed[1]) == 5 * width:
+            more = f" Five branches of {width} channels are mixed; {mixed[2]} channels came."
+    elif re.search(rf"weight of size \[\d+, {channels}, 3, 3\], expected input\[\d+, {width},", message):
+        more = " A 3 × 3 layer got what a branch put out. Every branch reads the map `x` itself."
+    elif "Sizes of tensors must match except in dimension 1" in message:
+        more = " A branch has another size than the map: a 3 × 3 layer of rate r keeps it with a padding of r."
+    t.fail(message + more)
 
 
 def _branches(t, numbers, settings):
@@ -111,7 +125,7 @@ def _branches(t, numbers, settings):
                 break
         maps = [here, *(far(x, r) for r in rates), average]
         for place, number in enumerate(numbers):
-            got = t.run(branch(number), x)
+            got = run_floats(t, branch(number), x)
             got = got.relu() if isinstance(got, torch.Tensor) else got  # a missing ReLU is another part's business
             known = [
                 (
@@ -127,6 +141,7 @@ def _branches(t, numbers, settings):
                 known += _rate_slips(partial(far, x), stride, rates[number - 1], 6 * number)
                 again = far(x, rates[0])
                 known.append((again, "This is the first rate again: each of the three has a reach of its own."))
+                known.append((maps[3], "This is the third rate, in each of the three places: append in the loop."))
                 known.append(
                     (sum(maps[: number + 1]), "Each branch is added to the one before it; put them side by side.")
                 )
@@ -168,6 +183,7 @@ def _rate_slips(far, stride, rate, paper):
         (far(rate + 1), f"The rate is one more than the reach divided by the stride, which is {rate}."),
         (far(max(1, rate - 1)), f"The rate is one less than the reach divided by the stride, which is {rate}."),
         (far(max(1, reach // 16)), "The reach is divided by 16, whatever the stride is."),
+        (far(stride), f"The rate is the stride, {stride}; it should be the reach divided by the stride, {rate}."),
         (far(1), f"The taps are next to each other here; they should stand {rate} cells apart."),
     ]
 
@@ -180,7 +196,7 @@ def _(t):
     for mode in ("evaluation", "training"):
         net.train(mode == "training")
         for shape in ((2, channels, 9, 12), (1, channels, t.random.randint(3, 8), 5), (3, channels, 4, 4)):
-            got = _ran(t, net, t.tensor(*shape), width)
+            got = _ran(t, partial(run_floats, t, net, t.tensor(*shape)), channels, width)
             want = (shape[0], width, *shape[2:])
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
                 t.fail(f"For {what} and a map of shape {shape}: expected {want}, got {kind(got)}")
@@ -204,19 +220,21 @@ def _(t):
     x = t.tensor(2, 3, 8, 9)
     _nothing_follows(t, branch, what, x)
     for number in range(5):
-        net = branch(number)
+        net, low = branch(number), False
         for mode in ("evaluation", "training"):
             net.train(mode == "training")
-            one, ten = t.run(net, x), t.run(net, 10 * x)
+            one, ten = run_floats(t, net, x), run_floats(t, net, 10 * x)
             if not isinstance(one, torch.Tensor):
                 t.fail(f"For {what}: expected a tensor from {BRANCHES[number]}, got {kind(one)}")
-            if one.min() < -1e-6:
-                t.fail(
-                    f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut "
-                    "them off; without one the branch is a straight line."
-                )
+            low = low or one.min() < -1e-6
         net.eval()
         steady = torch.allclose(one, ten, rtol=1e-2, atol=1e-2)
+        if low:
+            more = "" if steady or number == 4 else " Batch normalisation, before the ReLU, is missing, too."
+            t.fail(
+                f"For {what}: {BRANCHES[number]} passes numbers below 0 on. A ReLU, last in each branch, would cut "
+                f"them off; without one the branch is a straight line.{more}"
+            )
         if number < 4 and not steady:
             t.fail(
                 f"For {what}: in training, a map with values ten times as large makes {BRANCHES[number]} put out other "
@@ -238,12 +256,12 @@ def _(t):
 def _nothing_follows(t, branch, what, x):
     """Fail unless the module's output is -2 times as large once the weights of the mixing convolution are."""
     net = branch(4).train()
-    before = t.run(net, x)
+    before = run_floats(t, net, x)
     with torch.no_grad():
         for p in net.parameters():
             if p.dim() == 4 and p.shape[1] == 5 * p.shape[0]:
                 p.mul_(-2)
-    after = t.run(net, x)
+    after = run_floats(t, net, x)
     if (
         isinstance(before, torch.Tensor)
         and isinstance(after, torch.Tensor)
@@ -262,9 +280,14 @@ def _nothing_follows(t, branch, what, x):
 
 @build_aspp.part("every weight learns", 0.25)
 def _(t):
-    made = t.call(3, 4, [8, 16, 24], 8)
-    net = t.module(made, "channels=3, width=4, reaches=[8, 16, 24], stride=8").train()
-    gradients = t.weight_gradients(net, t.tensor(2, 3, 9, 9))
+    net, _ = _made(t, 8, (1, 2, 3))
+    run_floats(t, net.train(), x := t.tensor(2, 3, 9, 9))
+    gradients = t.weight_gradients(net, x)
+    if not any(g is not None for g in gradients.values()):
+        t.fail(
+            "No gradient reaches any weight. Work on tensors throughout, without `.detach()`, `.data`, "
+            "`torch.no_grad()`, or `torch.tensor(...)`."
+        )
     if len([g for g in gradients.values() if g is not None and g.dim() == 4]) < 6:
         t.fail(
             "Fewer than six convolutions learn. Is every one of them made in `__init__`, kept as an "

@@ -7,7 +7,7 @@ from .. import pictures
 from ..causes import judge
 from ..core import Exercise
 from ..values import NotYet, kind
-from .modules import expect_weights, set_weights
+from .modules import expect_weights, run_floats, set_weights
 
 build_decoder = Exercise(
     "build_decoder",
@@ -33,7 +33,7 @@ def _decoder(t, fine, coarse, reduced, classes):
 def _ran(t, net, maps):
     """What the module makes of the two maps; where torch stops it, which step was left out, if the numbers tell."""
     try:
-        return t.run(net, maps)
+        return run_floats(t, net, maps)
     except NotYet as stopped:
         fine, coarse = maps
         taken = f"expected input[{len(fine)}, "
@@ -43,11 +43,20 @@ def _ran(t, net, maps):
             more = " Both maps meet in full: `thin` the fine one first."
         elif f", {fine.shape[1]}, 1, 1], {taken}{coarse.shape[1]}, " in stopped.message:
             more = " The coarse map comes to `thin`. The list holds the fine map first."
+        elif f"tensor a ({thinned}) must match the size of tensor b ({coarse.shape[1]})" in stopped.message:
+            more = " The two maps have so many channels: put them side by side with `torch.cat`, don't add them up."
         elif "Sizes of tensors must match except in dimension 2" in stopped.message:
             more = " This puts one map below the other; channels are axis 1."
         elif "Sizes of tensors must match" in stopped.message:
             more = " The coarse map has not got the fine one's height and width, `fine.shape[2:]`, when the two meet."
         t.fail(stopped.message + more)
+
+
+UNSCORED = " These are the channels that `join` puts out; `classify` makes logits of them."
+
+
+def _unscored(got, shape):
+    return isinstance(got, torch.Tensor) and tuple(got.shape) == shape
 
 
 @build_decoder.part("logits of the fine map's size", 0.5)
@@ -61,8 +70,7 @@ def _(t):
             if not isinstance(got, torch.Tensor) or tuple(got.shape) != (2, classes, h, w):
                 cut = isinstance(got, torch.Tensor) and tuple(got.shape[2:]) == (h - 2, w - 2)
                 more = " A 3 × 3 convolution needs a padding of 1 to keep the size." if cut else ""
-                if isinstance(got, torch.Tensor) and tuple(got.shape) == (2, 8, h, w):
-                    more = " These are the channels that `join` puts out; `classify` makes logits of them."
+                more = UNSCORED if _unscored(got, (2, 8, h, w)) else more
                 t.fail(
                     f"For {what}, a fine map of {h} × {w} and a coarse one of {a} × {b}: expected logits of "
                     f"shape {(2, classes, h, w)}, got {kind(got)}{more}"
@@ -161,7 +169,10 @@ def _cases(t, net, what, sizes, shapes, training=False):
             ]
         given = f"{what}, a fine map of {size[0]} × {size[1]} and a coarse one of {small[0]} × {small[1]}"
         given += ", in training" * training
-        yield _ran(t, net, [fine, coarse]), value(), given, known, pictures.maps
+        got, want = _ran(t, net, [fine, coarse]), value()
+        if _unscored(got, (2, shapes[1][0], *size)):
+            t.fail(f"For {given}: expected logits of shape {tuple(want.shape)}, got {kind(got)}{UNSCORED}")
+        yield got, want, given, known, pictures.maps
 
 
 @build_decoder.part("the right values", 0.75)
@@ -181,7 +192,7 @@ def _(t):
     expect_weights(t, net, what, dict.fromkeys(shapes, 1))
     twice = [torch.cat([m, m]) for m in (t.tensor(2, 5, 8, 8), t.tensor(2, 6, 2, 2))]
     both = _ran(t, net.train(), twice)
-    if isinstance(both, torch.Tensor) and not torch.allclose(both[:2], both[2:], atol=1e-4):
+    if isinstance(both, torch.Tensor) and both.dim() and not torch.allclose(both[:2], both[2:], atol=1e-4):
         t.fail("In training, two equal inputs come out unequal: something random, such as dropout, is in your module.")
     judge(t, _cases(t, net, what, (((8, 8), (2, 2)), ((9, 6), (3, 2))), shapes, training=True), tolerance=2e-3)
     sent = [t.tensor(2, 5, 8, 8).requires_grad_(), t.tensor(2, 6, 2, 2).requires_grad_()]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from .. import pictures
 from ..causes import judge
 from ..core import Exercise
-from ..values import NotYet, kind, same
+from ..values import NotYet, kind, same, show
 
 dilated_conv = Exercise(
     "dilated_conv",
@@ -36,18 +36,34 @@ def _convolved(t, x, weight, rate):
     try:
         return t.call(x, weight, rate)
     except NotYet as stopped:
-        more = ""
-        if _all(t, lambda got, w, v: got.numel() == 0, (1, 2), (1, 3)):
+        more, ends = "", _all(t, _reads_last, (3, 2), (5, 2))
+        alone = [_tried(t, (3, 3), 1, far) for far in (1, 2)]  # under a kernel of 1
+        if all(isinstance(got, torch.Tensor) and got.numel() == 0 for got in alone):
             more = (
                 " A window is empty, even of a kernel of 1: a slice that ends at −0 ends at 0. Let it end h rows, and "
                 "w columns, after its beginning."
             )
-        elif _runs(t, x, weight) and _all(
-            t, lambda got, w, v: same(got, v * w[:, 0, -1, -1].reshape(1, 2, 1, 1), 1e-4), (3, 2), (5, 2)
-        ):
+        elif all(same(got, _nine()[:, :, far:, far:]) for got, far in zip(alone, (1, 2))):
+            more = (
+                " The windows begin too late: even that of a kernel of 1 runs off the end of `wide`. The window of tap "
+                "(0, 0) begins at row 0 and column 0 of `wide`."
+            )
+        elif ends and _all(t, lambda got, w, v: got.numel() == 0, (3, 1), (5, 1)):
+            more = (
+                " A window begins before `wide` does: there, a negative start counts from the end. The corner of "
+                "`wide` is (0, 0), and there the window of the first tap begins."
+            )
+        elif ends and _runs(t, x, weight):
             more = (
                 " The windows have not all the picture's size. Does a slice step through it by `rate`? Only where a "
                 "window begins depends on the rate; its rows and columns are neighbours."
+            )
+        elif _swapped(t):
+            more = " Height and width have changed places: a window has h rows and w columns."
+        elif _one_further(t):
+            more = (
+                " The windows begin `rate` + 1 pixels apart, and run off the end of `wide`; they should begin `rate` "
+                "pixels apart, which leaves `rate` − 1 between two taps."
             )
         elif "must match the size of tensor" in stopped.message:
             more = (
@@ -57,12 +73,45 @@ def _convolved(t, x, weight, rate):
         t.fail(stopped.message + more)
 
 
+def _swapped(t):
+    """Whether a map of a row comes out as a column, and the other way round."""
+    return all(
+        getattr(_tried(t, size, 3, rate), "shape", ()) == (1, 1, *size[::-1])
+        for size in ((1, 2), (2, 1))
+        for rate in (1, 2)
+    )
+
+
+def _one_further(t):
+    """Whether the middle tap of nine reads one pixel further down and to the right than it should, at any rate."""
+    return all(same(_tried(t, (3, 3), 3, r), F.pad(_nine(), (-1, 1, -1, 1)), 1e-4) for r in (1, 2, 3))
+
+
+def _nine():
+    return torch.arange(1.0, 10).reshape(1, 1, 3, 3)
+
+
+def _tried(t, size, k, rate):
+    """What the answer makes of the first numbers of `_nine` under a kernel that is 1 in the middle; None if nothing."""
+    x, weight = _nine().flatten()[: math.prod(size)].reshape(1, 1, *size), torch.zeros(1, 1, k, k)
+    weight[..., k // 2, k // 2] = 1
+    try:
+        return t.call(x, weight, rate)
+    except NotYet:
+        return None
+
+
 def _runs(t, x, weight):
     """Whether the answer runs at rate 1."""
     try:
         return t.call(x, weight, 1) is not None
     except NotYet:
         return False
+
+
+def _reads_last(got, weight, value):
+    """Whether a picture of one pixel is read by the last tap alone."""
+    return same(got, value * weight[:, 0, -1, -1].reshape(1, 2, 1, 1), 1e-4)
 
 
 def _all(t, fits, *sizes):
@@ -93,6 +142,11 @@ def _maps(t, inputs):
         def over(y, w=weight, rate=rate, k=k):
             down, across = (r * (k - 1) for r in (rate if isinstance(rate, tuple) else (rate, rate)))
             return F.conv2d(y, w, dilation=rate) if y.shape[2] > down and y.shape[3] > across else None
+
+        def only(*taps, weight=weight):  # the kernel with 0 everywhere else
+            kept = torch.zeros_like(weight)
+            kept[(..., *taps)] = weight[(..., *taps)]
+            return kept
 
         wide = padded(reach // 2)
         known = [
@@ -134,6 +188,16 @@ def _maps(t, inputs):
                 "Every tap reads all of the padded picture; a window is as large as the picture, and begins elsewhere "
                 "for each tap.",
             ),
+            (
+                over(wide, only(0, slice(None))),
+                "Only the first row of taps is read. Does `return` stand inside the loop?",
+            ),
+            (over(wide, only(0, 0)), "Only the first tap is read. Does `return` stand inside the loops?"),
+            (
+                over(wide, only(-1, slice(None))),
+                "Only the last row of taps is left. Does `total` begin again at 0 inside the loop?",
+            ),
+            (over(wide, only(-1, -1)), "Only the last tap is left: `total` has to take all of them together."),
             (over(wide)[..., :-1, :-1], "A row and a column are missing: a window ends h and w after its beginning."),
             (over(x), "No padding: zeros around the picture keep its size."),
             (over(padded(rate)), f"Zeros of width rate fit a kernel of 3; one of {k} needs rate·(k − 1)/2 of them."),
@@ -195,17 +259,17 @@ def _(t):
 @dilated_conv.part("gradients flow, arguments stay as they were", 0.5)
 def _(t):
     x, weight = t.tensor(1, 2, 5, 5).requires_grad_(), t.tensor(2, 2, 3, 3).requires_grad_()
-    t.call(x.detach(), weight.detach(), 2)
+    got = t.call(x.detach(), weight.detach(), 2)
     t.unchanged("one of its arguments. Pad and add up in new tensors.")
-    got, (to_x, to_weight, _) = t.gradients(x, weight, 2)
-    if not isinstance(got, torch.Tensor) or got.dim() != 4:
+    if not isinstance(got, torch.Tensor) or got.dim() != 4 or not got.is_floating_point():
         t.fail(
-            "For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a map of shape (B, C, H, "
-            f"W), got {kind(got)}"
+            "For x of shape (1, 2, 5, 5) and weight of shape (2, 2, 3, 3): expected a float map of shape (B, C, H, "
+            f"W), got {show(got) if isinstance(got, torch.Tensor) else kind(got)}"
         )
+    _, (to_x, to_weight, _) = t.gradients(x, weight, 2)
     for place, (name, gradient) in enumerate((("x", to_x), ("weight", to_weight))):
         if gradient is None or not gradient.any() or not t.depends((x, weight, 2), place):
             t.fail(
                 f"No gradient reaches `{name}`. Work on tensors throughout, without `.item()`, `.data`, "
-                "`.detach()`, numpy, or `torch.tensor(...)`."
+                "`.detach()`, `torch.no_grad()`, numpy, or `torch.tensor(...)`."
             )

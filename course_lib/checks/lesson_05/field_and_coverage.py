@@ -27,6 +27,9 @@ field_and_coverage = Exercise(
 )
 
 
+WHOLE = "This is the whole picture. Poke one pixel of `out`, the middle one, not all."
+
+
 def _pair(t, rates):
     """The answer's two numbers for these rates."""
     try:
@@ -70,7 +73,7 @@ def _fields(t, stacks):
             (2 * steps + len(rates), "These are the spans added up; a layer adds only 2r to what the others see."),
             (steps, "This is the way to one side, without the pixel itself."),
             ((seen / want) ** 2, "This is the share; the field comes first."),
-            (4 * steps + 3, "This is the whole picture. Poke one pixel of `out`, the middle one, not all."),
+            (4 * steps + 3, WHOLE),
             (want**2, "This is an area; the field is a length in one direction."),
             (
                 1 if max(rates, default=0) > 20 else None,  # a map that is too small for wide layers alone
@@ -99,9 +102,10 @@ def _cancelled(rates):
 def _shares(t, stacks):
     """(got, want, given, known mistakes) of each stack's share. `stacks` holds (rates, places seen along a row)."""
     for rates, seen in stacks:
-        got, field = _pair(t, rates)[1], 2 * sum(rates) + 1
+        (found, got), field = _pair(t, rates), 2 * sum(rates) + 1
         share = (seen / field) ** 2
         known = [
+            (got if found == 2 * field + 1 else None, WHOLE),
             (
                 (seen / (2 * field + 1)) ** 2,
                 "This is the share of the whole picture; divide by the pixels of the field.",
@@ -144,7 +148,7 @@ def _shares(t, stacks):
 def _(t):
     last = t.random.choice([7, 8])  # 1, 2, 4 are whole; a rate up to 15 leaves no hole beside them
     a, b = t.random.choice([(5, 2), (6, 2), (4, 3), (5, 3)])  # nine places
-    judge(t, _fields(t, [([1, 2, 4, last], 15 + 2 * last), ([a, b], 9), ([2, 2], 5)]), 0)
+    judge(t, _fields(t, [([1, 2, 4, last], 15 + 2 * last), ([a, b], 9), ([2, 2], 5)]), 1e-9)
 
 
 @field_and_coverage.part("the share that is seen", 1)
@@ -173,5 +177,5 @@ def _(t):
         ([1] * many, 2 * many + 1),
         ([1] * 4, 9),
     ]
-    judge(t, _fields(t, stacks), 0)
+    judge(t, _fields(t, stacks), 1e-9)
     judge(t, _shares(t, stacks))

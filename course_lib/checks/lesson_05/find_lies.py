@@ -6,7 +6,7 @@ import math
 from course_lib import models
 
 from ..core import Exercise
-from ..values import kind
+from ..values import is_number, kind
 
 find_lies = Exercise(
     "find_lies",
@@ -50,6 +50,23 @@ def _in_order(rates):
 
 SLIPS = (  # what is taken for the rule, what for the truth, and what that is
     (
+        lambda rates: True,
+        _whole,
+        "The rule is taken to pass every stack. Does your code call it, `no_common_factor(rates)`? Its name alone is "
+        "always true.",
+    ),
+    (
+        lambda rates: False,
+        _whole,
+        "The rule is taken to reject every stack. Does your code call it, `no_common_factor(rates)`, and use what "
+        "comes back?",
+    ),
+    (
+        lambda rates: len(rates) == 1 and _whole(rates) or _rule(rates) and len(rates) > 1,
+        _whole,
+        "A stack of one rate passes the rule, as it has no two rates that share a factor; none is in your lists.",
+    ),
+    (
         _shared_by_all,
         _whole,
         "A factor that two of the rates share is enough for the rule, not only one of all.",
@@ -72,10 +89,13 @@ def _lists(t, stacks):
     got = t.call(stacks)
     if not isinstance(got, (tuple, list)) or len(got) != 2 or not all(isinstance(g, (list, tuple)) for g in got):
         t.fail(f"For {len(stacks)} stacks: expected two lists, (missed, alarms), got {kind(got)}")
-    t.unchanged("a list that it was given. Work on copies, or use `sorted(...)`, which makes one.")
+    t.unchanged(
+        "the list `stacks`, or a stack in it. Take nothing out, and sort nothing in place: append to `missed` "
+        "and `alarms` alone."
+    )
     for name, stacks_found in zip(("missed", "alarms"), got):
         for item in stacks_found:
-            if not isinstance(item, (list, tuple)):
+            if not isinstance(item, (list, tuple)) or not all(map(is_number, item)):
                 t.fail(f"`{name}` should hold stacks, which are lists of rates; it holds {kind(item)}")
     return [[list(s) for s in g] for g in got]
 
@@ -119,8 +139,8 @@ def _lies_part(t, which, *sets):
     else:
         return
     seen = list(zip(sets, answers))
-    seen.append((_stacks(t, 2, 3), None))  # all of them tell the mistakes apart
-    seen[-1] = (seen[-1][0], _lists(t, seen[-1][0]))
+    for others in (_stacks(t, 2, 3), [[2], [1], [7]]):  # all of them tell the mistakes apart
+        seen.append((others, _lists(t, others)))
     more = ""
     for rule, whole, meaning in SLIPS:
         if all(ls[k] == lies(ss, k, rule, whole) for ss, ls in seen for k in (0, 1)):
@@ -132,10 +152,7 @@ def _lies_part(t, which, *sets):
     if all(ls[which] == lies(ss[:1], which) for ss, ls in seen):
         t.fail(f"For {short}: only the first stack is looked at. Does `return` stand inside the loop?")
     if sorted(map(str, got)) == sorted(map(str, want)):
-        t.fail(
-            f"For {short}: `{name}` holds the right stacks in another order, or with their rates sorted; "
-            "leave both as they came."
-        )
+        t.fail(f"For {short}: `{name}` holds the right stacks in another order; keep that of `stacks`.")
     if all(ls[which] == _once_each(lies(ss, which)) for ss, ls in seen):
         t.fail(f"For {short}: a stack that comes twice should be in `{name}` twice.")
     if got != want and sorted(map(sorted, got)) == sorted(map(sorted, want)):

@@ -2,6 +2,8 @@
 
 import torch
 
+from ..values import dtype_name, kind
+
 
 def expect_weights(t, net, what, wanted):
     """Fail unless the module's weights of four axes have the shapes `wanted`, {shape: how many}, and no others."""
@@ -12,8 +14,8 @@ def expect_weights(t, net, what, wanted):
             more = ""
             if not found:
                 more = " It has none: make the layers in `__init__`, and keep a list of them as an `nn.ModuleList`."
-            elif not any(s == shape for s in found):
-                more = f" There is none of {shape}."
+            elif missing := [s for s in wanted if s not in found]:
+                more = f" There is none of {missing[0]}."
                 if len(found) < sum(wanted.values()):
                     more += " Is it made in `__init__`, and a list of such layers an `nn.ModuleList`?"
             t.fail(
@@ -35,3 +37,15 @@ def set_weights(net, weights):
                 p.copy_(weights[tuple(p.shape)])
             elif p.dim() == 1:
                 p.fill_(1.0 if name.endswith(("weight", "running_var")) else 0.0)
+
+
+def run_floats(t, net, x):
+    """What the module makes of x: a tensor of floats that is not empty, or what is no tensor at all."""
+    got = t.run(net, x)
+    if isinstance(got, torch.Tensor) and not got.is_floating_point():
+        t.fail(
+            f"A map of floats is asked for; yours holds {dtype_name(got)}. Neither `argmax` nor rounding belongs in it."
+        )
+    if isinstance(got, torch.Tensor) and not got.numel():
+        t.fail(f"An empty map came back: {kind(got)}")
+    return got

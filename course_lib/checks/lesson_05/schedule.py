@@ -21,6 +21,19 @@ schedule = Exercise(
 
 
 SLIPS = (  # {(layers, field): rates} that a mistake gives
+    (
+        {(3, 7): [1, 2, 4], (4, 43): [1, 2, 4, 8]},
+        "Each is twice the one before, whatever the field; they have to add up to (field − 1)/2.",
+    ),
+    (
+        {(3, 7): [1, 3, 9], (4, 43): [1, 3, 9, 27]},
+        "These are the largest that the rule allows, whatever the field; no more may be taken than is `left`.",
+    ),
+    (
+        {(3, 7): [1, 1, 0], (4, 43): [1, 3, 9, 3]},
+        "Take off `left` what the new layer takes, not all rates so far: those before it are off already.",
+    ),
+    ({(3, 7): [1], (4, 43): [1]}, "Does `return` stand inside the loop?"),
     ({(3, 23): [1, 2, 4], (4, 43): [1, 2, 4, 8]}, "A rate may be up to *twice* the sum of those before it, plus 1."),
     ({(3, 23): [1, 2, 6], (4, 79): [1, 2, 6, 18]}, "A rate may be up to twice the sum of those before it, *plus 1*."),
     ({(3, 25): [1, 3, 7], (4, 79): [1, 3, 7, 15]}, "A rate may be up to twice the *sum* of those before it, plus 1."),
@@ -32,7 +45,7 @@ SLIPS = (  # {(layers, field): rates} that a mistake gives
         "Leave 1 for each layer that is still to come, `later`, not for all others.",
     ),
     (
-        {(2, 5): [1, 3], (3, 7): [1, 3, 9]},
+        {(3, 7): [1, 3, 9], (4, 43): [18, 37, 111, 333]},
         "Take the *smaller* of the two: the rule's limit, and what may be taken of `left`.",
     ),
     ({(3, 7): [1, 0, 1], (4, 43): [1, 3, 9, -5]}, "Take the rate off `left` once: `left` is the sum still to be made."),
@@ -64,12 +77,17 @@ def _known(t):
     for table, meaning in SLIPS:
         if all(rates(*given) == wrong for given, wrong in table.items()):
             return f" {meaning}"
-    found = {field: rates(3, field) for field in (9, 11, 13)}
+    found = {field: rates(layers, field) for layers, field in ((3, 9), (3, 11), (3, 13), (4, 31), (5, 101))}
     if all(isinstance(v, (list, tuple)) and all(is_number(r) for r in v) for v in found.values()):
         for target, meaning in SUMS:
             if all(sum(v) == target(field) for field, v in found.items()):
                 return f" {meaning}"
     return ""
+
+
+def _is_whole(rate):
+    """Whether a rate could be one, as an `int` or as a float."""
+    return isinstance(rate, (int, float)) and not isinstance(rate, bool) and rate >= 1 and rate % 1 == 0
 
 
 def _rates(t, layers, field):
@@ -82,7 +100,8 @@ def _rates(t, layers, field):
         t.fail(f"For {given}: expected a list of {layers} rates, got {kind(got)}")
     got = list(got)
     if not all(isinstance(r, int) and not isinstance(r, bool) and r >= 1 for r in got):
-        t.fail(f"For {given}: rates are whole numbers (`int`) of at least 1, got {got}.{_known(t)}")
+        more = " Use `//`: `/` makes a float even of whole numbers." if all(map(_is_whole, got)) else _known(t)
+        t.fail(f"For {given}: rates are whole numbers (`int`) of at least 1, got {got}.{more}")
     if len(got) != layers:
         t.fail(f"For {given}: expected {layers} rates, got {len(got)}: {got}.{_known(t)}")
     if 2 * sum(got) + 1 != field:
@@ -103,20 +122,25 @@ def _(t):
     cases = [
         (4, t.random.randrange(33, 72, 2)),
         (4, 31),
+        (4, 79),  # wide enough to tell every slower rule on every seed
         (3, t.random.randrange(17, 26, 2)),
         (5, t.random.randrange(101, 240, 2)),
     ]
     for layers, field in cases:
-        got, given = _rates(t, layers, field)
-        before = 0
-        for rate in sorted(got):
-            if rate > 2 * before + 1:
-                t.fail(
-                    f"For {given}: the rates {got} leave holes; along a row they see {_seen(got)} of {field} "
-                    f"pixels. The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
-                    lambda: _draw_holes(got),
-                )
-            before += rate
+        _without_holes(t, layers, field)
+
+
+def _without_holes(t, layers, field):
+    got, given = _rates(t, layers, field)
+    before = 0
+    for rate in sorted(got):
+        if rate > 2 * before + 1:
+            t.fail(
+                f"For {given}: the rates {got} leave holes; along a row they see {_seen(got)} of {field} "
+                f"pixels. The rates below {rate} add up to {before}, so that {rate} is more than 2·{before} + 1.",
+                lambda: _draw_holes(got),
+            )
+        before += rate
 
 
 def _seen(rates):
@@ -134,9 +158,4 @@ def _draw_holes(rates):
 def _(t):
     layers = t.random.randint(4, 6)
     for n, field in ((1, 3), (layers, 3**layers), (layers, 2 * layers + 1)):
-        got, given = _rates(t, n, field)
-        if not models.paths(got).all():
-            t.fail(
-                f"For {given}: the rates {got} leave holes; along a row they see {_seen(got)} of {field} pixels.",
-                lambda: _draw_holes(got),
-            )
+        _without_holes(t, n, field)

@@ -9,7 +9,7 @@ import torch.nn as nn
 from .. import pictures
 from ..causes import judge
 from ..core import Exercise
-from ..values import kind
+from ..values import NotYet, kind
 
 trade_stride = Exercise(
     "trade_stride",
@@ -53,14 +53,18 @@ SLIPS = {
     "picture than they learned on.",
     "once": "Every later layer has dilation 2. Each further stride that is lost makes the map twice as fine again: the "
     "dilation doubles each time.",
+    "one": "The dilation grows by 1 with each stride lost; it must double.",
     "add": "The dilation grows by 2 with each stride lost; it must double.",
     "plus": "The dilation grows by the stride of each later layer; it must be multiplied by it.",
     "each": "The dilation doubles at every layer; only a stride that is lost makes the map finer.",
+    "every": "The dilation counts the strides that stay, too: only those taken away make the map finer than it was.",
+    "output": "The dilation is the output stride; it is how many times finer the map is that a layer reads.",
     "stride": "The dilation is the stride that the layer had. It is how many times finer the map is that it reads.",
     "much": "The dilation is too large by the output stride: it counts the strides lost alone.",
     "rows": "Only the rows move apart: a dilation is a pair, of rows and of columns.",
     "columns": "Only the columns move apart: a dilation is a pair, of rows and of columns.",
     "idle": "A layer that had a stride, and is after another that lost one, is not dilated; it reads a finer map, too.",
+    "lone": "Only the layers that lose a stride are dilated; those of stride 1 after them read a finer map, too.",
     "brief": "Only the next layer is dilated; every later one must be, too.",
     "threes": "Only the 3 × 3 layers are dilated; wider kernels need it, too.",
 }
@@ -92,8 +96,18 @@ def _lost(net, new):
 
 def _traded(t, net, output_stride):
     """The answer's module, in evaluation mode."""
-    got = t.call(net, output_stride)
-    return t.module(got, f"a net of {_strides(net)} and output_stride={output_stride}").eval()
+    given = f"a net of {_strides(net)} and output_stride={output_stride}"
+    try:
+        got = t.call(net, output_stride)
+    except NotYet as stopped:
+        more = ""
+        if "'int' object is not iterable" in stopped.message:
+            more = (
+                " A layer's `stride` and `dilation` are pairs, such as (2, 2): is one of them set to a single number?"
+            )
+        said = stopped.message.partition(" your code")[2]
+        t.retold(f"For {given} your code{said}" if said else stopped.message, more)
+    return t.module(got, given).eval()
 
 
 def _strides(net):
@@ -118,14 +132,18 @@ def _cases(t, rows, old=False):
             "own": [r * f for r, f in zip(dilations, gone)],
             "never": [1 for _ in dilations],
             "once": [min(r, 2) for r in dilations],
+            "one": [1 + r.bit_length() - 1 for r in dilations],
             "add": [6 if r == 8 else r for r in dilations],
             "plus": [1 + sum(strides[j] for j in range(i) if full[j]) for i in range(len(left))],
             "each": [2 ** sum(full[:i]) for i in range(len(left))],
+            "every": [math.prod(strides[:i]) for i in range(len(left))],
+            "output": [output_stride if full[i] else 1 for i in range(len(left))],
             "stride": list(strides),
             "much": [r * output_stride for r in dilations],
             "rows": [(r, 1) for r in dilations],
             "columns": [(1, r) for r in dilations],
             "idle": [1 if s > 1 else r for r, s in zip(dilations, strides)],
+            "lone": [r if f > 1 else 1 for r, f in zip(dilations, gone)],
             "brief": [1, *gone[:-1]],
             "threes": [r if k == 3 else 1 for r, k in zip(dilations, kernels)],
         }
@@ -135,7 +153,7 @@ def _cases(t, rows, old=False):
             slips = [(_apart(reference, left, rates)(x), SLIPS[slip]) for slip, rates in wrong.items()]
         given = f"a net of {_strides(reference)}, output_stride={output_stride} and pictures of {size[0]} × {size[1]}"
         if not isinstance(got, torch.Tensor) or got.shape != want.shape:
-            more = _size_slip(got, want.shape, first.shape)
+            more = _size_slip(t, got, want.shape, first.shape)
             t.fail(f"For {given}: expected a map of shape {tuple(want.shape)}, got {kind(got)}{more}")
         if lost := _lost(reference, new):
             slips.append((got, lost))
@@ -144,10 +162,54 @@ def _cases(t, rows, old=False):
         yield got[:, :, ::step, ::step], first if old else want, given, look, pictures.maps
 
 
-def _size_slip(got, want, old):
+ASKED = ((2, 1, 2, 1), 2), ((2, 2, 2, 1), 4), ((1, 2, 1, 2), 2), ((2, 1, 2, 1), 4), ((2, 2, 1, 2), 1), ((2, 2, 2, 1), 2)
+KEPT = (  # (the strides that a mistake leaves of each of ASKED, what it is); right are 2111 2211 1211 2121 1111 2111
+    ("2121 2221 1212 2121 2111 2211", "One stride too many stays: where `reached` is `output_stride`, none may."),
+    ("2121 2221 1212 2121 1111 2221", "No stride is taken away: `reached` has to grow with each stride that stays."),
+    ("2121 2221 1212 2121 2212 2221", "No stride is taken away."),
+    (
+        "2111 2211 1111 2111 1111 2111",
+        "The strides are added up in `reached`; they multiply: 2 and 2 are 4, 2 and 1 are 2.",
+    ),
+    (
+        "2111 2221 1111 2121 1111 2111",
+        "This counts layers in `reached`; it has to be multiplied by each stride that stays.",
+    ),
+    (
+        "2111 2211 1211 2121 1212 2121",
+        "A stride that is taken away makes `reached` grow, too; only those that stay do.",
+    ),
+    (
+        "1111 1111 1111 1111 1111 1111",
+        "Every stride is taken away; the first ones stay, until they make `output_stride`.",
+    ),
+)
+
+
+def _kept(t):
+    """Which known mistake leaves the strides that the answer leaves of the nets in ASKED; or ""."""
+    found = []
+    for strides, output_stride in ASKED:
+        try:
+            heights = [
+                33,
+                *(
+                    layer["height"]
+                    for layer in t.layers(_traded(t, _net(t, strides), output_stride), t.tensor(1, 2, 33, 33))
+                ),
+            ]
+        except NotYet:
+            return ""
+        found.append("".join(str(round(a / b)) for a, b in zip(heights, heights[1:])))
+    return next((f" {meaning}" for strides, meaning in KEPT if strides == " ".join(found)), "")
+
+
+def _size_slip(t, got, want, old):
     """What a map of the wrong size tells."""
     if not isinstance(got, torch.Tensor) or got.dim() != 4 or got.shape[2:] == want[2:]:
         return ""
+    if kept := _kept(t):
+        return kept
     if got.shape[2:] == old[2:]:
         return " That is the size that the net given has."
     if got.shape[2] > want[2] and got.shape[3] > want[3]:
@@ -172,7 +234,9 @@ def _(t):
         new = _traded(t, net, stride)
         got, want = t.run(new, x), (2, old[1], -(-h // stride), -(-w // stride))
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
-            t.fail(f"For {given}: expected a map of {want[2]} × {want[3]}, got {kind(got)}{_size_slip(got, want, old)}")
+            t.fail(
+                f"For {given}: expected a map of {want[2]} × {want[3]}, got {kind(got)}{_size_slip(t, got, want, old)}"
+            )
         made, heights = 1, []
         for step in strides:
             made = min(made * step, stride)
@@ -212,6 +276,7 @@ def _(t):
     rows = (
         ((2, 2, 1, 1), (2, 1, 1, 1), (1, 1, 2, 2), 2, (28, 33), (5, 3, 3, 5), True),
         ((2, 2, 2, 1), (2, 1, 1, 1), (1, 1, 2, 4), 2, (19, 24), (3, 1, 5, 3), True),
+        ((2, 2, 1, 1), (1, 1, 1, 1), (1, 2, 4, 4), 1, (17, 21), (3, 3, 5, 3), True),
     )
     judge(t, _cases(t, rows))
 
