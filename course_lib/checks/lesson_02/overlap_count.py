@@ -68,9 +68,7 @@ def _(t):
         n = t.random.randint(4, 9)
         got = t.call(n, k, s)
         # Place by place: the brush's taps that an input pixel, at a multiple of s, puts there.
-        taps = torch.tensor(
-            [[(at - tap) in range(0, n * s, s) for tap in range(k)] for at in range((n - 1) * s + k)]
-        )
+        taps = torch.tensor([[(at - tap) in range(0, n * s, s) for tap in range(k)] for at in range((n - 1) * s + k)])
         want = taps.sum(1)
         packed = torch.tensor([max(0, min(at + 1, k, n, n + k - 1 - at)) for at in range(len(want))])
         known = [
@@ -85,7 +83,10 @@ def _(t):
                 (want.clamp(least, 2), "This counts next neighbours only; wider kernels overlap more than two deep.")
                 for least in (0, 1)
             ),
-            (taps[:, :-1].sum(1), "Each kernel paints one pixel too few: a slice leaves out its end, so end at i·s + k."),
+            (
+                taps[:, :-1].sum(1),
+                "Each kernel paints one pixel too few: a slice leaves its end out: end at i·s + k.",
+            ),
             (want.clamp(min=1), "Where s is above k, some pixels are painted by none: they count 0."),
             (packed, f"Neighbouring kernels start {s} pixels apart, not 1."),
         ]

@@ -125,9 +125,7 @@ def _poke_part(t, layers, size):
             "`dilation=d` passed?"
         )
     elif int(mine.sum()) == int(want.sum()):
-        count += (
-            " The number is right and the place is not: take the output at `h // 2, w // 2` of its own h × w."
-        )
+        count += " The number is right and the place is not: take the output at `h // 2, w // 2` of its own h × w."
     elif mine.sum() > want.sum() and bool(mine[want].all()):
         count += " The holes between dilated taps should stay 0." if any(d > 1 for _, _, d in layers) else ""
     elif bool(want[mine].all()):
