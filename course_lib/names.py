@@ -32,6 +32,6 @@ def names_in(code):
                 texts = step.argval if isinstance(step.argval, (tuple, frozenset)) else (step.argval,)
                 parts |= {word for text in texts if isinstance(text, str) for word in words(text)}
             elif isinstance(step.argval, str) and step.opname.startswith(("LOAD_ATTR", "LOAD_METHOD", "IMPORT")):
-                parts |= {step.argval, step.argval.split(".")[-1]}
+                parts |= {step.argval, *step.argval.split(".")[1:], step.argval.split(".")[-1]}
         ahead += [c for c in code.co_consts if isinstance(c, types.CodeType)]
     return names, parts

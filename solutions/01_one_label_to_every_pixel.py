@@ -228,7 +228,7 @@ for name, labels in {"float (B, H, W)": masks.float(), "float (B, 1, H, W)": mas
         print(f"{name}: stopped with {type(error).__name__}")
 
 # %% [markdown] statement="crop_pair" minutes=8 level=2
-# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (of an even block, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture, and torchvision's `v2.Resize` does just that. Use `nearest-exact`.
+# `nearest` keeps the *first* pixel of each block, `nearest-exact` the middle one (of an even block, the one just behind the middle). A picture made smaller is averaged around the middle of each block. So `nearest` shifts the mask against its picture, by more the larger the blocks: 1 pixel in blocks of 3, 2.5 in blocks of 6. torchvision's `v2.Resize` does just that. `nearest-exact` is never off by more than half a pixel. (Where a mask is halved, both are off by that half, to opposite sides.) Use `nearest-exact`.
 #
 # The last lines hold two traps. `(B, H, W)` is taken for *H* channels of one-dimensional data, and only the width is halved. And `F.interpolate` stops on `int64`: make the mask float, and `int64` again afterwards.
 #

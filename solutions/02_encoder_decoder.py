@@ -183,7 +183,7 @@ def receptive_field(layers):
 #
 # Write `poke(layers, size)`. A stack of convolutions `(k, s, d)` with odd *k*, for one channel and with all weights 1, is there and has run on a `size` × `size` input. Take the output pixel in the middle, at row `h // 2` and column `w // 2` of the output's own *h* × *w*. Return the gradient of that one pixel with respect to every input pixel, as it is: a float tensor `(size, size)`.
 #
-# For example, `poke([(3, 1, 1)], 5)` is 1 on the middle 3 × 3 of a 5 × 5 map, and 0 around it. The library's `influence` and `box` are no answer.
+# For example, `poke([(3, 1, 1)], 5)` is 1 on the middle 3 × 3 of a 5 × 5 map, and 0 around it. The library's measured fields are no answer.
 
 # %% answer="poke"
 def poke(layers, size):
@@ -297,7 +297,7 @@ plot.overlap(painted(3, 2).long(), kernel=3, stride=2)
 # %% [markdown] statement="shuffle_pixels" minutes=4 level=2
 # At stride 2, kernels 3 and 5 paint some pixels more often than their neighbours: a **checkerboard**. With kernels 4 and 2 the count is the same everywhere (away from the rim): the stride divides the kernel.
 #
-# That does not make them safe. Look again at the lower row of "Four ways up". With kernel 2 each pixel is painted once, but by one of four weights, and nothing makes the four alike: a flat map becomes a grid. Nearest and bilinear keep it flat, and so does a convolution after them.
+# That does not make them safe. Look again at the lower row of "Four ways up". With kernel 2 each pixel is painted once, but by one of four weights, and nothing makes the four alike: a flat map becomes a grid. Nearest and bilinear keep it flat. A convolution after them does, too, but for the rim, where it reads the zeros of its padding.
 #
 # The fourth way ends on a **pixel shuffle**. A 1 × 1 convolution computes the four pixels of a block as four channels of one place; the shuffle lays them out. Together they do just what a transposed convolution of kernel 2 at stride 2 does, grids included.
 #

@@ -43,9 +43,9 @@ stag = {s: metrics.best_scores(truth[:1], s)[1][0] > 0 for s in (32, 16, 8)}
 plot.strides(images[0], truth[0], {"fitted scores": stag}, title="Nearly the best that each grid can say")
 
 # %% [markdown]
-# At stride 32 there is something like a body. It runs to the picture's left edge. Left of the first cell's middle a score has nothing to blend with, so the answer stays the same up to the edge. At stride 8 there are a head and the tops of the legs, and of the antlers a speck.
+# At stride 32 there is something like a body. In a picture of 128 px it runs to the left edge. Left of the first cell's middle a score has nothing to blend with, so the answer stays the same up to the edge. At stride 8 there are a head and the tops of the legs, and of the antlers a speck.
 #
-# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (4 px are about 2 % of the diagonal.) IoU counts area; boundary IoU counts outline.
+# Two numbers stand above each panel. **IoU** is the overlap of answer and truth, divided by their union. **Edges** is the **boundary IoU**: of each mask keep only its own pixels within 4 px of its outline; then take the IoU. (In pictures of 128 px, 4 px are about 2 % of the diagonal.) IoU counts area; boundary IoU counts outline.
 #
 # Turn the stride yourself. Try the flamingo, scene 37: at stride 8 it has a body, a blot for a foot, and no leg between.
 #
@@ -103,7 +103,7 @@ print(train.fit(classifier, squares, steps=steps, batch=32, lr=2e-3, loss=F.cros
 classifier = classifier.cpu().eval()
 
 # %% [markdown] statement="sliding" minutes=5 level=2
-# It takes squares of 32 × 32 and nothing else: the first `Linear` wants exactly 64 · 2 · 2 numbers. In lesson 01 you made a whole head slide. Here is the one step that it takes.
+# It was made for squares of 32 × 32: the first `Linear` wants exactly 64 · 2 · 2 numbers. (Sides of 30 to 37 leave a 2 × 2 map, too. Any other size stops it.) In lesson 01 you made a whole head slide. Here is the one step that it takes.
 #
 # ### A layer that slides
 #
@@ -247,6 +247,8 @@ for cells in (4, 8):
 
 # %% [markdown]
 # Cells drift outwards: at the ends by 15.5 pixels, in between by amounts that depend on the map's size. If every cell were off by the same amount, a network could learn to make up for it. A stretch that changes from place to place, and with the picture's size, it cannot learn for all sizes.
+#
+# (Here a cell is a block of 32 pixels. Where a backbone pads its strided convolutions, as ours does, cell *i* is centred on pixel 32*i* itself. At sides such as 97 = 3·32 + 1 aligned corners are then exact, and lesson 05 uses them there. So first ask where the middles are.)
 #
 # ## 5 · Adding finer scores
 #

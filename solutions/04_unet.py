@@ -360,7 +360,7 @@ for name, closed in {"skips": (), "closed skips": (0, 1, 2)}.items():
     train.fit(nets[name], scenes, steps=steps, title=name, curve=False)
 
 # %% [markdown]
-# A network that says "animal" everywhere finds all of it. So each gets a threshold at which it takes 5 % of the background's pixels for animal. How much is then *found* of thin parts (lesson 02: no 5 × 5 square of animal fits), and of the inside, more than 4 px from any outline? And how much is *wrong* within 2 px of an outline, and beyond 4 px?
+# A network that says "animal" everywhere finds all of it. So each gets a threshold at which it takes 5 % of the background's pixels for animal. How much is then *found* of thin parts (lesson 02: no 5 × 5 square of animal fits), and of the inside, more than 4 px from any outline? And how much is *wrong* within 2 px of an outline, and beyond 4 px? (On a GPU the pictures are larger: there it is 4 and 8 px.)
 
 # %% tags=["demo", "experiment"] fold="Found and wrong, at equal false alarms"
 def compare(nets, images, truth):
@@ -381,7 +381,7 @@ unseen = data.stack(data.scenes("val", size, target="instance"), 200)
 found = compare(nets, *unseen)
 
 # %% [markdown]
-# Along outlines the skips pay already. With other seeds and on other processors they did in eight runs of nine, and in the ninth they were level. The column "inside" goes either way: 200 steps are few.
+# Along outlines the skips pay already. With other seeds and on other processors they did in eight runs of nine, and in the ninth they were level. The column "inside" goes either way: so short a training settles little.
 #
 # So the course brings two networks of this kind that learned twelve times as long, from 12,000 pictures. (They were made by `tools/train_checkpoints.py`.) The third line is for later.
 

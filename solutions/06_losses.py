@@ -28,7 +28,7 @@ plot.landscapes()
 # %% [markdown]
 # Above is one pixel: what it costs, and how hard it pulls, when its true class gets the probability *p*. Below is a picture with one object: what it costs to find only a share of it. The cross is the same antler on both sides. On the left it costs next to nothing, on the right more than half of all there is to lose.
 #
-# ## 1 · A network that ignores three per cent
+# ## 1 · A network that ignores what is thin
 #
 # Cut each animal of Menagerie in two: its **body**, and its **thin parts**, where no 5 × 5 square of animal fits.
 

@@ -341,7 +341,7 @@ for name, (_, mask) in actors.items():
 plot.curves(panels, range(9), "shift to the right (px)", title="One and the same mistake, five scores (width 3 px)")
 
 # %% [markdown] statement="edge_iou" minutes=8 level=3
-# Look at the curves at a shift of 3. By accuracy the grasshopper is the *better* prediction, as the background around it is right. By IoU it is much the worse: its legs are thinner than the shift. The dog's large inside keeps its IoU up. Boundary IoU drops steeply for both. Beyond a shift of 5 the grasshopper's IoU in the band rises again, because false alarms that leave the band no longer count.
+# Look at the curves at a shift of 3. By accuracy the grasshopper is the *better* prediction, as the background around it is right. By IoU it is much the worse: its legs are thinner than the shift. The dog's large inside keeps its IoU up. Boundary IoU drops steeply for both. Beyond a shift of 5 the grasshopper's IoU in the band rises again, because false alarms that leave the band no longer count. From 8 on it falls again.
 #
 # ### Boundary IoU of one class
 #

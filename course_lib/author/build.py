@@ -29,6 +29,7 @@ import shutil
 import sys
 import tempfile
 import tomllib
+import traceback
 from pathlib import Path
 
 from nbformat import write
@@ -74,7 +75,7 @@ def expand(source, check, settings=None):
         cells[0].source = f"{head}\n\n{badges}\n{rest}"
     total = sum(cell.metadata.get("nbgrader", {}).get("points", 0) for cell in cells)
     if total != POINTS and not source.name.startswith("00"):
-        source.cells[0].fail(f"a lesson's points add up to {POINTS}; these add up to {total:g}")
+        source.cells[0].fail(f"a lesson's points add up to {POINTS}; these add up to {total:g} ({addends(cells)})")
     cells.append(_cell("code", frame.hand_in(source.name), {"tags": ["demo"]}, "hand_in"))
     _stable_ids(cells)
     sealed = {cell.name: seal(source.name, cell) for cell in source.cells if cell.mark == "quiz"}
@@ -195,11 +196,27 @@ def checks_of(lesson):
     name = f"course_lib.checks.lesson_{lesson[:2]}"
     try:
         return importlib.import_module(name).check
-    except ModuleNotFoundError as error:
-        if error.name != name:
-            raise
-        path = ROOT / "solutions" / f"{lesson}.py"
-        raise BuildError(path, 1, f"the lesson has no checks: {check_file(lesson)} is missing") from None
+    except Exception as error:
+        if getattr(error, "name", None) == name:
+            path = ROOT / "solutions" / f"{lesson}.py"
+            raise BuildError(path, 1, f"the lesson has no checks: {check_file(lesson)} is missing") from None
+        places = [(step.filename, step.lineno) for step in traceback.extract_tb(error.__traceback__)]
+        if isinstance(error, SyntaxError):
+            places.append((error.filename, error.lineno))
+        ours = [(Path(file), line) for file, line in places if f"lesson_{lesson[:2]}" in str(file)]
+        path, line = ours[-1] if ours else (ROOT / check_file(lesson), 1)
+        raise BuildError(path, line or 1, f"the checks can't be read: {type(error).__name__}: {error}") from None
+
+
+def addends(cells):
+    """What a lesson's points are made of: "stretch 5, quizzes 3, …"."""
+    worth = {}
+    for mark in (cell.metadata.get("nbgrader", {}) for cell in cells):
+        if mark.get("grade"):
+            name = mark["grade_id"].removeprefix("check_")
+            name = "quizzes" if name.startswith("quiz_") else name
+            worth[name] = worth.get(name, 0) + mark["points"]
+    return ", ".join(f"{name} {points:g}" for name, points in worth.items())
 
 
 def check_file(lesson):

@@ -100,6 +100,8 @@ def main(arguments=None):
     except build.BuildError as error:
         print(error, file=sys.stderr)
         return 1
-    print(f"Now write solutions/{options.name}.py: CONTRIBUTING.md says how a lesson is finished.")
-    print(f"Its tests: python3 -m course_lib test -k {options.name}")
+    print(
+        f"Now write solutions/{options.name}.py and its row in README: CONTRIBUTING.md says how a lesson is finished."
+    )
+    print(f"Its tests: python3 -m course_lib test {options.name[:2]}")
     return 0

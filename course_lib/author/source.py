@@ -135,6 +135,11 @@ def examine_markers(cell):
         cell.fail('a solution stands in a cell that is not marked answer="…"')
     if cell.mark == "answer" and not solutions:
         cell.fail(f"the answer cell {cell.name!r} has no ### BEGIN SOLUTION")
+    if cell.mark == "answer":
+        try:
+            ast.parse(cell.text)
+        except SyntaxError as error:
+            cell.fail(f"this answer is not Python: {error.msg}", error.lineno or 0)
     if "HIDDEN TESTS" in cell.text and cell.mark != "check":
         cell.fail('hidden tests stand in a cell that is not marked check="…"')
 

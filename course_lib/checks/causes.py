@@ -40,7 +40,21 @@ def judge(
 def cause(cases: "Sequence[Case]", tolerance: float = 1e-4, least: int = 2) -> str:
     """The first known mistake that holds on all cases, as `judge` takes them, and tells on `least` of them; or ""."""
     wrong = next((case for case in cases if not same(case[0], case[1], tolerance)), None)
-    return next((m for _, m in wrong[3] if _explains(m, cases, tolerance, least)), "") if wrong else ""
+    if wrong is None:
+        return ""
+    known = (m for _, m in wrong[3] if _explains(m, cases, tolerance, least))
+    return next(known, CONSTANT if _constant([c[0] for c in cases], [c[1] for c in cases], tolerance) else "")
+
+
+CONSTANT = "This is the same for all inputs tried here, and it should depend on them."
+
+
+def _constant(got, right, tolerance):
+    """Whether all that came back is one value, wrong on two inputs or more, where not all expected values are one."""
+    if any(value is None or value != value for value in got if not hasattr(value, "shape")):  # says so itself
+        return False
+    one = all(same(value, got[0]) for value in got) and not all(same(value, right[0], tolerance) for value in right)
+    return one and sum(not same(g, r, tolerance) for g, r in zip(got, right)) > 1
 
 
 def tabled(t: "Trial", probes: "Sequence[tuple]", right: Sequence, slips: "Sequence[tuple[Sequence, str]]") -> str:
@@ -61,6 +75,8 @@ def tabled(t: "Trial", probes: "Sequence[tuple]", right: Sequence, slips: "Seque
         for values, meaning in slips
         if all(map(same, got, values)) and sum(not same(v, r) for v, r in zip(values, right)) > 1
     }
+    if not fits and _constant(got, right, 0.0):
+        return f" {CONSTANT}"
     return f" {fits.pop()}" if len(fits) == 1 else ""
 
 

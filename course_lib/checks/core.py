@@ -24,10 +24,13 @@ class Exercise:
     name      the answer's name in the notebook
     hints     three sentences, from a nudge to nearly the answer
     own_work  {a name that an answer must not lean on: a kind sentence about it}
+    takes     the names of its arguments, in the statement's order, where a message about an exception names them
     """
 
-    def __init__(self, name: str, hints: Iterable[str], own_work: Mapping[str, str] | None = None):
-        self.name, self.parts = name, {}
+    def __init__(
+        self, name: str, hints: Iterable[str], own_work: Mapping[str, str] | None = None, takes: Iterable[str] = ()
+    ):
+        self.name, self.parts, self.takes = name, {}, tuple(takes)
         self._hints, self._own_work = tuple(hints), own_work or {}
         self._shown, self._told = 0, {}  # the last hint, and {cell: (the hint that it showed, the cell's number then)}
         self.__doc__ = f"Check your `{name}`. Call it with your answer; `.hint()` gives a hint."
@@ -42,6 +45,9 @@ class Exercise:
 
     def part(self, name: str, points: float) -> Callable[[Part], Part]:
         """Decorator: add a named part worth `points`. The function gets a `Trial` and passes by returning."""
+
+        if name in self.parts:
+            raise ValueError(f"{self.name} has two parts that are called {name!r}")
 
         def add(function):
             self.parts[name] = (points, function)
@@ -83,7 +89,7 @@ class Exercise:
         results, printed, told = [], [], {}
         borrowed = self._borrowed(answer)
         for part, (points, function) in self.parts.items():
-            trial = Trial(answer, seed, part)
+            trial = Trial(answer, seed, part, self.takes)
             outcome, message, picture = NOT_YET, "", None
             try:
                 if borrowed:

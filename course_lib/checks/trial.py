@@ -60,12 +60,13 @@ class Trial:
     answer  what the student wrote, a function or a class; here, or a stand-in for one in another process
     seed    with the part's name it decides the inputs
     part    the name
+    takes   the names of the answer's arguments, in order, or nothing
     """
 
-    def __init__(self, answer: Callable, seed: int, part: str):
+    def __init__(self, answer: Callable, seed: int, part: str, takes: Sequence[str] = ()):
         import torch
 
-        self.answer, self.printed, self.changed = answer, [], False
+        self.answer, self.takes, self.printed, self.changed = answer, takes, [], False
         self.returned = False  # whether a call has given back one of its arguments itself
         self.stops = []  # (the sentence, what it is about whatever the input) of each time that the code raised
         mixed = zlib.crc32(f"{seed}/{part}".encode())
@@ -195,10 +196,17 @@ class Trial:
             except Exception as error:
                 if isinstance(error, NotImplementedError) and not error.args:
                     raise NotWritten from error  # torch's own, as for a dtype that it does not take, has words
-                given = ", ".join([show(a) for a in args] + [f"{k}={show(v)}" for k, v in kwargs.items()])
+                given = self._arguments(function, args, kwargs)
                 what = getattr(error, "ending", None) or f"stopped with {type(error).__name__}: {error}".rstrip(": .")
                 self.stops.append((f"For {given} your code {what}.", re.sub(r"\d+", "0", what)))
                 raise NotYet(self.stops[-1][0]) from error
+
+    def _arguments(self, function, args, kwargs):
+        """A call's arguments, for a message; by their names where they are known, and then their order is said."""
+        named, texts = function is self.answer and len(self.takes) >= len(args) > 1, [show(a) for a in args]
+        if named:
+            texts = [f"{name}={text}" for name, text in zip(self.takes, texts)]
+        return ", ".join(texts + [f"{k}={show(v)}" for k, v in kwargs.items()]) + ", in this order," * named
 
     # --- saying what was wrong ------------------------------------------------------------------------------
 
@@ -270,8 +278,10 @@ class Trial:
         """Fail where one of these `layers` that ran is none that PyTorch knows of."""
         unknown = sum(layer["name"] is None for layer in layers)
         if unknown:
+            who = "1 convolution runs but is" if unknown == 1 else f"{unknown} convolutions run but are"
+            them = "it" if unknown == 1 else "they"
             self.fail(
-                f"{unknown} convolutions run but are not in `net.parameters()`, so they would never learn. "
+                f"{who} not in `net.parameters()`, so {them} would never learn. "
                 "Make layers in `__init__`, and keep a list of them as an `nn.ModuleList`, not a plain list."
             )
 

@@ -175,11 +175,15 @@ def _names_of(thing, seen):
 
 
 def _called(thing, name):
-    """The name that a thing has where it was made, else `name`; and the module, where it is one of the course's."""
+    """The name that a thing has where it was made, else `name`; and the module, where it is one of the course's.
+
+    A module counts under each word of its name: `plot`, too, for `course_lib.plot.fields`.
+    """
     if isinstance(thing, types.ModuleType):
-        return {name, thing.__name__}
+        return {name, thing.__name__, *thing.__name__.split(".")[1:]}
     module = getattr(thing, "__module__", None) or type(thing).__module__
-    return {getattr(thing, "__name__", name), *([module] if module.startswith("course_lib.") else [])}
+    home = {module, *module.split(".")[1:]} if module.startswith("course_lib.") else set()
+    return {getattr(thing, "__name__", name), *home}
 
 
 def kind(value):

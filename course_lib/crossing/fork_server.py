@@ -274,7 +274,7 @@ def refuse_calls():
     must(libc.prctl(SET_SECCOMP, 2, ctypes.byref(Filter(len(program) + 1, raw)), 0, 0), "seccomp")
 
 
-def trial():
+def rehearse():
     """Raise an OSError where this machine lacks what a fork is shut in with."""
     must(libc.unshare(NEWUSER | NEWPID | NEWNS | NEWNET | NEWIPC), "unshare")
     libc.prctl(NO_NEW_PRIVS, 1, 0, 0, 0)

@@ -56,7 +56,7 @@ def missing():
     if not shutil.which("bwrap"):
         return "bubblewrap is missing: install it (on Debian and Ubuntu, `apt-get install bubblewrap`)."
     try:
-        line = [*command(), sys.executable, "-c", "from course_lib.crossing import fork_server; fork_server.trial()"]
+        line = [*command(), sys.executable, "-c", "from course_lib.crossing import fork_server; fork_server.rehearse()"]
         done = subprocess.run(line, capture_output=True, text=True, timeout=60)
     except (OSError, subprocess.TimeoutExpired) as error:
         return f"bubblewrap could not be started: {error}."

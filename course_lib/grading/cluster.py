@@ -28,7 +28,7 @@ class Cluster:
         try:
             from dask.distributed import Client
         except ImportError:
-            install = "pip install 'course_lib[cluster]' or pip install distributed"
+            install = "pip install '.[cluster]' in the checkout"
             raise Stop(f"To grade on a Dask cluster, install dask: {install}.") from None
         self.limits, self.safe = limits, safe
         try:

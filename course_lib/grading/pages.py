@@ -4,7 +4,7 @@ import functools
 import re
 
 import nbformat
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.filters import do_float, do_round
 from markupsafe import Markup, escape
 
@@ -14,6 +14,7 @@ from .records import Page
 from .restore import as_typed
 
 MOST_PAGE = 48 * 2**20  # characters; one that would have more shows what was typed, and little of that
+MOST_KEPT = 2_000  # texts whose HTML is remembered: a lesson's own are in every page
 MOST_PLAIN = 2_000  # characters of a cell, and of an output, where all is shown as it was typed
 # Whatever is in a page, it loads no picture and no frame from elsewhere: that would tell who opened it, and when.
 POLICY = (
@@ -76,14 +77,33 @@ def _typed(cell):
 @functools.cache
 def _exporter():
     from nbconvert.exporters import HTMLExporter
+    from nbconvert.filters import Highlight2HTML
     from nbconvert.preprocessors import CSSHTMLHeaderPreprocessor
     from nbgrader.converters import GenerateFeedback
     from nbgrader.coursedir import CourseDirectory
     from nbgrader.preprocessors import ClearHiddenTests
     from traitlets.config import Config
 
+    class Exporter(HTMLExporter):
+        """nbconvert's, which takes three times as long: what a class's pages share is made once, and none is parsed
+        again to see whether each picture has an alt text (each has)."""
+
+        @functools.lru_cache(MOST_KEPT)  # noqa: B019 (there is one exporter a process)
+        def shown(self, source):
+            return HTMLExporter.markdown2html(self, {}, source)
+
+        @pass_context
+        def markdown2html(self, context, source):
+            attached = context.get("cell", {}).get("attachments")
+            return super().markdown2html(context, source) if attached else self.shown(source)
+
+        def from_notebook_node(self, nb, resources=None, **more):
+            return super(HTMLExporter, self).from_notebook_node(nb, self._init_resources(resources), **more)
+
     settings = GenerateFeedback(coursedir=CourseDirectory(), config=Config()).config
-    exporter = HTMLExporter(config=settings)
+    exporter = Exporter(config=settings)
+    highlight = functools.lru_cache(MOST_KEPT)(Highlight2HTML(pygments_lexer="ipython3", parent=exporter))
+    exporter.register_filter("highlight_code", lambda source, language=None, metadata=None: highlight(source, language))
     for step in (ClearHiddenTests, CSSHTMLHeaderPreprocessor):
         exporter.register_preprocessor(step, enabled=True)
     exporter.register_filter("float", lambda value: value if isinstance(value, Waits) else do_float(value))

@@ -88,7 +88,7 @@ COMMANDS = {
 }
 USAGE = "\n".join(
     [
-        "Usage: python3 -m course_lib COMMAND [--cpu] [...]",
+        f"Usage: {environment.COURSE} COMMAND [--cpu] [...]",
         "",
         *(f"  {name:8}{line}" for name, (_, line) in COMMANDS.items()),
         "",

@@ -11,7 +11,7 @@ import webbrowser
 from pathlib import Path
 
 from . import environment
-from .environment import CPU_INDEX, GB, LINUX, ROOT, SIZES, WINDOWS
+from .environment import COURSE, CPU_INDEX, GB, LINUX, ROOT, SIZES, WINDOWS
 from .errors import Stop
 
 GOOD, NOTE, BAD = "ok", "note", "NO"
@@ -43,7 +43,7 @@ def main(arguments=(), root=ROOT):
     if any(status == BAD for status, *_ in findings):
         print("\nThe course can't run here yet: see to what NO stands before, and ask again.")
         return 1
-    print("\nThe course can run here: python3 -m course_lib lab" + ("" if complete else " sets it up and opens it."))
+    print(f"\nThe course can run here: {COURSE} lab" + ("" if complete else " sets it up and opens it."))
     return 0
 
 
@@ -94,7 +94,7 @@ def venv(root, complete):
         advice = f"On Debian and Ubuntu: sudo apt install {package}. Else install Python anew."
         return bad(f"this Python has no {missing[0]}", advice)
     state = "is not complete" if folder.exists() else "is not made yet"
-    return note(f"the environment in {folder} {state}", "python3 -m course_lib lab does that (once, some minutes).")
+    return note(f"the environment in {folder} {state}", f"{COURSE} lab does that (once, some minutes).")
 
 
 def disk(root, complete):
@@ -135,7 +135,7 @@ def torch(root, complete):
     card = nvidia()
     if not complete:
         found = f"an NVIDIA GPU ({card})" if card else "no NVIDIA GPU"
-        hint = "" if card or not LINUX else "python3 -m course_lib lab --cpu then takes a tenth of the download."
+        hint = "" if card or not LINUX else f"{COURSE} lab --cpu then takes a tenth of the download."
         return good(f"{found}; PyTorch comes with the environment", hint)
     done = _ask([environment.python_in(root / ".venv"), "-c", PROBE], timeout=120)
     said = (done.stdout.strip().splitlines() or [""])[-1] if done else ""

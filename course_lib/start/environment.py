@@ -23,6 +23,7 @@ from .pip import Installer, clock
 
 ROOT = Path(__file__).resolve().parents[2]
 WINDOWS, LINUX = os.name == "nt", sys.platform.startswith("linux")
+COURSE = f"{'py' if WINDOWS else 'python3'} -m course_lib"  # as it is typed here
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 STAMP = "course.json"
 GB = 1e9

@@ -11,7 +11,7 @@ from . import carry, environment
 from .errors import Stop
 from .files import write_whole
 
-USAGE = """Usage: python3 -m course_lib lab [NN] [--cpu] [JupyterLab's options: --no-browser --port=8890 --ip=0.0.0.0 …]
+USAGE = f"""Usage: {environment.COURSE} lab [NN] [--cpu] [JupyterLab's options: --no-browser --port=8890 --ip=0.0.0.0 …]
 
 Opens lesson NN, a number or a word such as unet (00 unless you say another), in your own copy under work/."""
 FLAGS = ("--no-browser", "--allow-root", "--debug", "--cpu")  # of JupyterLab's options, common ones that take no value

@@ -1,5 +1,6 @@
 """The builder: what it makes is current, and a bad source is one line with file and line number."""
 
+import importlib
 import re
 import subprocess
 import sys
@@ -157,6 +158,7 @@ def test_badges_come_from_one_setting(tmp_path):
 
 
 BAD = {
+    "an answer that is no Python": (GOOD.replace("### END SOLUTION", "### END SOLUTION\n    )"), 15, "not Python"),
     "a duplicate id": (
         GOOD + '\n# %% given="overlap_count"\nx = 1\n',
         33,
@@ -278,6 +280,27 @@ def test_a_lesson_without_checks_is_one_line(tmp_path):
     root = course(tmp_path, name="98_tiny")
     with pytest.raises(build.BuildError, match=r"98_tiny\.py:1: .*course_lib/checks/lesson_98\S* is missing$"):
         build.build(root)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "said"),
+    [
+        ("from ..core import Lesson\nfrom .gone import f\n", 2, "ModuleNotFoundError: No module named"),
+        ("check = (\n", 1, "SyntaxError"),
+        ("from ..core import Exercise\n\nf = Exercise('f')\n", 3, "TypeError: .*hints"),
+        ("from ..core import Exercise\nf = Exercise('f', ())\nf.part('a')\n", 3, "TypeError: .*points"),
+    ],
+)
+def test_checks_that_cant_be_read_are_one_line_with_file_and_line(text, line, said, tmp_path, monkeypatch):
+    package = tmp_path / "lesson_97"
+    package.mkdir()
+    (package / "__init__.py").write_text(text)
+    monkeypatch.setattr(importlib.import_module("course_lib.checks"), "__path__", [str(tmp_path)])
+    with pytest.raises(
+        build.BuildError, match=rf"lesson_97/__init__\.py:{line}: the checks can't be read: {said}"
+    ) as e:
+        build.checks_of("97_tiny")
+    assert "\n" not in str(e.value)
 
 
 def test_a_lesson_that_readmes_table_lacks_is_one_line(tmp_path):

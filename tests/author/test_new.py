@@ -86,3 +86,11 @@ def test_the_skeleton_builds_and_passes_its_tests(tmp_path):
     done = subprocess.run(command, cwd=copy, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-3000:]
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50
+
+
+def test_a_skeletons_checks_are_written_as_the_house_writes(root):
+    new.new("02_two", "Two things", root)
+    for command in (["check"], ["format", "--check"]):
+        ruff = [sys.executable, "-m", "ruff", *command, "--no-cache", "--config", ROOT / "pyproject.toml"]
+        done = subprocess.run([*ruff, root / "course_lib"], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout

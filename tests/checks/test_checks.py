@@ -70,7 +70,9 @@ def test_a_wrong_answer_fails_with_the_message_that_it_deserves(item):
 @pytest.mark.parametrize("lesson, name", EXERCISES)
 def test_the_bank_is_large_enough(lesson, name):
     of = [a for a in BANK if (a.lesson, a.exercise) == (lesson, name)]
-    assert sum(a.kind == "right" for a in of) >= 2 and sum(a.kind == "wrong" for a in of) >= 4
+    assert sum(a.kind == "right" for a in of) >= 2 and sum(a.kind == "wrong" for a in of) >= 4, (
+        f"tests/bank/{lesson}.py has too few answers to {name}: it needs two right ones and four wrong ones"
+    )
     assert len({a.title for a in of}) == len(of)
 
 

@@ -4,7 +4,9 @@ So that no function that answers ships with a check; and a table that is mistype
 """
 
 import importlib
+import itertools
 import math
+import operator
 
 import pytest
 import torch
@@ -68,6 +70,10 @@ CONV_SLIPS = [
         lambda n, k, s, p, d: (n + 2 * p - (k + d - 1)) // s + 1,
         "This adds one gap, d − 1, for the whole kernel; each of its k − 1 gaps grows.",
     ),
+    (
+        lambda n, k, s, p, d: (n + 2 * p - (k + (k - 1) * d)) // s + 1,
+        "This leaves d pixels between two taps; taps stand d pixels apart, with d − 1 between them.",
+    ),
 ]
 
 
@@ -109,6 +115,12 @@ def _scaled(layers, before):
     return field
 
 
+def _spread(layers):
+    """Each dilation counts as a stride for the layers after it."""
+    before = [1, *itertools.accumulate((s * d for _, s, d in layers), operator.mul)]
+    return 1 + sum(d * (k - 1) * step for (k, _, d), step in zip(layers, before))
+
+
 FIELD_SLIPS = [
     (
         lambda layers: _span([(k, 1, d) for k, _, d in layers]),
@@ -140,6 +152,7 @@ FIELD_SLIPS = [
         lambda layers: _scaled(layers, before=False),
         "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field.",
     ),
+    (_spread, "This lets a dilation make later steps longer; only a stride does."),
     (
         lambda layers: _walked(layers, lambda step, s: s),
         "A step is the product of all strides before it, not the last one.",

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from course_lib import data, metrics, models, train
+from tests.support.answers import CHECKS
 from tests.support.course import LESSONS, ROOT, is_draft, notebook, where
 
 SECONDS, MEGABYTES = 60, 1536  # a whole lesson on two CPU cores
@@ -93,6 +94,15 @@ def test_widgets_show_a_picture_where_there_is_no_front_end(lesson, run_notebook
     assert views and all("image/png" in v for v in views)
 
 
+@pytest.mark.parametrize("lesson", LESSONS)
+def test_a_lessons_checks_are_of_this_lesson_and_of_exercises_that_it_has(lesson):
+    check, package = CHECKS[lesson], f"course_lib/checks/lesson_{lesson[:2]}"
+    assert check._name == lesson, f"{package}/__init__.py says that it is of {check._name}"
+    asked = {c.metadata.get("nbgrader", {}).get("grade_id") for c in notebook("lessons", lesson).cells}
+    for name in check._exercises:
+        assert f"check_{name}" in asked, f"{package} has {name}, which solutions/{lesson}.py does not ask for"
+
+
 # --- the form of a lesson -----------------------------------------------------------------------------------
 
 
@@ -105,14 +115,18 @@ def test_a_lesson_fits_one_sitting(lesson, measured):
     ]
     measured(f"{lesson}: {words(cells)} words, {own(cells)} cells, {len(exercises)} exercises")
     assert words(cells) <= 3000 and own(cells) <= 70, f"{where(lesson)} a lesson has at most 3000 words and 70 cells"
-    assert max(len(c.source.splitlines()) for c in cells if c.cell_type == "code") <= 25
+    assert max(len(c.source.splitlines()) for c in cells if c.cell_type == "code") <= 25, (
+        f"{where(lesson)} a code cell has at most 25 lines"
+    )
     if not lesson.startswith("00"):
         assert is_draft(lesson) or own(cells) >= 40 and 5 <= len(exercises) <= 8, (
             f"{where(lesson)} a lesson has 40 cells or more and five to eight exercises"
         )
         assert sum(c.metadata.nbgrader.points for c in graded) == 20
-    assert sum(c.metadata.nbgrader.grade_id.startswith("check_quiz_") for c in graded) == 3
-    assert sum(c.cell_type == "markdown" for c in graded) == 1
+    quizzes = sum(c.metadata.nbgrader.grade_id.startswith("check_quiz_") for c in graded)
+    assert quizzes == 3 and sum(c.cell_type == "markdown" for c in graded) == 1, (
+        f"{where(lesson)} a lesson has three quizzes and one written question; this one has {quizzes} quizzes"
+    )
     for word in (
         "**You will be able to**",
         "**You need**",

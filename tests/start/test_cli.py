@@ -506,3 +506,19 @@ def test_a_child_gets_the_environment_and_its_status_comes_back(checkout, monkey
     code = "import os, sys; print(os.getcwd(), os.environ.get('PYTHONPATH'), os.environ['VIRTUAL_ENV']); sys.exit(7)"
     assert environment.run(sys.executable, ["-c", code], root=checkout) == 7
     assert capfd.readouterr().out.split() == [str(checkout), "None", str(checkout / ".venv")]
+
+
+def test_a_lesson_may_be_called_by_a_word_of_its_name():
+    names = ["00_start_here", "04_unet", "05_deeplab"]
+    assert [lab.choose(names, word, ROOT) for word in ("unet", "DeepLab", "start", "4", "05_deeplab")] == [
+        "04_unet",
+        "05_deeplab",
+        "00_start_here",
+        "04_unet",
+        "05_deeplab",
+    ]
+    for word in ("e", "vit", "7"):  # of several, of none
+        with pytest.raises(Stop, match=rf"no lesson {word}: the lessons are 00_start_here, 04_unet, 05_deeplab\."):
+            lab.choose(names, word, ROOT)
+    assert lab.split(["--no-browser", "unet", "--port", "8890"]) == ("unet", ["--no-browser", "--port", "8890"])
+    assert lab.split(["--config", "mine.py"]) == (None, ["--config", "mine.py"])

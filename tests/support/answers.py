@@ -2,7 +2,7 @@
 
 # %% right f: what is special about it
 # %% wrong f: the misconception
-# fails: the parts that it must fail, and no others
+# fails: the parts that it must fail, and no others; "; " stands between two
 # says: a piece of the message that it must get
 def f(): ...
 """
@@ -79,8 +79,20 @@ def bank(lesson):
     return found
 
 
+def known(lesson):
+    """A lesson's bank, whose answers are all to exercises that there are, and fail parts that there are."""
+    found = bank(lesson)
+    for item in found:
+        parts = getattr(CHECKS[lesson]._exercises.get(item.exercise), "parts", None)
+        where = f"tests/bank/{lesson}.py:{item.line}:"
+        assert parts is not None, f"{where} there is no exercise {item.exercise!r}"
+        for part in item.fails:
+            assert part in parts, f"{where} {item.exercise} has no part {part!r}; it has: {'; '.join(parts)}"
+    return found
+
+
 CHECKS = {lesson: build.checks_of(lesson) for lesson in LESSONS}
-BANK = [a for lesson in LESSONS for a in bank(lesson)]
+BANK = [a for lesson in LESSONS for a in known(lesson)]
 _verdicts = {}  # answer -> its verdict on the visible inputs
 
 

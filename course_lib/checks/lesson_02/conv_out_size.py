@@ -12,6 +12,7 @@ conv_out_size = Exercise(
         "The last place of the left edge is (n + 2p) − reach. Count the multiples of s from 0 up to it: "
         "that is a whole-number division, `//`, and one more for the place at 0.",
     ),
+    takes=("n", "k", "s", "p", "d"),
 )
 
 
@@ -86,6 +87,10 @@ SLIPS = [  # what each mistake gives on the probes; tests/checks/test_tables.py 
     (
         [29, 18, 18, 19, 15, 14, 36, 36, 16, 112, 15, 10, 19],
         "This adds one gap, d − 1, for the whole kernel; each of its k − 1 gaps grows.",
+    ),
+    (
+        [23, 17, 17, 18, 14, 13, 32, 30, 15, 109, 14, 10, 16],
+        "This leaves d pixels between two taps; taps stand d pixels apart, with d − 1 between them.",
     ),
 ]
 

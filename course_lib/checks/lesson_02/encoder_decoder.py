@@ -16,7 +16,11 @@ build_net = Exercise(
     ),
     own_work={
         name: "This hands the work to a finished network. Build one from convolutions, pooling and resizing."
-        for name in ("EncoderDecoder", "UNet", "fcn_resnet50", "deeplabv3_resnet50", "lraspp_mobilenet_v3_large")
+        for name in (
+            *("EncoderDecoder", "UNet", "FCN", "DeepLab", "PSPNet", "Pretrained", "pretrained"),
+            *("fcn_resnet50", "fcn_resnet101", "deeplabv3_resnet50", "deeplabv3_resnet101"),
+            *("deeplabv3_mobilenet_v3_large", "lraspp_mobilenet_v3_large"),
+        )
     },
 )
 
@@ -60,6 +64,8 @@ def _logits(t, net, classes, widths, *sizes):
         got, want = _run(t, net, x, widths), (batch, classes, h, w)
         if not isinstance(got, torch.Tensor) or tuple(got.shape) != want:
             more = _size_slip(got, want, widths) if isinstance(got, torch.Tensor) else ""
+            if not more and _unturned(t, net, widths):
+                more = " The sizes come in the order of the way down here; the way back needs the last one first."
             t.fail(
                 f"For classes={classes}, widths={widths} and pictures of shape {tuple(x.shape)}: expected logits of "
                 f"shape {want}, got {kind(got)}{more}"
@@ -78,6 +84,19 @@ def _run(t, net, x, widths):
                 "the way back up, a convolution for each width."
             )
         raise
+
+
+def _unturned(t, net, widths):
+    """Whether the way back goes through the sizes in the order of the way down; seen on two pictures."""
+    for h, w in ((48, 32), (37, 53)):
+        try:
+            heights = [layer["height"] for layer in t.layers(net, t.tensor(1, 3, h, w))]
+        except NotYet:
+            return False
+        down = [h // 2**i for i in range(len(widths))]
+        if [now for before, now in zip([0, *heights], heights) if now != before] != down + down[:-1]:
+            return False
+    return True
 
 
 def _size_slip(got, want, widths):

@@ -18,8 +18,9 @@ poke = Exercise(
     ),
     own_work={
         name: "This asks the library, which pokes for you. Call `.backward()` on the one output pixel yourself."
-        for name in ("influence", "box")
+        for name in ("influence", "box", "fields", "plot", "widgets")
     },
+    takes=("layers", "size"),
 )
 
 
@@ -50,7 +51,7 @@ SUMMED = _squares([5.0, 8, 9, 9, 9, 9, 9, 8, 5], [2.0, 4, 2, 5, 3, 6, 3, 5, 2, 4
 
 def _makes(t, maps):
     """Whether these are what the answer gives on the probes."""
-    return bool(tabled(t, PROBES, RIGHT, [(maps, "This.")]))
+    return tabled(t, PROBES, RIGHT, [(maps, "This.")]) == " This."
 
 
 def _weighed(t, got, want, given):
@@ -104,9 +105,10 @@ def _poke_part(t, layers, size):
     if bool((mine == want).all()):
         _weighed(t, got.detach(), values, given)
         return
+    many = int(mine.sum())
     count = (
         f"For {given}: the middle output pixel should look at {int(want.sum())} of the input's pixels; "
-        f"{int(mine.sum())} pixels of yours are not 0."
+        f"{f'{many} pixels of yours are' if many != 1 else '1 pixel of yours is'} not 0."
     )
     if not mine.any():
         count += (
@@ -124,8 +126,7 @@ def _poke_part(t, layers, size):
         )
     elif int(mine.sum()) == int(want.sum()):
         count += (
-            " The number is right and the place is not: take the output at `h // 2, w // 2` and pad each layer "
-            "by d(k − 1)/2."
+            " The number is right and the place is not: take the output at `h // 2, w // 2` of its own h × w."
         )
     elif mine.sum() > want.sum() and bool(mine[want].all()):
         count += " The holes between dilated taps should stay 0." if any(d > 1 for _, _, d in layers) else ""

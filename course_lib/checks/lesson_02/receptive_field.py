@@ -16,7 +16,7 @@ receptive_field = Exercise(
     ),
     own_work={
         name: "This asks the library, which measures the field for you. Bring `field` and `step` up to date yourself."
-        for name in ("influence", "box", "paths", "seen")
+        for name in ("influence", "box", "paths", "seen", "fields", "plot", "widgets")
     },
 )
 
@@ -62,6 +62,7 @@ SLIPS = [  # what each mistake gives on the probes; tests/checks/test_tables.py 
         [5, 9, 18, 58, 24, 31, 36, 9, 20, 1],
         "This multiplies the field by the stride as well; a stride makes later steps longer, and leaves the field.",
     ),
+    ([5, 9, 15, 51, 18, 151, 87, 9, 52, 1], "This lets a dilation make later steps longer; only a stride does."),
     ([5, 9, 11, 23, 13, 31, 27, 9, 20, 1], "A step is the product of all strides before it, not the last one."),
     ([5, 11, 19, 47, 32, 99, 61, 9, 36, 1], "A step is the product of all strides before it, not their sum."),
     ([5, 9, 13, 33, 16, 31, 35, 9, 20, 1], "A step is the product of all strides before it, not their sum."),

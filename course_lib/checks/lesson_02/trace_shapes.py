@@ -17,6 +17,7 @@ trace_shapes = Exercise(
         for name in (
             *("Conv2d", "conv2d", "ConvTranspose2d", "conv_transpose2d", "MaxPool2d", "max_pool2d"),
             *("Conv1d", "conv1d", "ConvTranspose1d", "conv_transpose1d", "MaxPool1d", "max_pool1d"),
+            *("LazyConv2d", "LazyConvTranspose2d", "trace", "layers_run", "shape_flow"),
         )
     },
 )

@@ -81,7 +81,12 @@ def _known(x, weight, stride, want):
     upside_down = F.conv_transpose2d(x, weight.flip(2, 3), stride=stride)
     turned = F.conv_transpose2d(x, weight.transpose(2, 3), stride=stride)
     stripes = F.conv_transpose2d(x, weight.sum((2, 3), keepdim=True).expand_as(weight), stride=stride)
+    times = F.conv_transpose2d(torch.ones_like(x[:1, :1]), brush, stride=stride)
+    packed = F.conv_transpose2d(x, weight)
+    packed = F.pad(packed, (0, want.shape[3] - packed.shape[3], 0, want.shape[2] - packed.shape[2]))
     known = [
+        (packed, f"Neighbouring patches start {stride} pixels apart, not 1."),
+        (want / times.clamp(min=1), "Where patches overlap this takes their mean; they add up."),
         (last, "Later patches have overwritten earlier ones; where they overlap they add up."),
         (upside_down, "The kernel is upside down: nothing is flipped here."),
         (turned, "Rows and columns of the kernel have changed places."),
@@ -92,6 +97,8 @@ def _known(x, weight, stride, want):
         known.append((first, "Only the first channel of x paints; all are summed."))
         mean = want / x.shape[1]
         known.append((mean, "This is the mean over the channels of x; they are summed."))
+        mixed = F.conv_transpose2d(x.sum(1, keepdim=True), weight.sum(0, keepdim=True), stride=stride)
+        known.append((mixed, "The channels are summed before they meet their brushes; multiply first, then sum."))
     if x.shape[0] > 1:
         known.append((torch.cat([want[:1], 0 * want[1:]]), "Only the first picture of the batch is painted."))
         known.append((want[:1].expand_as(want), "Every picture of the batch is the first one."))

@@ -21,7 +21,7 @@ enlarger = Exercise(
     ),
     own_work={
         name: "This takes the weights from the library. Work them out: they are a row of tents."
-        for name in ("bilinear_kernel", "Double", "Fuse", "FCN", "refine")
+        for name in ("bilinear_kernel", "Double", "Fuse", "Enlarge", "FCN", "refine")
     },
 )
 

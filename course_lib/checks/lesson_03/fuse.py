@@ -19,7 +19,7 @@ fuse = Exercise(
     ),
     own_work={
         name: "This hands the work to the library's own fusion. Write it from resizing, slicing and adding."
-        for name in ("Fuse", "FCN")
+        for name in ("Fuse", "Double", "Enlarge", "FCN", "refine")
     },
 )
 

@@ -20,7 +20,7 @@ ladder = Exercise(
     ),
     own_work={
         name: "This hands the work to a finished network. Climb the ladder yourself."
-        for name in ("FCN", "Fuse", "Enlarge", "refine", "fcn_resnet50", "fcn_resnet101")
+        for name in ("FCN", "Fuse", "Double", "Enlarge", "refine", "fcn_resnet50", "fcn_resnet101")
     },
 )
 

@@ -19,10 +19,11 @@ double_conv = Exercise(
         "then the three once more, where the convolution now gets c_out channels.",
     ),
     own_work={
-        "DoubleConv": (
+        name: (
             "This is the library's own double convolution, and it is right. "
             "Write one from torch.nn's layers: six of them."
         )
+        for name in ("DoubleConv", "UNet", "EncoderDecoder", "Up", "Backbone")
     },
 )
 

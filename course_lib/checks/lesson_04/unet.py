@@ -22,7 +22,7 @@ build_unet = Exercise(
     own_work={
         name: "This hands the work to a finished network. Build yours from double convolutions, pooling, "
         "transposed convolutions and `join`."
-        for name in ("EncoderDecoder", "UNet", "Up")
+        for name in ("EncoderDecoder", "UNet", "Up", "FCN", "DeepLab", "PSPNet", "Pretrained", "pretrained")
     },
 )
 

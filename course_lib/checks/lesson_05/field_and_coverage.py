@@ -12,7 +12,7 @@ from ..values import NotYet, is_number, kind
 field_and_coverage = Exercise(
     "field_and_coverage",
     hints=(
-        "Exercise 5 of lesson 02 did most of this: poke the middle output pixel, and look at the input's gradient.",
+        "`poke` in lesson 02 did most of this: poke the middle output pixel, and look at the input's gradient.",
         "Call `.backward()` on `out[0, 0, m, m]`, with m in the middle. The field is what lies between the "
         "first and the last row of "
         "`picture.grad` that holds anything but 0. The share counts the pixels that are not 0, inside that square.",
