@@ -120,7 +120,9 @@ def server(tmp_path_factory):
         def listens():
             assert process.poll() is None, (home / "lab.log").read_text()
             with contextlib.suppress(OSError, ValueError):
-                return json.loads(about.read_text())
+                said = json.loads(about.read_text())
+                with urllib.request.urlopen(f"{said['url']}api/status?token={said['token']}", timeout=PATIENCE):
+                    return said
 
         found = wait_for(listens, lambda: (home / "lab.log").read_text())
         yield Server(found["url"], found["token"], root)
@@ -181,8 +183,10 @@ class Notebook:
         """Run one cell with the keyboard; returns its place on the page once it has run."""
         cell = self.cell(cell_id)
         prompt = cell.locator(".jp-InputPrompt")
-        before = re.escape(prompt.text_content())
+        if cell.locator(".jp-Placeholder-content").count():  # a folded cell: a click opens it
+            cell.locator(".jp-Placeholder-content").click()
         cell.locator(".cm-content").click()
+        before = re.escape(prompt.text_content())
         self.page.keyboard.press("Control+Enter")
         expect(prompt).to_have_text(re.compile(rf"^(?!{before})\[\d+\]:"), timeout=WAIT)
         return cell
@@ -255,7 +259,8 @@ def test_a_lesson_runs_whole_and_its_widgets_move_their_pictures(lesson, browser
 def test_a_folded_cell_shows_its_title_and_picture_and_opens(browser, server, tmp_path):
     with opened(browser, server, server.copy("00_start_here"), tmp_path) as book:
         book.run_all()
-        (folded,) = (c for c in book.code() if c.metadata.get("jupyter", {}).get("source_hidden"))
+        setup, folded = (c for c in book.code() if c.metadata.get("jupyter", {}).get("source_hidden"))
+        assert setup.id == "setup"
         place, code = book.cell(folded.id), folded.source.splitlines()[-1]
         expect(place.locator(f"{OUTPUT} img")).to_be_visible()
         expect(place.get_by_text(folded.source.splitlines()[0])).to_be_visible()

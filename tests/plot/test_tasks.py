@@ -74,7 +74,7 @@ def test_resized_marks_the_labels_that_blending_invents():
     mask = torch.zeros(8, 8, dtype=torch.int64)
     mask[:, 3:] = 2
     figure = plot.resized(mask, 4, "bilinear", CLASSES)
-    assert figure.invented == 4 and "invented: 4 of 16 pixels (25.0%)" in texts(figure)
+    assert figure.invented == 4 and "invented: 4 of 16 pixels (25.0 %)" in texts(figure)
     marked = shown(figure)[2]
     assert np.allclose(marked[:, 1], WRONG) and not np.allclose(marked[:, 0], WRONG)
 
